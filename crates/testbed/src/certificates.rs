@@ -1,0 +1,321 @@
+//! A certificate authority for one test: P-256 keys, X.509 certificates of servers and of users with any number of groups.
+//!
+//! The encoding is written here because the usual crates keep one value per attribute of a subject, and Kubernetes reads
+//! every group from an `O` of its own. It never reads a certificate and has no place outside tests.
+
+use std::net::Ipv4Addr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+
+use crate::error::{Error, Result};
+
+/// A certificate and its private key, both PEM.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The certificate, PEM.
+    pub certificate: String,
+    /// The private key, PKCS #8 in PEM.
+    pub key: String,
+    /// The public key alone, PEM.
+    pub public_key: String,
+}
+
+/// A certificate authority that lives as long as one control plane.
+#[derive(Debug)]
+pub struct Authority {
+    name: Vec<u8>,
+    keys: Keys,
+    identity: Identity,
+}
+
+/// What a certificate is for.
+enum Purpose<'a> {
+    Authority,
+    Server {
+        names: &'a [&'a str],
+        addresses: &'a [Ipv4Addr],
+    },
+    Client,
+}
+
+/// Valid since before any test and until after all of them: two values of ASN.1's UTC time.
+const VALID: [&str; 2] = ["200101000000Z", "491231235959Z"];
+
+const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+const ORGANIZATION: &[u8] = &[0x55, 0x04, 0x0a];
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
+const SERVER_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
+const CLIENT_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
+const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+const ECDSA_WITH_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+
+impl Authority {
+    /// A new authority with its own key.
+    pub fn new(common_name: &str) -> Result<Self> {
+        let keys = Keys::generate(common_name)?;
+        let name = distinguished_name(common_name, &[]);
+        let certificate =
+            certificate(common_name, &name, &name, &keys, &keys, &Purpose::Authority)?;
+        let identity = keys.identity(&certificate);
+        Ok(Self {
+            name,
+            keys,
+            identity,
+        })
+    }
+
+    /// The authority's own certificate and key.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// A serving certificate for these names and addresses.
+    pub fn server(
+        &self,
+        common_name: &str,
+        names: &[&str],
+        addresses: &[Ipv4Addr],
+    ) -> Result<Identity> {
+        self.issue(common_name, &[], &Purpose::Server { names, addresses })
+    }
+
+    /// A client certificate: the common name is the user, every organization is a group.
+    pub fn client(&self, user: &str, groups: &[&str]) -> Result<Identity> {
+        self.issue(user, groups, &Purpose::Client)
+    }
+
+    fn issue(&self, common_name: &str, groups: &[&str], purpose: &Purpose<'_>) -> Result<Identity> {
+        let keys = Keys::generate(common_name)?;
+        let subject = distinguished_name(common_name, groups);
+        let certificate = certificate(
+            common_name,
+            &subject,
+            &self.name,
+            &keys,
+            &self.keys,
+            purpose,
+        )?;
+        Ok(keys.identity(&certificate))
+    }
+}
+
+/// A bearer token that nobody can guess, 32 hexadecimal digits.
+pub(crate) fn random_token(subject: &str) -> Result<String> {
+    let mut bytes = [0_u8; 16];
+    let failed = |_| Error::Certificate {
+        subject: subject.to_owned(),
+        why: "no token could be drawn",
+    };
+    SystemRandom::new().fill(&mut bytes).map_err(failed)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+struct Keys {
+    pkcs8: Vec<u8>,
+    pair: EcdsaKeyPair,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    fn generate(subject: &str) -> Result<Self> {
+        let failed = |why| Error::Certificate {
+            subject: subject.to_owned(),
+            why,
+        };
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random)
+            .map_err(|_| failed("no key could be drawn"))?;
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &random)
+                .map_err(|_| failed("the drawn key is not accepted"))?;
+        Ok(Self {
+            pkcs8: pkcs8.as_ref().to_vec(),
+            pair,
+        })
+    }
+
+    fn public_key_info(&self) -> Vec<u8> {
+        let algorithm = sequence(&[object_id(EC_PUBLIC_KEY), object_id(P256)]);
+        sequence(&[algorithm, bit_string(self.pair.public_key().as_ref())])
+    }
+
+    fn identity(&self, certificate: &[u8]) -> Identity {
+        Identity {
+            certificate: pem("CERTIFICATE", certificate),
+            key: pem("PRIVATE KEY", &self.pkcs8),
+            public_key: pem("PUBLIC KEY", &self.public_key_info()),
+        }
+    }
+}
+
+fn certificate(
+    common_name: &str,
+    subject: &[u8],
+    issuer: &[u8],
+    holder: &Keys,
+    signer: &Keys,
+    purpose: &Purpose<'_>,
+) -> Result<Vec<u8>> {
+    let failed = |why| Error::Certificate {
+        subject: common_name.to_owned(),
+        why,
+    };
+    let random = SystemRandom::new();
+    let mut serial = [0_u8; 16];
+    random
+        .fill(&mut serial)
+        .map_err(|_| failed("no serial number could be drawn"))?;
+    // A leading byte in 64..128 keeps the number positive and free of leading zeros.
+    serial[0] = (serial[0] & 0x3f) | 0x40;
+
+    let algorithm = sequence(&[object_id(ECDSA_WITH_SHA256)]);
+    let to_be_signed = sequence(&[
+        element(0xa0, &element(0x02, &[2])),
+        element(0x02, &serial),
+        algorithm.clone(),
+        issuer.to_vec(),
+        sequence(&VALID.map(|time| element(0x17, time.as_bytes()))),
+        subject.to_vec(),
+        holder.public_key_info(),
+        element(0xa3, &sequence(&extensions(purpose))),
+    ]);
+    let signature = signer
+        .pair
+        .sign(&random, &to_be_signed)
+        .map_err(|_| failed("it could not be signed"))?;
+    Ok(sequence(&[
+        to_be_signed,
+        algorithm,
+        bit_string(signature.as_ref()),
+    ]))
+}
+
+fn extensions(purpose: &Purpose<'_>) -> Vec<Vec<u8>> {
+    // The first byte of a key usage counts the unused bits of the second.
+    let digital_signature = [0x07, 0x80];
+    let certificate_and_list_signing = [0x01, 0x86];
+    match purpose {
+        Purpose::Authority => vec![
+            extension(
+                BASIC_CONSTRAINTS,
+                true,
+                &sequence(&[element(0x01, &[0xff])]),
+            ),
+            extension(
+                KEY_USAGE,
+                true,
+                &element(0x03, &certificate_and_list_signing),
+            ),
+        ],
+        Purpose::Server { names, addresses } => {
+            let names = names.iter().map(|name| element(0x82, name.as_bytes()));
+            let addresses = addresses
+                .iter()
+                .map(|address| element(0x87, &address.octets()));
+            vec![
+                extension(KEY_USAGE, true, &element(0x03, &digital_signature)),
+                extension(
+                    EXTENDED_KEY_USAGE,
+                    false,
+                    &sequence(&[object_id(SERVER_AUTH)]),
+                ),
+                extension(
+                    ALTERNATIVE_NAMES,
+                    false,
+                    &sequence(&names.chain(addresses).collect::<Vec<_>>()),
+                ),
+            ]
+        }
+        Purpose::Client => vec![
+            extension(KEY_USAGE, true, &element(0x03, &digital_signature)),
+            extension(
+                EXTENDED_KEY_USAGE,
+                false,
+                &sequence(&[object_id(CLIENT_AUTH)]),
+            ),
+        ],
+    }
+}
+
+fn extension(id: &[u8], critical: bool, value: &[u8]) -> Vec<u8> {
+    let mut parts = vec![object_id(id)];
+    if critical {
+        parts.push(element(0x01, &[0xff]));
+    }
+    parts.push(element(0x04, value));
+    sequence(&parts)
+}
+
+fn distinguished_name(common_name: &str, organizations: &[&str]) -> Vec<u8> {
+    let attribute = |id: &[u8], value: &str| {
+        element(
+            0x31,
+            &sequence(&[object_id(id), element(0x0c, value.as_bytes())]),
+        )
+    };
+    let organizations = organizations
+        .iter()
+        .map(|name| attribute(ORGANIZATION, name));
+    sequence(
+        &organizations
+            .chain([attribute(COMMON_NAME, common_name)])
+            .collect::<Vec<_>>(),
+    )
+}
+
+fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
+    element(0x30, &parts.concat())
+}
+
+fn object_id(id: &[u8]) -> Vec<u8> {
+    element(0x06, id)
+}
+
+fn bit_string(bits: &[u8]) -> Vec<u8> {
+    element(0x03, &[&[0], bits].concat())
+}
+
+/// One DER element: tag, length in the shortest form, content.
+fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = vec![tag];
+    let big_endian = content.len().to_be_bytes();
+    let significant: Vec<u8> = big_endian
+        .into_iter()
+        .skip_while(|byte| *byte == 0)
+        .collect();
+    match significant.as_slice() {
+        [] => out.push(0),
+        [short] if *short < 0x80 => out.push(*short),
+        long => {
+            // A length has at most eight bytes, so the count fits beside the flag.
+            out.push(0x80 | u8::try_from(long.len()).unwrap_or(8));
+            out.extend_from_slice(long);
+        }
+    }
+    out.extend_from_slice(content);
+    out
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let mut out = format!("-----BEGIN {label}-----\n");
+    let mut rest = STANDARD.encode(der);
+    while !rest.is_empty() {
+        let tail = rest.split_off(rest.len().min(64));
+        out.push_str(&rest);
+        out.push('\n');
+        rest = tail;
+    }
+    format!("{out}-----END {label}-----\n")
+}

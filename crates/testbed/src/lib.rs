@@ -1,0 +1,36 @@
+//! Real components for tests: etcd, the Kubernetes API server and its controller manager on loopback, oracles built from
+//! Kubernetes' own packages, and a reverse proxy that misbehaves on request.
+//!
+//! Nothing here is shipped. Nothing is skipped either: a part that cannot be had is an error that says what to install.
+//! Start at [`ControlPlane::start`]; the parts come from [`Parts::locate`].
+//!
+//! ```no_run
+//! use bartizan_testbed::{ControlPlane, Options};
+//!
+//! let control_plane = ControlPlane::start(&Options::default())?;
+//! let (status, namespace) = control_plane.get("/api/v1/namespaces/default")?;
+//! # Ok::<(), bartizan_testbed::Error>(())
+//! ```
+//!
+//! Tests of one binary can share a control plane in a `static LazyLock`: children end with the process that started them, also
+//! when it never drops the value, and their directory goes with them.
+
+mod apply;
+mod builds;
+mod certificates;
+mod client;
+mod control_plane;
+mod error;
+mod keeper;
+mod oracles;
+mod parts;
+mod proxy;
+
+pub use apply::Refusal;
+pub use certificates::{Authority, Identity};
+pub use client::Client;
+pub use control_plane::{ControlPlane, Options};
+pub use error::{Error, Result};
+pub use oracles::{Keys, Level, PodQuestion, PodSecurityOracle, PodVerdict, Stream, YamlOracle};
+pub use parts::{KubernetesVersion, Parts};
+pub use proxy::{Fault, Proxy, Rule, Seen};
