@@ -1,0 +1,41 @@
+//! Facts about a Kubernetes cluster: every object parsed into one immutable [`Snapshot`] that knows where each fact was read
+//! and what is missing.
+//!
+//! This crate never touches the world: no files, no network, no clock. It has no opinion either: what is good or bad is said
+//! elsewhere. Start with [`read`] (text into objects), [`Snapshot`] (all of them together), [`Value`] (the cursor with which
+//! every field is read) and [`PodView`] (the one way to look at a pod).
+
+pub mod fact;
+pub mod field;
+pub mod intern;
+mod json;
+pub mod kind;
+pub mod object;
+pub mod path;
+pub mod pod;
+mod prune;
+pub mod read;
+mod scalar;
+mod schema;
+pub mod secret;
+pub mod selector;
+pub mod snapshot;
+pub mod source;
+pub mod spot;
+pub mod tree;
+pub mod version;
+pub mod workload;
+mod yaml;
+
+pub use fact::{Fact, Missing, Reason};
+pub use intern::{Interner, Symbol};
+pub use kind::{Kind, group_of};
+pub use object::{Object, ObjectId, ObjectRef, ObjectView, Origin};
+pub use path::FieldPath;
+pub use pod::{ContainerView, PodView, Role};
+pub use snapshot::{Circumstances, PlacedProblem, Provenance, Snapshot};
+pub use source::{Location, Source, SourceId};
+pub use spot::Spot;
+pub use tree::{Shape, Span, Tree, Value};
+pub use version::KubernetesVersion;
+pub use workload::{Owner, Variant, Workload};

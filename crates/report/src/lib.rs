@@ -1,0 +1,15 @@
+//! What is said about a cluster: checks, verdicts, findings, and the report that holds them.
+//!
+//! This crate never judges and never prints: it holds the one vocabulary that judges, renderers and machines share. Start
+//! with [`Report`] and [`Finding`].
+
+pub mod check;
+pub mod finding;
+pub mod page;
+pub mod render;
+pub mod report;
+
+pub use check::{Check, Severity, Stage};
+pub use finding::{Finding, Fix, Message, MissingFact, PatchOperation, Place, PlaceOrigin, Related, Safety, Scope, Verdict, WaiverNote};
+pub use page::{Language, Page};
+pub use report::{Coverage, FailCounts, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Summary, Tally, Tool};
