@@ -5,6 +5,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -380,6 +381,23 @@ impl ControlPlane {
             READY_WITHIN,
         )
         .map(drop)
+    }
+
+    /// Saves what etcd holds, as `etcdctl snapshot save` does.
+    pub fn save_etcd(&self, file: &Path) -> Result<()> {
+        let output = Command::new(Parts::etcdctl()?)
+            .args(["--endpoints", &self.etcd_url, "snapshot", "save"])
+            .arg(file)
+            .output()
+            .map_err(Error::io("running `etcdctl`"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(Error::Answer {
+            question: "etcdctl snapshot save".to_owned(),
+            why,
+        })
     }
 
     /// Reads a path until the predicate holds for the body of a 200, and returns that body.

@@ -10,8 +10,10 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use crate::error::{Error, Result};
 
-/// Runs `$2…` with its output in `$1`, until it ends or standard input does. Ends with the child's exit code.
+/// Runs `$2…` with its output in `$1`, until it ends or standard input does. Ends with the child's exit code. A signal to
+/// the whole process group must not end the shell before its child, which may take its time.
 const KEEPER: &str = r#"
+trap '' HUP INT QUIT TERM
 exec 3<&0
 log=$1; shift
 "$@" </dev/null >"$log" 2>&1 3<&- &
@@ -25,6 +27,7 @@ exit "$code"
 
 /// Removes `$1` once standard input ends. What is still being written to while it goes is tried again.
 const JANITOR: &str = r#"
+trap '' HUP INT QUIT TERM
 read -r _
 for _ in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$1" && exit 0; sleep 0.2; done
 "#;

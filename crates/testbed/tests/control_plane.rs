@@ -6,9 +6,11 @@
     reason = "a test stops at the first surprise"
 )]
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bartizan_testbed::{ControlPlane, Error, Options, Parts};
@@ -59,6 +61,7 @@ fn a_control_plane_works_as_one_and_leaves_nothing_behind() {
     manifests_are_applied_in_an_order_that_works(&control_plane);
     every_refusal_is_named(&control_plane);
     waiting_ends_at_its_deadline(&control_plane);
+    etcd_is_saved_whole(&control_plane);
 
     let directory = control_plane.directory().to_owned();
     let servers = [
@@ -240,11 +243,26 @@ fn waiting_ends_at_its_deadline(control_plane: &ControlPlane) {
     );
 }
 
+fn etcd_is_saved_whole(control_plane: &ControlPlane) {
+    let file = control_plane.directory().join("snapshot.db");
+    control_plane.save_etcd(&file).expect("a snapshot");
+    let status = Command::new(Parts::etcdutl().expect("etcdutl"))
+        .args(["snapshot", "status", "--write-out=json"])
+        .arg(&file)
+        .output()
+        .expect("it runs");
+    let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    assert!(
+        status["totalKey"].as_u64().is_some_and(|keys| keys > 100),
+        "{status}"
+    );
+}
+
 #[test]
 fn without_controllers_pods_can_be_stored_all_the_same() {
     let options = Options::default()
         .without_controller_manager()
-        .api_server_flag("--max-requests-inflight=3000")
+        .api_server_flag("--service-cluster-ip-range=10.97.0.0/24")
         .without_api_server_flag("endpoint-reconciler-type");
     let control_plane = ControlPlane::start(&options).expect("a control plane");
     let pod = |namespace: &str| {
@@ -256,11 +274,12 @@ fn without_controllers_pods_can_be_stored_all_the_same() {
         .apply(&[pod("made"), pod("default")])
         .expect("both have a default ServiceAccount");
 
-    let (_, metrics) = control_plane.get("/flagz").expect("an answer");
-    let flags = metrics.as_str().unwrap_or_default();
-    assert!(
-        flags.is_empty() || flags.contains("max-requests-inflight=3000"),
-        "{flags}"
+    let (_, service) = control_plane
+        .get("/api/v1/namespaces/default/services/kubernetes")
+        .expect("an answer");
+    assert_eq!(
+        service["spec"]["clusterIP"], "10.97.0.1",
+        "the flag replaces the testbed's own"
     );
 }
 
@@ -276,29 +295,32 @@ fn a_component_that_refuses_to_start_shows_its_log() {
     );
 }
 
-/// The other half of the test below: starts a control plane, says where, and waits to be killed.
+/// In the environment of a test process that is going to be killed.
 const VICTIM: &str = "BARTIZAN_TESTBED_VICTIM";
 
-#[test]
-fn components_do_not_outlive_a_killed_test_process() {
+/// Runs the test of this name as a process of its own, in which it starts a control plane and waits; ends that process as
+/// told, and sees everything go.
+fn nothing_outlives(test: &str, end: impl FnOnce(&mut Child)) {
     if std::env::var_os(VICTIM).is_some() {
         let control_plane = ControlPlane::start(&Options::default().without_controller_manager())
             .expect("a control plane");
-        println!("directory={}", control_plane.directory().display());
+        writeln!(
+            std::io::stdout(),
+            "directory={}",
+            control_plane.directory().display()
+        )
+        .expect("a pipe");
         std::thread::park();
     }
     let mut victim = Command::new(std::env::current_exe().expect("a path"))
-        .args([
-            "--exact",
-            "components_do_not_outlive_a_killed_test_process",
-            "--nocapture",
-        ])
+        .args(["--exact", test, "--nocapture"])
         .env(VICTIM, "1")
+        .process_group(0)
         .stdout(Stdio::piped())
         .spawn()
         .expect("this very test");
-    let output = std::io::BufReader::new(victim.stdout.take().expect("piped"));
-    let directory = std::io::BufRead::lines(output)
+    let directory = BufReader::new(victim.stdout.take().expect("piped"))
+        .lines()
         .map_while(Result::ok)
         .find_map(|line| {
             line.split_once("directory=")
@@ -311,12 +333,37 @@ fn components_do_not_outlive_a_killed_test_process() {
         "etcd and the API server run"
     );
 
-    victim.kill().expect("it runs");
+    end(&mut victim);
     victim.wait().expect("it ran");
     until("every process is gone", || {
         processes_naming(directory).is_empty()
     });
     until("the directory is gone", || !directory.exists());
+}
+
+#[test]
+fn components_do_not_outlive_a_killed_test_process() {
+    nothing_outlives(
+        "components_do_not_outlive_a_killed_test_process",
+        |victim| victim.kill().expect("it runs"),
+    );
+}
+
+#[test]
+fn components_do_not_outlive_a_terminated_process_group() {
+    nothing_outlives(
+        "components_do_not_outlive_a_terminated_process_group",
+        |victim| {
+            let group = format!("-{}", victim.id());
+            assert!(
+                Command::new("kill")
+                    .args(["-TERM", "--", &group])
+                    .status()
+                    .expect("kill")
+                    .success()
+            );
+        },
+    );
 }
 
 #[test]
@@ -368,4 +415,31 @@ fn script(path: &Path, line: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(path, format!("#!/bin/sh\n{line}\n")).expect("a file");
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+}
+
+/// Bundles hold no controller manager; the built one is newer than an older bundle's API server and has to act its age.
+#[test]
+fn a_newer_controller_manager_serves_an_older_api_server() {
+    let pinned = Parts::pinned().expect("the pinned parts");
+    let assets = tempfile::tempdir().expect("a directory");
+    let server = pinned.api_server().display();
+    script(
+        &assets.path().join("kube-apiserver"),
+        &format!(
+            "test \"$1\" = --version && echo Kubernetes v1.35.4 || exec {server} --emulated-version=1.35 \"$@\""
+        ),
+    );
+    script(
+        &assets.path().join("etcd"),
+        &format!("exec {} \"$@\"", pinned.etcd().display()),
+    );
+
+    let parts =
+        Parts::from_assets(assets.path()).expect("a set that only lacks the controller manager");
+    let control_plane =
+        ControlPlane::start(&Options::default().parts(parts)).expect("it becomes ready");
+    assert_eq!(control_plane.version().to_string(), "1.35.4");
+    let (_, version) = control_plane.get("/version").expect("an answer");
+    assert_eq!(version["emulationMinor"], "35");
+    aggregated_roles_are_filled(&control_plane);
 }
