@@ -1,5 +1,7 @@
 //! Renderers: a report as a terminal, a file or another program wants it. They write to what they are given and never print.
 
+mod words;
+
 use std::collections::BTreeMap;
 
 use bartizan_cluster::Source;
