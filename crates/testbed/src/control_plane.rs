@@ -32,6 +32,26 @@ const ATTEMPTS: usize = 3;
 /// Addresses of Services; the first is the API server's.
 const SERVICE_RANGE: &str = "10.96.0.0/16";
 
+/// Ready is what the API server calls itself; what it makes for itself can still take a moment longer.
+const BORN_WITH: [&str; 6] = [
+    "/readyz",
+    "/api/v1/namespaces/default",
+    "/api/v1/namespaces/kube-system",
+    "/api/v1/namespaces/kube-public",
+    "/api/v1/namespaces/kube-node-lease",
+    "/api/v1/namespaces/default/services/kubernetes",
+];
+
+/// Sources of the aggregated cluster roles. The controller needs several rounds, because aggregated roles are sources too:
+/// each of these has to be contained in the other.
+const AGGREGATED: [(&str, &str); 5] = [
+    ("system:aggregate-to-view", "view"),
+    ("system:aggregate-to-edit", "edit"),
+    ("system:aggregate-to-admin", "admin"),
+    ("view", "edit"),
+    ("edit", "admin"),
+];
+
 /// How a control plane is started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -108,8 +128,8 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts the components and waits until they are of use: the API server is ready and, with a controller manager, the
-    /// `default` ServiceAccount exists and the aggregated cluster roles are filled.
+    /// Starts the components and waits until they are of use: the API server is ready and has made its own namespaces and
+    /// Service, and with a controller manager the `default` ServiceAccount exists and the aggregated cluster roles are filled.
     pub fn start(options: &Options) -> Result<Self> {
         let parts = match &options.parts {
             Some(parts) => parts.clone(),
@@ -172,7 +192,7 @@ impl ControlPlane {
             &control_plane.files.admin_login(),
         )?;
         control_plane.until_ready("kube-apiserver", |client| {
-            client.get("/readyz").is_ok_and(|(status, _)| status == 200)
+            BORN_WITH.iter().all(|path| is_there(client, path))
         })?;
         if options.controller_manager {
             control_plane.start_controller_manager(parts, &options.controller_manager_flags)?;
@@ -197,11 +217,10 @@ impl ControlPlane {
             log,
         )?);
         self.until_ready("kube-controller-manager", |client| {
-            let account = client.get("/api/v1/namespaces/default/serviceaccounts/default");
-            account.is_ok_and(|(status, _)| status == 200)
-                && ["admin", "edit", "view"]
+            is_there(client, "/api/v1/namespaces/default/serviceaccounts/default")
+                && AGGREGATED
                     .iter()
-                    .all(|role| filled(client, role))
+                    .all(|(source, role)| contains_rules(client, role, source))
         })
     }
 
@@ -425,16 +444,25 @@ impl ControlPlane {
     }
 }
 
-/// Whether the controller manager has filled an aggregated role.
-fn filled(client: &Client, role: &str) -> bool {
-    let role = client.get(&format!(
-        "/apis/rbac.authorization.k8s.io/v1/clusterroles/{role}"
-    ));
-    role.is_ok_and(|(_, role)| {
-        role.get("rules")
-            .and_then(Value::as_array)
-            .is_some_and(|rules| !rules.is_empty())
-    })
+/// Whether a path answers with 200.
+fn is_there(client: &Client, path: &str) -> bool {
+    client.get(path).is_ok_and(|(status, _)| status == 200)
+}
+
+/// Whether a cluster role holds every rule of another one, and any at all.
+fn contains_rules(client: &Client, role: &str, source: &str) -> bool {
+    let rules = |name: &str| {
+        let (_, role) = client
+            .get(&format!(
+                "/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}"
+            ))
+            .ok()?;
+        role.get("rules")?.as_array().cloned()
+    };
+    let (Some(own), Some(wanted)) = (rules(role), rules(source)) else {
+        return false;
+    };
+    !own.is_empty() && wanted.iter().all(|rule| own.contains(rule))
 }
 
 /// The directory of a control plane and the secrets in it.
