@@ -30,6 +30,12 @@ impl<'a> Spot<'a> {
         }
         path
     }
+
+    /// The JSON pointer of the nearest value that is there, and the names of the steps from it that are not.
+    pub fn pointer_and_absent(&self) -> (String, Vec<String>) {
+        let absent = self.absent.iter().map(|&step| self.nearest.strings_table().text(step).to_owned()).collect();
+        (self.nearest.path().pointer().to_owned(), absent)
+    }
 }
 
 impl<'a> From<Value<'a>> for Spot<'a> {

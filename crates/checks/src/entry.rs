@@ -1,0 +1,44 @@
+//! One entry of the catalogue: the identity of a check, what it reads, and the function that judges.
+
+use bartizan_cluster::{ContainerView, Kind, Missing, ObjectView, PodView, Workload};
+use bartizan_report::Check;
+
+use crate::component::{Component, ComponentView};
+use crate::facts::Facts;
+use crate::sink::Sink;
+
+/// The end of a judgement. A missing fact, passed on with `?`, makes it *unknown* unless it has failed already.
+pub type Judged = Result<(), Missing>;
+
+/// One check.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its identity.
+    pub check: Check,
+    /// What it reads beyond its own subject. Reading another kind panics in tests; a missing one gives *unknown*.
+    /// [`Kind::Pod`] stands for everything that runs pods.
+    pub reads: &'static [Kind],
+    /// How it judges.
+    pub judge: Judge,
+}
+
+/// A judging function, by what it is given.
+#[derive(Debug, Clone, Copy)]
+pub enum Judge {
+    /// Each distinct pod of each workload.
+    Pod(for<'a> fn(PodView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
+    /// Each container of each distinct pod: init, regular and ephemeral.
+    Container(for<'a> fn(ContainerView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
+    /// Each workload as a whole.
+    Workload(for<'a> fn(&'a Workload<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
+    /// Each object of these kinds.
+    Object(&'static [Kind], for<'a> fn(ObjectView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
+    /// Each object of any kind.
+    AnyObject(for<'a> fn(ObjectView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
+    /// Each namespace.
+    Namespace(for<'a> fn(ObjectView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
+    /// Each running or declared instance of a component of the control plane.
+    Component(Component, for<'a> fn(ComponentView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
+    /// The cluster, once.
+    Cluster(for<'a> fn(&Facts<'a>, &mut Sink<'a>) -> Judged),
+}

@@ -1,0 +1,135 @@
+//! What a judge may know: the snapshot, behind a door that lets through only what the entry declares.
+
+use std::collections::HashMap;
+
+use bartizan_cluster::snapshot::Provenance;
+use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectView, PodView, Snapshot, Workload};
+
+/// The kinds that run pods: what an entry means when it declares [`Kind::Pod`].
+pub const WORKLOAD_KINDS: [Kind; 8] = [
+    Kind::Pod,
+    Kind::Deployment,
+    Kind::ReplicaSet,
+    Kind::StatefulSet,
+    Kind::DaemonSet,
+    Kind::Job,
+    Kind::CronJob,
+    Kind::ReplicationController,
+];
+
+/// Indexes over a snapshot that all judges share.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) workloads: Vec<Workload<'a>>,
+    by_namespace: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Ground<'a> {
+    /// Prepares a snapshot for judgement.
+    pub fn new(snapshot: &'a Snapshot) -> Self {
+        let workloads = snapshot.workloads();
+        let mut by_namespace: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, workload) in workloads.iter().enumerate() {
+            if let Some(variant) = workload.variants.first() {
+                by_namespace.entry(variant.pod.namespace()).or_default().push(at);
+            }
+        }
+        Self { snapshot, workloads, by_namespace }
+    }
+}
+
+/// The facts that one judge may read.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    ground: &'a Ground<'a>,
+    check: &'static str,
+    declared: &'static [Kind],
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(ground: &'a Ground<'a>, check: &'static str, declared: &'static [Kind]) -> Self {
+        Self { ground, check, declared }
+    }
+
+    // INVARIANT: a judge reads nothing that its entry does not declare; every test of the catalogue runs with this assertion.
+    fn declared(&self, kind: Kind) {
+        debug_assert!(self.declared.contains(&kind), "check `{}` reads {kind:?} without declaring it", self.check);
+    }
+
+    /// The Kubernetes version to judge by.
+    pub fn version(&self) -> KubernetesVersion {
+        self.ground.snapshot.version()
+    }
+
+    /// The moment at which the facts were true, in seconds since 1970.
+    pub fn now_seconds(&self) -> i64 {
+        self.ground.snapshot.circumstances().observed_at.as_second()
+    }
+
+    /// Whether the facts were read from manifests.
+    pub fn from_files(&self) -> bool {
+        self.ground.snapshot.circumstances().provenance == Provenance::Files
+    }
+
+    /// The object of `kind` called `name`.
+    pub fn get(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Fact<ObjectView<'a>> {
+        self.declared(kind);
+        self.ground.snapshot.fact(kind, namespace, name)
+    }
+
+    /// Every object of `kind` in `namespace`, everywhere if `None`. Known only where the list was read whole.
+    pub fn list(&self, kind: Kind, namespace: Option<&str>) -> Fact<Vec<ObjectView<'a>>> {
+        self.declared(kind);
+        self.ground.snapshot.list(kind, namespace)
+    }
+
+    /// Whether some object of `kind` in `namespace` satisfies `test`: true as soon as one does, even in a cut list.
+    pub fn any(&self, kind: Kind, namespace: Option<&str>, test: impl FnMut(ObjectView<'a>) -> bool) -> Result<bool, Missing> {
+        self.declared(kind);
+        let snapshot = self.ground.snapshot;
+        if snapshot.of_kind(kind).filter(|view| namespace.is_none() || view.namespace() == namespace).any(test) {
+            return Ok(true);
+        }
+        snapshot.gap(kind, namespace).map_or(Ok(false), Err)
+    }
+
+    /// The ServiceAccount of a pod.
+    pub fn service_account(&self, pod: PodView<'_>) -> Fact<ObjectView<'a>> {
+        self.get(Kind::ServiceAccount, Some(pod.namespace()), pod.service_account())
+    }
+
+    /// The workloads of `namespace` (of all if `None`) that were read; for counting and naming, not for deciding absence.
+    pub fn workloads(&self, namespace: Option<&str>) -> Vec<&'a Workload<'a>> {
+        self.declared(Kind::Pod);
+        match namespace {
+            None => self.ground.workloads.iter().collect(),
+            Some(namespace) => self.ground.by_namespace.get(namespace).into_iter().flatten().filter_map(|&at| self.ground.workloads.get(at)).collect(),
+        }
+    }
+
+    /// Whether some pod in `namespace` satisfies `test`: true as soon as one does; missing if one might that was not read.
+    pub fn any_pod(&self, namespace: Option<&str>, mut test: impl FnMut(PodView<'a>) -> bool) -> Result<bool, Missing> {
+        let found = self.workloads(namespace).iter().any(|workload| workload.variants.iter().any(|variant| test(variant.pod)));
+        if found {
+            return Ok(true);
+        }
+        self.pods_complete(namespace).map(|()| false)
+    }
+
+    /// Ends in *unknown* unless everything that runs pods in `namespace` was read.
+    pub fn pods_complete(&self, namespace: Option<&str>) -> Result<(), Missing> {
+        self.declared(Kind::Pod);
+        WORKLOAD_KINDS.iter().find_map(|&kind| self.ground.snapshot.gap(kind, namespace)).map_or(Ok(()), Err)
+    }
+
+    /// The object that an earlier one of the same name was overridden by.
+    pub fn duplicate_of(&self, object: ObjectView<'_>) -> Option<ObjectView<'a>> {
+        self.ground.snapshot.duplicates().find(|(earlier, _)| earlier.id() == object.id()).map(|(_, later)| later)
+    }
+
+    /// The snapshot itself, for family code that declares what it reads on its own.
+    pub(crate) fn snapshot(&self) -> &'a Snapshot {
+        self.ground.snapshot
+    }
+}

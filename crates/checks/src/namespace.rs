@@ -1,0 +1,6 @@
+//! Checks of the family `namespace`.
+
+use crate::Entry;
+
+/// The checks of this family, sorted by id.
+pub(crate) static ALL: &[&Entry] = &[];

@@ -1,0 +1,380 @@
+//! Runs the catalogue over a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bartizan_cluster::{ContainerView, FieldPath, Missing, ObjectRef, ObjectView, PodView, Snapshot, Workload};
+use bartizan_report::{Finding, Fix, Language, Message, MissingFact, Place, PlaceOrigin, Related, Safety, Scope, Stage, Tally, Verdict};
+use rayon::prelude::*;
+
+use crate::component::ComponentView;
+use crate::entry::{Entry, Judge, Judged};
+use crate::facts::{Facts, Ground};
+use crate::sink::{Msg, Raised, Sink};
+use crate::{CATALOGUE, benchmark};
+
+/// Which checks are run, and which subjects are judged. It never narrows what is known.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// The benchmark to judge, and nothing else.
+    pub benchmark: Option<String>,
+    /// The loudest stage that is run; `None` is the default stage.
+    pub stage: Option<Stage>,
+    /// Checks to run whatever their stage; all of the stage if empty.
+    pub only: BTreeSet<String>,
+    /// Checks to leave out.
+    pub without: BTreeSet<String>,
+    /// The subjects.
+    pub focus: Focus,
+    /// Whether every single verdict is kept, passes included: for comparing two runs, not for reports.
+    pub trace: bool,
+}
+
+/// One verdict of one check on one subject.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Decided {
+    /// The check.
+    pub check: &'static str,
+    /// The subject; none for the cluster.
+    pub subject: Option<ObjectRef>,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// Which subjects are judged.
+#[derive(Debug, Clone, Default)]
+pub struct Focus {
+    /// Only in these namespaces; all if empty.
+    pub namespaces: BTreeSet<String>,
+    /// Only objects with these labels.
+    pub labels: Vec<(String, String)>,
+    /// Only these objects: kind (any case) and name.
+    pub objects: Vec<(String, String)>,
+}
+
+impl Focus {
+    fn is_everything(&self) -> bool {
+        self.namespaces.is_empty() && self.labels.is_empty() && self.objects.is_empty()
+    }
+
+    fn holds(&self, reference: &ObjectRef, object: Option<ObjectView<'_>>) -> bool {
+        let place = reference.namespace.as_deref().or((reference.kind == "Namespace").then_some(reference.name.as_str()));
+        let in_namespace = self.namespaces.is_empty() || place.is_some_and(|namespace| self.namespaces.contains(namespace));
+        let labelled = self.labels.iter().all(|(key, value)| object.and_then(|object| object.label(key)) == Some(value.as_str()));
+        let named = self.objects.is_empty() || self.objects.iter().any(|(kind, name)| reference.kind.eq_ignore_ascii_case(kind) && &reference.name == name);
+        in_namespace && labelled && named
+    }
+}
+
+/// What the catalogue said.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    /// Everything worth listing, in the order of reports.
+    pub findings: Vec<Finding>,
+    /// The counts.
+    pub tally: Tally,
+    /// Every verdict, if the selection asked for them.
+    pub decided: Vec<Decided>,
+}
+
+impl Judgement {
+    fn join(mut self, mut other: Judgement) -> Judgement {
+        self.findings.append(&mut other.findings);
+        self.decided.append(&mut other.decided);
+        self.tally.add(&other.tally);
+        self
+    }
+}
+
+/// The entries that a selection runs.
+pub fn selected(selection: &Selection, snapshot: &Snapshot) -> Vec<&'static Entry> {
+    let benchmark = selection.benchmark.as_deref().and_then(|id| benchmark::ALL.get(id));
+    let of_benchmark: Option<BTreeSet<&str>> = benchmark.map(|benchmark| benchmark.checks(snapshot.version()).collect());
+    let stage = selection.stage.unwrap_or(Stage::Default);
+    CATALOGUE
+        .iter()
+        .flat_map(|family| family.iter().copied())
+        .filter(|entry| {
+            let id = entry.check.id;
+            let wanted = match &of_benchmark {
+                Some(checks) => checks.contains(id),
+                None if !selection.only.is_empty() => selection.only.contains(id),
+                None => entry.check.stage <= stage,
+            };
+            wanted && !selection.without.contains(id)
+        })
+        .collect()
+}
+
+/// Judges a snapshot.
+pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
+    let ground = Ground::new(snapshot);
+    let entries = selected(selection, snapshot);
+    let focus = &selection.focus;
+    let run = Run { ground: &ground, snapshot, focus, trace: selection.trace };
+    let by_workload = ground.workloads.par_iter().fold(Judgement::default, |judgement, workload| run.workload(&entries, workload, judgement)).reduce(Judgement::default, Judgement::join);
+    let objects: Vec<ObjectView<'_>> = snapshot.objects().collect();
+    let by_object = objects.par_iter().fold(Judgement::default, |judgement, &object| run.object(&entries, object, judgement)).reduce(Judgement::default, Judgement::join);
+    let mut all = run.cluster(&entries, by_workload.join(by_object));
+    all.findings.sort_by(|one, two| one.order().cmp(&two.order()));
+    all.decided.sort();
+    all
+}
+
+struct Run<'g, 'a> {
+    ground: &'a Ground<'a>,
+    snapshot: &'a Snapshot,
+    focus: &'g Focus,
+    trace: bool,
+}
+
+/// What a judge said about one part of a subject: one pod of a workload, one container.
+struct Part<'a> {
+    judged: Judged,
+    sink: Sink<'a>,
+    /// What paths are compared without: the place of the pod in its object.
+    base: FieldPath,
+}
+
+/// The subject of a finding.
+struct Subject<'a> {
+    reference: Option<ObjectRef>,
+    object: Option<ObjectView<'a>>,
+    scope: Scope,
+    replicas: Option<u32>,
+    broken_chain: bool,
+}
+
+impl<'a> Run<'_, 'a> {
+    fn facts(&self, entry: &'static Entry) -> Facts<'a> {
+        Facts::new(self.ground, entry.check.id, entry.reads)
+    }
+
+    fn workload(&self, entries: &[&'static Entry], workload: &'a Workload<'a>, mut judgement: Judgement) -> Judgement {
+        let object = workload.owner.id.and_then(|id| self.snapshot.view(id));
+        if !self.focus.holds(&workload.owner.reference, object.or_else(|| workload.variants.first().map(|variant| variant.pod.object()))) {
+            return judgement;
+        }
+        let subject = Subject {
+            reference: Some(workload.owner.reference.clone()),
+            object,
+            scope: Scope::Object,
+            replicas: workload.replicas,
+            broken_chain: workload.owner.broken_chain,
+        };
+        for &entry in entries {
+            let facts = self.facts(entry);
+            let parts = match entry.judge {
+                Judge::Pod(judge) => workload.variants.iter().map(|variant| pod_part(variant.pod, &facts, judge)).collect(),
+                Judge::Container(judge) => workload.variants.iter().flat_map(|variant| container_parts(variant.pod, &facts, judge)).collect(),
+                Judge::Workload(judge) => {
+                    let mut sink = Sink { object: object.or_else(|| workload.variants.first().map(|variant| variant.pod.object())), ..Sink::default() };
+                    let judged = judge(workload, &facts, &mut sink);
+                    vec![Part { judged, sink, base: FieldPath::default() }]
+                }
+                Judge::Component(component, judge) => {
+                    let instances = workload.variants.iter().filter_map(|variant| ComponentView::of(component, variant.pod));
+                    let parts: Vec<Part<'a>> = instances
+                        .map(|instance| {
+                            let mut sink = Sink { object: Some(instance.object()), container: Some(instance.container().name().to_owned()), ..Sink::default() };
+                            let judged = judge(instance, &facts, &mut sink);
+                            Part { judged, sink, base: instance.container().pod().whole().path() }
+                        })
+                        .collect();
+                    if parts.is_empty() {
+                        continue;
+                    }
+                    parts
+                }
+                _ => continue,
+            };
+            self.conclude(entry, &subject, parts, &mut judgement);
+        }
+        judgement
+    }
+
+    fn object(&self, entries: &[&'static Entry], object: ObjectView<'a>, mut judgement: Judgement) -> Judgement {
+        let reference = object.reference();
+        if !self.focus.holds(&reference, Some(object)) {
+            return judgement;
+        }
+        let is_namespace = object.kind() == bartizan_cluster::Kind::Namespace;
+        let scope = if is_namespace { Scope::Namespace } else { Scope::Object };
+        let subject = Subject { reference: Some(reference), object: Some(object), scope, replicas: None, broken_chain: false };
+        for &entry in entries {
+            let judge = match entry.judge {
+                Judge::Object(kinds, judge) if kinds.contains(&object.kind()) => judge,
+                Judge::AnyObject(judge) => judge,
+                Judge::Namespace(judge) if is_namespace => judge,
+                _ => continue,
+            };
+            let mut sink = Sink { object: Some(object), ..Sink::default() };
+            let judged = judge(object, &self.facts(entry), &mut sink);
+            self.conclude(entry, &subject, vec![Part { judged, sink, base: FieldPath::default() }], &mut judgement);
+        }
+        judgement
+    }
+
+    fn cluster(&self, entries: &[&'static Entry], mut judgement: Judgement) -> Judgement {
+        if !self.focus.is_everything() {
+            return judgement;
+        }
+        let subject = Subject { reference: None, object: None, scope: Scope::Cluster, replicas: None, broken_chain: false };
+        for &entry in entries {
+            let Judge::Cluster(judge) = entry.judge else { continue };
+            let mut sink = Sink::default();
+            let judged = judge(&self.facts(entry), &mut sink);
+            self.conclude(entry, &subject, vec![Part { judged, sink, base: FieldPath::default() }], &mut judgement);
+        }
+        judgement
+    }
+
+    /// One verdict from all parts: failed if one failed, else unknown if one is, else manual, else passed if one passed.
+    fn conclude(&self, entry: &'static Entry, subject: &Subject<'a>, parts: Vec<Part<'a>>, judgement: &mut Judgement) {
+        let mut raised: Vec<(Raised<'a>, FieldPath)> = Vec::new();
+        let mut missing: Option<Missing> = None;
+        let mut manual: Option<Msg> = None;
+        let mut passed = false;
+        for part in parts {
+            let failed = !part.sink.raised.is_empty();
+            raised.extend(part.sink.raised.into_iter().map(|one| (one, part.base.clone())));
+            match part.judged {
+                Err(gap) if !failed => missing = missing.or(Some(gap)),
+                _ if part.sink.manual.is_some() => manual = manual.or(part.sink.manual),
+                _ => passed |= !failed && !part.sink.not_applicable,
+            }
+        }
+        let verdict = if !raised.is_empty() {
+            Verdict::Fail
+        } else if missing.is_some() {
+            Verdict::Unknown
+        } else if manual.is_some() {
+            Verdict::Manual
+        } else if passed {
+            Verdict::Pass
+        } else {
+            Verdict::NotApplicable
+        };
+        judgement.tally.count(entry.check.severity, verdict);
+        if self.trace {
+            judgement.decided.push(Decided { check: entry.check.id, subject: subject.reference.clone(), verdict });
+        }
+        if matches!(verdict, Verdict::Pass | Verdict::NotApplicable) {
+            return;
+        }
+        let page = crate::page_of(entry);
+        let mut finding = Finding {
+            check: entry.check.id.to_owned(),
+            title: page.title.to_owned(),
+            severity: entry.check.severity,
+            verdict,
+            scope: subject.scope,
+            subject: subject.reference.clone(),
+            owner_chain: subject.broken_chain.then(|| "broken".to_owned()),
+            replicas: subject.replicas,
+            message: String::new(),
+            message_key: String::new(),
+            args: BTreeMap::new(),
+            places: Vec::new(),
+            related: Vec::new(),
+            controls: benchmark::controls_of(entry.check.id).to_vec(),
+            missing: missing.as_ref().filter(|_| verdict == Verdict::Unknown).map(MissingFact::from),
+            fix: None,
+            waiver: None,
+            fingerprint: String::new(),
+        };
+        match verdict {
+            Verdict::Fail => self.fill_failure(entry, subject, raised, &mut finding),
+            Verdict::Manual => set_message(&mut finding, manual.map(|message| spoken(entry, message))),
+            _ => {
+                if let Some(missing) = &missing {
+                    finding.message = format!("not decided: {missing}");
+                }
+            }
+        }
+        finding.fingerprint = Finding::fingerprint_of(entry.check.id, subject.reference.as_ref(), &finding.places);
+        judgement.findings.push(finding);
+    }
+
+    fn fill_failure(&self, entry: &'static Entry, subject: &Subject<'a>, raised: Vec<(Raised<'a>, FieldPath)>, finding: &mut Finding) {
+        let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+        let mut patch = Vec::new();
+        let mut safety = Safety::Safe;
+        let mut all_fixed = true;
+        let mut first: Option<Message> = None;
+        for (one, base) in raised {
+            let path = one.spot.as_ref().map(bartizan_cluster::Spot::path).unwrap_or_default();
+            let relative = path.as_str().strip_prefix(base.as_str()).unwrap_or(path.as_str()).trim_start_matches('.').to_owned();
+            let message = spoken(entry, one.message);
+            // The same fault in the template and in its pods is one place; a pod shows only what its template does not.
+            if !seen.insert((relative, message.text.clone())) {
+                continue;
+            }
+            let object = one.object;
+            let elsewhere = object.filter(|object| subject.object.is_none_or(|own| own.id() != object.id()));
+            let is_pod_of_owner = elsewhere.is_some_and(|object| object.kind() == bartizan_cluster::Kind::Pod) && subject.scope == Scope::Object;
+            match (&one.fix, elsewhere) {
+                (Some((kind, operations)), None) => {
+                    patch.extend(operations.iter().cloned());
+                    if *kind == Safety::Unsafe {
+                        safety = Safety::Unsafe;
+                    }
+                }
+                // A pod is fixed where it is made.
+                _ if is_pod_of_owner => {}
+                _ => all_fixed = false,
+            }
+            finding.related.extend(one.related.iter().map(|(object, note)| Related {
+                object: object.reference(),
+                location: self.snapshot.location(*object, &object.root().into()),
+                note: note.clone(),
+            }));
+            let differs = first.as_ref().is_some_and(|first| *first != message);
+            let location = object.zip(one.spot.as_ref()).and_then(|(object, spot)| self.snapshot.location(object, spot));
+            finding.places.push(Place {
+                container: one.container,
+                path: path.as_str().to_owned(),
+                location,
+                origin: if is_pod_of_owner && subject.object.is_some() { PlaceOrigin::Admission } else { PlaceOrigin::Source },
+                object: elsewhere.map(ObjectView::reference),
+                message: differs.then(|| message.clone()),
+            });
+            first.get_or_insert(message);
+        }
+        set_message(finding, first);
+        finding.related.dedup();
+        if all_fixed && !patch.is_empty() {
+            finding.fix = Some(Fix { safety, patch: crate::patch::ordered(patch) });
+        }
+    }
+}
+
+fn set_message(finding: &mut Finding, message: Option<Message>) {
+    if let Some(message) = message {
+        finding.message = message.text;
+        finding.message_key = message.key;
+        finding.args = message.args;
+    }
+}
+
+fn spoken(entry: &'static Entry, message: Msg) -> Message {
+    let args: BTreeMap<String, String> = message.args.into_iter().map(|(slot, value)| (slot.to_owned(), value)).collect();
+    // The tests of the catalogue see to it that every key that a judge uses stands on its page.
+    let template = crate::page_of(entry).message(message.key, Language::English).unwrap_or(message.key);
+    Message { key: message.key.to_owned(), text: bartizan_report::page::fill(template, &args), args }
+}
+
+fn pod_part<'a>(pod: PodView<'a>, facts: &Facts<'a>, judge: for<'x> fn(PodView<'x>, &Facts<'x>, &mut Sink<'x>) -> Judged) -> Part<'a> {
+    let mut sink = Sink { object: Some(pod.object()), ..Sink::default() };
+    let judged = judge(pod, facts, &mut sink);
+    Part { judged, sink, base: pod.whole().path() }
+}
+
+fn container_parts<'a>(pod: PodView<'a>, facts: &Facts<'a>, judge: for<'x> fn(ContainerView<'x>, &Facts<'x>, &mut Sink<'x>) -> Judged) -> Vec<Part<'a>> {
+    pod.containers()
+        .map(|container| {
+            let mut sink = Sink { object: Some(pod.object()), container: Some(container.name().to_owned()), ..Sink::default() };
+            let judged = judge(container, facts, &mut sink);
+            Part { judged, sink, base: pod.whole().path() }
+        })
+        .collect()
+}
