@@ -55,7 +55,7 @@ impl Reason {
 pub struct Missing {
     /// What is missing: the plural of a kind (`secrets`), or `node-files`, `component-flags`.
     pub fact: String,
-    /// `cluster` or `namespace/NAME`.
+    /// `cluster`, `namespace/NAME` or `namespaces-except/NAME,NAME`.
     pub scope: String,
     /// Why.
     pub reason: Reason,
@@ -66,6 +66,21 @@ impl Missing {
     pub fn list(kind: Kind, namespace: Option<&str>, reason: Reason) -> Self {
         let fact = kind.resource().map_or("objects", |resource| resource.plural).to_owned();
         Self { fact, scope: namespace.map_or_else(|| "cluster".to_owned(), |name| format!("namespace/{name}")), reason }
+    }
+
+    /// The list of `kind` that could be had in the namespaces `known` and nowhere else.
+    pub fn elsewhere(kind: Kind, known: &[&str], reason: Reason) -> Self {
+        Self { scope: format!("namespaces-except/{}", known.join(",")), ..Self::list(kind, None, reason) }
+    }
+
+    /// Whether something may be missing in `namespace`; with `None`, anywhere.
+    pub fn concerns(&self, namespace: Option<&str>) -> bool {
+        let Some(namespace) = namespace else { return true };
+        match self.scope.split_once('/') {
+            Some(("namespace", name)) => name == namespace,
+            Some(("namespaces-except", names)) => names.split(',').all(|name| name != namespace),
+            _ => true,
+        }
     }
 }
 
@@ -103,5 +118,21 @@ impl<T> Fact<T> {
             Fact::Absent => Fact::Absent,
             Fact::Missing(missing) => Fact::Missing(missing),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_list_concerns_the_namespaces_of_its_scope() {
+        let everywhere = Missing::list(Kind::Pod, None, Reason::Forbidden);
+        let here = Missing::list(Kind::Pod, Some("here"), Reason::Forbidden);
+        let elsewhere = Missing::elsewhere(Kind::Pod, &["here", "near"], Reason::Forbidden);
+        let concerned = |missing: &Missing| [None, Some("here"), Some("there")].map(|namespace| missing.concerns(namespace));
+        assert_eq!(concerned(&everywhere), [true, true, true]);
+        assert_eq!(concerned(&here), [true, true, false]);
+        assert_eq!(concerned(&elsewhere), [true, false, true]);
     }
 }

@@ -6,14 +6,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::field;
 use crate::intern::{Interner, Symbol};
 use crate::kind::Kind;
 use crate::object::{NotAnObject, Object, Origin};
-use crate::secret::{self, SnapshotKey};
+use crate::secret::{self, SecretFacts, SnapshotKey};
 use crate::source::SourceId;
 use crate::tree::{Span, Tag, Tree};
 use crate::{json, prune, schema, yaml};
@@ -55,7 +55,8 @@ impl Implied {
 }
 
 /// What is wrong with a piece of input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ProblemKind {
     /// It does not parse; it was not judged.
     Parse,
@@ -279,6 +280,18 @@ impl Fragment {
         self.documents += 1;
         let tree = json::read(object, &mut self.strings)?;
         self.take_tree(tree, Origin { source, range: None, is_json: false }, implied);
+        Ok(())
+    }
+
+    /// Takes in an object from a saved snapshot, whose Secret values have become `secret` when it was written.
+    pub fn take_saved(&mut self, source: SourceId, object: &str, secret: Option<SecretFacts>) -> Result<(), serde_json::Error> {
+        let before = self.objects.len();
+        self.take_live(source, object, None)?;
+        if let Some(facts) = secret
+            && let Some(object) = self.objects.get_mut(before)
+        {
+            object.secret = Some(Arc::new(facts));
+        }
         Ok(())
     }
 

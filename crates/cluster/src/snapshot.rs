@@ -237,8 +237,7 @@ impl Snapshot {
     /// Why the objects of `kind` in `namespace` (everywhere if `None`) are not all known; `None` if they are.
     pub fn gap(&self, kind: Kind, namespace: Option<&str>) -> Option<Missing> {
         let plural = kind.resource()?.plural;
-        let scope = namespace.map(|namespace| format!("namespace/{namespace}"));
-        let listed = self.circumstances.missing.iter().find(|missing| missing.fact == plural && (scope.is_none() || missing.scope == "cluster" || Some(&missing.scope) == scope.as_ref()));
+        let listed = self.circumstances.missing.iter().find(|missing| missing.fact == plural && missing.concerns(namespace));
         if let Some(missing) = listed {
             return Some(missing.clone());
         }

@@ -29,14 +29,15 @@ impl std::fmt::Display for Location {
 #[derive(Debug, Clone)]
 pub struct Source {
     name: String,
-    text: Option<Arc<str>>,
+    // Not `Arc<str>`: a text of a gigabyte would be copied to get there.
+    text: Option<Arc<String>>,
     lines: OnceLock<Vec<u32>>,
 }
 
 impl Source {
     /// A source with text, whose facts have places.
-    pub fn text(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), text: Some(text.into()), lines: OnceLock::new() }
+    pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: Some(Arc::new(text.into())), lines: OnceLock::new() }
     }
 
     /// A source without text: a live server, a saved snapshot.
@@ -51,12 +52,12 @@ impl Source {
 
     /// The text, if there is any.
     pub fn content(&self) -> Option<&str> {
-        self.text.as_deref()
+        self.text.as_deref().map(String::as_str)
     }
 
     /// The place of byte `offset`.
     pub fn location(&self, offset: u32) -> Option<Location> {
-        let text = self.text.as_deref()?;
+        let text = self.content()?;
         let lines = self.lines();
         let line = lines.partition_point(|&start| start <= offset).saturating_sub(1);
         let start = lines.get(line).copied().unwrap_or(0);
@@ -66,7 +67,7 @@ impl Source {
 
     /// Line `number`, from 1, without its line break.
     pub fn line(&self, number: u32) -> Option<&str> {
-        let text = self.text.as_deref()?;
+        let text = self.content()?;
         let lines = self.lines();
         let at = (number as usize).checked_sub(1)?;
         let start = *lines.get(at)? as usize;
@@ -81,7 +82,7 @@ impl Source {
 
     fn lines(&self) -> &[u32] {
         self.lines.get_or_init(|| {
-            let text = self.text.as_deref().unwrap_or("");
+            let text = self.content().unwrap_or("");
             std::iter::once(0).chain(text.bytes().zip(1u32..).filter(|&(byte, _)| byte == b'\n').map(|(_, next)| next)).collect()
         })
     }
