@@ -1,5 +1,6 @@
 //! Renderers: a report as a terminal, a file or another program wants it. They write to what they are given and never print.
 
+pub(crate) mod escape;
 mod words;
 
 use std::collections::BTreeMap;
