@@ -5,6 +5,7 @@
 
 pub mod benchmark;
 pub mod component;
+pub mod compose;
 pub mod entry;
 pub mod facts;
 pub mod patch;
@@ -12,6 +13,7 @@ pub mod run;
 pub mod sink;
 
 mod cluster;
+mod credential;
 mod namespace;
 mod object;
 mod pod_security;
@@ -24,6 +26,7 @@ use std::sync::LazyLock;
 use bartizan_cluster::Kind;
 use bartizan_report::Page;
 
+pub use compose::{Reading, compose};
 pub use entry::{Entry, Judge, Judged};
 pub use facts::Facts;
 pub use run::{Focus, Judgement, Selection, judge, selected};

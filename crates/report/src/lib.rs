@@ -5,11 +5,13 @@
 
 pub mod check;
 pub mod finding;
+pub mod outcome;
 pub mod page;
 pub mod render;
 pub mod report;
 
 pub use check::{Check, Severity, Stage};
 pub use finding::{Finding, Fix, Message, MissingFact, PatchOperation, Place, PlaceOrigin, Related, Safety, Scope, Verdict, WaiverNote};
+pub use outcome::{FailOn, Outcome};
 pub use page::{Language, Page};
 pub use report::{Coverage, FailCounts, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Summary, Tally, Tool};

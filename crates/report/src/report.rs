@@ -67,6 +67,13 @@ pub struct Coverage {
     pub not_in_source: Vec<String>,
 }
 
+impl Coverage {
+    /// Whether something that was asked for was not had.
+    pub fn is_incomplete(&self) -> bool {
+        !self.missing.is_empty() || self.problems.iter().any(|problem| problem.lost)
+    }
+}
+
 /// Counts of what was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ReadCounts {

@@ -1,0 +1,95 @@
+//! From a judgement to a report: what was read, what was assumed, what was missing, and what was found.
+
+use bartizan_cluster::{Kind, Provenance, Snapshot};
+use bartizan_report::{Coverage, MissingFact, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Tool};
+
+use crate::component::{Component, ComponentView};
+use crate::run::{Judgement, Selection};
+
+/// What the caller knows of the reading and the snapshot does not.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// `files`, `live` or `snapshot`.
+    pub road: String,
+    /// The arguments, or the address of the server.
+    pub names: Vec<String>,
+    /// Files that were opened.
+    pub files: usize,
+    /// Files and directories that were met and not read.
+    pub skipped: usize,
+    /// Whether the caller named the Kubernetes version.
+    pub version_given: bool,
+}
+
+/// Makes the report of a judgement.
+pub fn compose(snapshot: &Snapshot, judgement: Judgement, selection: &Selection, reading: &Reading) -> Report {
+    let circumstances = snapshot.circumstances();
+    Report {
+        schema: SCHEMA.to_owned(),
+        tool: Tool { name: "bartizan".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        source: SourceNote { kind: reading.road.clone(), names: reading.names.clone() },
+        observed_at: circumstances.observed_at.to_string(),
+        kubernetes_version: snapshot.version().to_string(),
+        assumptions: assumptions(snapshot, reading),
+        benchmark: selection.benchmark.clone(),
+        coverage: coverage(snapshot, reading),
+        summary: judgement.tally.summary(),
+        findings: judgement.findings,
+    }
+}
+
+fn assumptions(snapshot: &Snapshot, reading: &Reading) -> Vec<String> {
+    let mut assumptions = Vec::new();
+    if snapshot.circumstances().provenance == Provenance::Files {
+        if !reading.version_given {
+            assumptions.push(format!("Kubernetes {}, the newest known version", snapshot.version()));
+        }
+        if snapshot.objects().any(|object| object.kind().namespaced() == Some(true) && object.metadata().is_none_or(|metadata| metadata.str(bartizan_cluster::field::NAMESPACE).is_none())) {
+            assumptions.push("objects without a namespace go to `default`".to_owned());
+        }
+    }
+    assumptions
+}
+
+fn coverage(snapshot: &Snapshot, reading: &Reading) -> Coverage {
+    let problems = snapshot
+        .problems()
+        .iter()
+        .map(|problem| ReportProblem {
+            kind: problem.kind.name().to_owned(),
+            source: problem.source.clone(),
+            location: problem.location.clone(),
+            message: problem.message.clone(),
+            lost: problem.kind.is_loss(),
+        })
+        .collect();
+    let mut missing: Vec<MissingFact> = snapshot.circumstances().missing.iter().filter(|missing| missing.reason.is_loss()).map(MissingFact::from).collect();
+    missing.sort();
+    missing.dedup();
+    Coverage {
+        read: ReadCounts {
+            files: reading.files,
+            documents: snapshot.documents(),
+            objects: snapshot.len(),
+            other_documents: snapshot.untyped(),
+            skipped: reading.skipped,
+        },
+        problems,
+        missing,
+        not_in_source: not_in_source(snapshot),
+    }
+}
+
+/// Facts that this kind of source does not have.
+fn not_in_source(snapshot: &Snapshot) -> Vec<String> {
+    let mut facts = vec!["node-files".to_owned()];
+    let is_component = |component| snapshot.of_kind(Kind::Pod).flat_map(bartizan_cluster::PodView::of).any(|pod| ComponentView::of(component, pod).is_some());
+    if ![Component::ApiServer, Component::ControllerManager, Component::Etcd].into_iter().any(is_component) {
+        facts.push("component-flags".to_owned());
+    }
+    if snapshot.circumstances().provenance == Provenance::Files && snapshot.of_kind(Kind::Secret).next().is_none() {
+        facts.push("secrets".to_owned());
+    }
+    facts.sort();
+    facts
+}

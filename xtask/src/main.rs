@@ -1,0 +1,53 @@
+//! The project's own commands: `cargo xtask ci|tidy|generate|conformance|bench`.
+//!
+//! Nothing here is shipped. `ci` is what the test command of the README runs; the others are its parts.
+
+mod ci;
+mod conformance;
+mod generate;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+  ci            everything: format, lints, tests against real components, docs, tidy, generated files, conformance
+  tidy          laws of the tree: arrows between crates, file sizes, names, stray files
+  generate      write generated files again; `--check` compares instead
+  conformance   public test suites: passed and total of each; `--data DIR` says where they are
+  bench NAME    benchmarks; `bench scan` lists its options";
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let command = words.next().unwrap_or_default();
+    let rest: Vec<String> = words.collect();
+    let done = match command.as_str() {
+        "ci" => ci::run(&rest),
+        "tidy" => tidy::run(),
+        "generate" => generate::run(rest.iter().any(|word| word == "--check")),
+        "conformance" => conformance::run(&rest),
+        _ => {
+            say(USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("xtask {command}: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or_else(|| here.clone(), PathBuf::from)
+}
+
+#[expect(clippy::print_stdout, reason = "a command of the workshop speaks to whoever runs it")]
+fn say(text: &str) {
+    println!("{text}");
+}
