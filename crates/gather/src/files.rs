@@ -1,0 +1,204 @@
+//! Manifests: from arguments of the command line to a snapshot.
+//!
+//! An argument is a directory, a file, `-`, a chart, a Kustomize directory or a saved snapshot. What a file is called matters
+//! only below a directory. The answer does not depend on the number of threads or the order in which the file system lists.
+
+mod archive;
+mod load;
+mod overlay;
+mod render;
+mod walk;
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bartizan_cluster::read::{Fragment, Problem, ReadOptions};
+use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
+use jiff::Timestamp;
+
+use crate::{Error, Gathered, Progress, Road, Skipped, Step, saved};
+use load::{Content, Loaded};
+use render::Engine;
+use walk::{Fault, Found, Walker};
+
+pub use render::{Programs, Rendering};
+
+/// Offsets are kept in 32 bits, and nobody writes manifests of this size.
+const SIZE_MAX: u64 = 2 << 30;
+
+/// What to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Paths, and `-` for standard input.
+    pub arguments: Vec<PathBuf>,
+    /// What not to read below directories, in the syntax of `.gitignore`, from the argument or from where it is given.
+    pub excludes: Vec<String>,
+    /// How many threads read; 0 for as many as there are processors.
+    pub jobs: usize,
+    /// The version to judge for; else the one of a saved snapshot, else the newest.
+    pub version: Option<KubernetesVersion>,
+    /// When the facts count as observed.
+    pub now: Timestamp,
+    /// Whether `now` holds for a saved snapshot too, which otherwise keeps its own time.
+    pub insist_on_now: bool,
+    /// How charts and overlays are rendered.
+    pub rendering: Rendering,
+}
+
+impl Request {
+    /// A request for `arguments` with nothing special about it.
+    pub fn new(arguments: impl IntoIterator<Item = impl Into<PathBuf>>, now: Timestamp) -> Self {
+        Self {
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            excludes: Vec::new(),
+            jobs: 0,
+            version: None,
+            now,
+            insist_on_now: false,
+            rendering: Rendering::default(),
+        }
+    }
+}
+
+/// Reads everything that `request` names; `stdin` is read if `-` is among it.
+pub fn gather(request: &Request, stdin: &mut dyn Read, progress: &dyn Progress) -> Result<Gathered, Error> {
+    let names = names_of(request)?;
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(request.jobs).build().map_err(|error| Error::Threads(error.to_string()))?;
+    let mut input = Input::new(request, progress)?;
+    for argument in &request.arguments {
+        if argument.as_os_str() == "-" {
+            input.stdin(stdin);
+        } else {
+            input.argument(argument);
+        }
+    }
+    progress.step(&Step::Found { files: input.items.len() });
+    let Input { items, walker, files, .. } = input;
+    let mut contents = threads.install(|| load::all(items));
+    if let Some(at) = contents.iter().position(|content| matches!(content, Content::Snapshot { .. })) {
+        if contents.len() > 1 || !walker.faults.is_empty() {
+            return Err(Error::MixedSources { name: contents.swap_remove(at).into_name() });
+        }
+        if let Some(Content::Snapshot { name, bytes }) = contents.pop() {
+            return from_saved(request, &name, &bytes, names);
+        }
+    }
+    let (loaded, more) = load::resolve(contents, &request.rendering, version_of(request), progress);
+    let Walker { faults, notes, skipped, .. } = walker;
+    let faults = faults.into_iter().chain(more).collect();
+    let snapshot = threads.install(|| assemble(request, loaded, faults, progress))?;
+    Ok(Gathered { snapshot, road: Road::Files, names, files, skipped, notes })
+}
+
+fn version_of(request: &Request) -> KubernetesVersion {
+    request.version.unwrap_or(KubernetesVersion::NEWEST)
+}
+
+/// The arguments as they are called; those that do not exist are an error.
+fn names_of(request: &Request) -> Result<Vec<String>, Error> {
+    let called = |path: &PathBuf| path.to_string_lossy().into_owned();
+    let is_absent = |path: &&PathBuf| {
+        path.as_os_str() != "-"
+            && matches!(fs::symlink_metadata(path), Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
+    };
+    let absent: Vec<String> = request.arguments.iter().filter(is_absent).map(called).collect();
+    if absent.is_empty() { Ok(request.arguments.iter().map(called).collect()) } else { Err(Error::NoSuchSource { names: absent }) }
+}
+
+fn from_saved(request: &Request, name: &str, bytes: &[u8], names: Vec<String>) -> Result<Gathered, Error> {
+    let saved::Saved { fragment, mut circumstances, notes } = saved::read(name, bytes)?;
+    if let Some(version) = request.version {
+        circumstances.version = version;
+    }
+    if request.insist_on_now {
+        circumstances.observed_at = request.now;
+    }
+    let snapshot = Snapshot::assemble(vec![fragment], circumstances);
+    Ok(Gathered { snapshot, road: Road::Saved, names, files: 1, skipped: Skipped::default(), notes })
+}
+
+/// Something to read, in the order of the report.
+#[derive(Debug)]
+enum Item {
+    /// A file that is read for what it is by name.
+    Manifest(Found),
+    /// A file that was named outright, and may be anything.
+    Named(Found),
+    /// A text that is there already.
+    Bytes { name: String, bytes: Vec<u8> },
+    /// A directory to render.
+    Render { engine: Engine, path: PathBuf },
+}
+
+/// The arguments on their way to being files.
+struct Input<'r> {
+    items: Vec<Item>,
+    walker: Walker,
+    files: usize,
+    had_stdin: bool,
+    progress: &'r dyn Progress,
+}
+
+impl<'r> Input<'r> {
+    fn new(request: &'r Request, progress: &'r dyn Progress) -> Result<Self, Error> {
+        Ok(Self { items: Vec::new(), walker: Walker::new(&request.excludes)?, files: 0, had_stdin: false, progress })
+    }
+
+    fn stdin(&mut self, stdin: &mut dyn Read) {
+        if std::mem::replace(&mut self.had_stdin, true) {
+            return;
+        }
+        self.files += 1;
+        let mut bytes = Vec::new();
+        match stdin.take(SIZE_MAX + 1).read_to_end(&mut bytes) {
+            Ok(_) => self.items.push(Item::Bytes { name: "-".to_owned(), bytes }),
+            Err(error) => self.walker.faults.push(walk::unreadable("-".to_owned(), &error)),
+        }
+    }
+
+    fn argument(&mut self, path: &Path) {
+        let name = walk::name_of(path);
+        match fs::metadata(path) {
+            Err(error) => self.walker.faults.push(walk::unreadable(name, &error)),
+            Ok(metadata) if !self.walker.is_new(path, &metadata) => {}
+            Ok(metadata) if metadata.is_dir() => match Engine::of(path) {
+                Some(engine) => {
+                    self.files += 1;
+                    self.items.push(Item::Render { engine, path: path.to_owned() });
+                }
+                None => {
+                    let found = self.walker.walk(path);
+                    self.files += found.len();
+                    self.progress.step(&Step::Found { files: self.files });
+                    self.items.extend(found.into_iter().map(Item::Manifest));
+                }
+            },
+            Ok(_) => {
+                self.files += 1;
+                self.items.push(Item::Named(Found { path: path.to_owned(), name }));
+            }
+        }
+    }
+}
+
+fn assemble(request: &Request, loaded: Vec<Loaded>, faults: Vec<Fault>, progress: &dyn Progress) -> Result<Snapshot, Error> {
+    let options = ReadOptions { secret_key: crate::random_key()? };
+    let mut fragments = load::parse(&loaded, options, progress);
+    let mut sources: Vec<Source> = Vec::with_capacity(loaded.len());
+    let mut outside = Fragment::new(options);
+    for (loaded, number) in loaded.into_iter().zip(0u32..) {
+        if let Some((kind, offset, message)) = loaded.problem {
+            outside.note(Problem { kind, source: SourceId(number), offset, message });
+        }
+        sources.push(loaded.source);
+    }
+    for Fault { name, kind, message } in faults {
+        let source = SourceId(u32::try_from(sources.len()).unwrap_or(u32::MAX));
+        sources.push(Source::without_text(name));
+        outside.note(Problem { kind, source, offset: None, message });
+    }
+    fragments.push(outside);
+    let circumstances = Circumstances { provenance: Provenance::Files, sources, version: version_of(request), observed_at: request.now, missing: Vec::new() };
+    Ok(Snapshot::assemble(fragments, circumstances))
+}

@@ -1,0 +1,175 @@
+//! Reads files and parses their documents, on all threads of the pool it is called in.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bartizan_cluster::read::{Document, Fragment, ProblemKind, ReadOptions, split};
+use bartizan_cluster::{KubernetesVersion, Source, SourceId};
+use rayon::prelude::*;
+
+use super::archive::{Packed, recognise};
+use super::render::{self, Engine, Rendering};
+use super::walk::{Fault, Found, name_of, unreadable};
+use super::{Item, SIZE_MAX};
+use crate::{Progress, Step};
+
+/// Smaller pieces cost more in hand-over than they win in balance.
+const PIECE_MIN: usize = 64 << 10;
+
+/// How many pieces each thread gets when there is enough to read: a slow piece at the end keeps nobody waiting for long.
+const PIECES_PER_THREAD: usize = 8;
+
+/// What an item turned out to be.
+#[derive(Debug)]
+pub(super) enum Content {
+    Text(Loaded),
+    Snapshot { name: String, bytes: Vec<u8> },
+    Render { engine: Engine, path: PathBuf },
+    Fault(Fault),
+}
+
+impl Content {
+    pub(super) fn into_name(self) -> String {
+        match self {
+            Content::Text(loaded) => loaded.source.name().to_owned(),
+            Content::Snapshot { name, .. } => name,
+            Content::Render { path, .. } => name_of(&path),
+            Content::Fault(fault) => fault.name,
+        }
+    }
+}
+
+/// A text, cut into documents.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) source: Source,
+    pub(super) documents: Vec<Document>,
+    /// What could not be cut.
+    pub(super) problem: Option<(ProblemKind, Option<u32>, String)>,
+}
+
+/// Reads every item, in order.
+pub(super) fn all(items: Vec<Item>) -> Vec<Content> {
+    items.into_par_iter().map(one).collect()
+}
+
+fn one(item: Item) -> Content {
+    match item {
+        Item::Render { engine, path } => Content::Render { engine, path },
+        Item::Bytes { name, bytes } => named(name, None, bytes),
+        Item::Manifest(Found { path, name }) => match read(&path) {
+            Ok(bytes) => text(name, bytes),
+            Err(error) => Content::Fault(unreadable(name, &error)),
+        },
+        Item::Named(Found { path, name }) => match read(&path) {
+            Ok(bytes) => named(name, Some(path), bytes),
+            Err(error) => Content::Fault(unreadable(name, &error)),
+        },
+    }
+}
+
+/// At most one byte more than is taken, so that too much can be told from the most.
+fn read(path: &std::path::Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > SIZE_MAX {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    file.take(SIZE_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {} GiB, split it", SIZE_MAX >> 30))
+}
+
+/// Something that was named outright is what its content says.
+fn named(name: String, path: Option<PathBuf>, bytes: Vec<u8>) -> Content {
+    match (recognise(&bytes), path) {
+        (None, _) => text(name, bytes),
+        (Some(Packed::Snapshot), _) => Content::Snapshot { name, bytes },
+        (Some(Packed::Chart), Some(path)) => Content::Render { engine: Engine::Helm, path },
+        (Some(Packed::Chart), None) => fault(name, "a packed chart cannot be rendered from standard input; give the file"),
+        (Some(Packed::Other), _) => fault(name, "it is compressed, and neither a saved snapshot nor a packed chart; decompress it"),
+    }
+}
+
+fn fault(name: String, message: &str) -> Content {
+    Content::Fault(Fault { message: format!("`{name}` cannot be read: {message}"), name, kind: ProblemKind::Unreadable })
+}
+
+fn text(name: String, bytes: Vec<u8>) -> Content {
+    if bytes.len() as u64 > SIZE_MAX {
+        return Content::Fault(unreadable(name, &too_large()));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Content::Text(cut(name, text)),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let what = if error.as_bytes().contains(&0) { "it is a binary file, no text" } else { "it is not UTF-8" };
+            fault(name, &format!("{what} (byte {at}); convert it, or leave it out with `--exclude`"))
+        }
+    }
+}
+
+fn cut(name: String, text: String) -> Loaded {
+    let (documents, fault) = split(&text);
+    let problem = fault.map(|(offset, message)| (ProblemKind::Parse, Some(offset), message));
+    Loaded { source: Source::text(name, text), documents, problem }
+}
+
+/// Renders what has to be rendered, and parts the texts from what failed.
+pub(super) fn resolve(contents: Vec<Content>, with: &Rendering, version: KubernetesVersion, progress: &dyn Progress) -> (Vec<Loaded>, Vec<Fault>) {
+    let (mut loaded, mut faults) = (Vec::with_capacity(contents.len()), Vec::new());
+    for content in contents {
+        match content {
+            Content::Text(text) => loaded.push(text),
+            Content::Fault(fault) => faults.push(fault),
+            Content::Render { engine, path } => match render::render(engine, &path, with, version, progress) {
+                Ok(rendered) => loaded.extend(rendered.into_iter().map(|part| cut(part.name, part.text))),
+                Err(fault) => faults.push(fault),
+            },
+            // The caller has taken a snapshot out.
+            Content::Snapshot { .. } => {}
+        }
+    }
+    (loaded, faults)
+}
+
+/// Parses every document, into fragments in the order of the documents.
+pub(super) fn parse(loaded: &[Loaded], options: ReadOptions, progress: &dyn Progress) -> Vec<Fragment> {
+    let all = || loaded.iter().zip(0u32..).flat_map(|(loaded, number)| loaded.documents.iter().map(move |document| (SourceId(number), loaded, document)));
+    let documents: Vec<_> = all().collect();
+    let size: usize = documents.iter().map(|(_, _, document)| document.range.len()).sum();
+    let piece_size = (size / (rayon::current_num_threads() * PIECES_PER_THREAD)).max(PIECE_MIN);
+    let mut pieces = Vec::new();
+    let mut rest = documents.as_slice();
+    while !rest.is_empty() {
+        let mut filled = 0usize;
+        let is_room = |(_, _, document): &&(SourceId, &Loaded, &Document)| {
+            let before = filled;
+            filled += document.range.len();
+            before < piece_size
+        };
+        let length = rest.iter().take_while(is_room).count();
+        let (piece, after) = rest.split_at(length.max(1));
+        pieces.push(piece);
+        rest = after;
+    }
+    let done = AtomicUsize::new(0);
+    pieces
+        .into_par_iter()
+        .map(|piece| {
+            let mut fragment = Fragment::new(options);
+            for (source, loaded, document) in piece {
+                fragment.read(*source, loaded.source.content().unwrap_or(""), document);
+            }
+            let before = done.fetch_add(piece.len(), Ordering::Relaxed);
+            progress.step(&Step::Read { documents: before + piece.len(), of: documents.len() });
+            fragment
+        })
+        .collect()
+}
