@@ -3,6 +3,7 @@
 //! An interner only grows. Each reader has one of its own, so that readers need no lock; [`Interner::absorb`] joins two
 //! and tells how the symbols of the second are called in the first.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::RandomState;
@@ -22,12 +23,13 @@ pub struct Interner {
     table: HashTable<u32>,
     // A random seed: the strings are foreign, and nothing that is printed depends on the order of the table.
     hasher: RandomState,
+    is_full: bool,
 }
 
 impl Interner {
     /// An interner that knows the field names of [`field`].
     pub fn new() -> Self {
-        let mut interner = Self { text: String::new(), ends: Vec::new(), table: HashTable::new(), hasher: RandomState::default() };
+        let mut interner = Self { text: String::new(), ends: Vec::new(), table: HashTable::new(), hasher: RandomState::default(), is_full: false };
         for name in field::NAMES {
             interner.intern(name);
         }
@@ -36,8 +38,8 @@ impl Interner {
 
     /// The symbol of `text`, new or known.
     ///
-    /// When more than 4 GiB of distinct text or 2³² strings have been interned, the symbol of the empty string is returned:
-    /// readers refuse inputs of that size before it can happen.
+    /// When more than 4 GiB of distinct text or 2³² strings have been interned, the symbol of the empty string is returned, and
+    /// [`Interner::is_full`] tells that the facts are incomplete.
     pub fn intern(&mut self, text: &str) -> Symbol {
         let hash = hash(&self.hasher, text);
         let (all, ends) = (&self.text, &self.ends);
@@ -45,6 +47,7 @@ impl Interner {
             return Symbol(found);
         }
         let (Ok(symbol), Ok(end)) = (u32::try_from(self.ends.len()), u32::try_from(self.text.len() + text.len())) else {
+            self.is_full = true;
             return field::EMPTY;
         };
         self.text.push_str(text);
@@ -67,8 +70,52 @@ impl Interner {
 
     /// Takes in every string of `other`; the answer gives, for each symbol of `other`, its symbol here.
     pub fn absorb(&mut self, other: &Interner) -> Renaming {
+        self.is_full |= other.is_full;
         let new_names = (0..other.ends.len()).map(|at| self.intern(resolve(&other.text, &other.ends, u32::try_from(at).unwrap_or(u32::MAX)))).collect();
-        Renaming { new_names }
+        Renaming { same_below: 0, new_names }
+    }
+
+    /// Whether a string was lost because there was no room for it.
+    pub fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Forgets every string that became known after the first `known` ones, and overwrites its text.
+    pub(crate) fn forget_since(&mut self, known: usize) {
+        let known = known.max(field::NAMES.len());
+        for symbol in (known..self.ends.len()).filter_map(|symbol| u32::try_from(symbol).ok()) {
+            let hash = hash_of(&self.hasher, &self.text, &self.ends, symbol);
+            if let Ok(entry) = self.table.find_entry(hash, |&candidate| candidate == symbol) {
+                entry.remove();
+            }
+        }
+        let kept = known.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |&end| end as usize);
+        let forgotten = self.text.len().saturating_sub(kept);
+        self.text.truncate(kept);
+        self.text.extend(std::iter::repeat_n('\0', forgotten));
+        self.text.truncate(kept);
+        self.ends.truncate(known);
+    }
+
+    /// Forgets every string that became known after the first `known` ones, except those of `kept`; the answer tells what these
+    /// are called from now on.
+    pub(crate) fn keep_only(&mut self, known: usize, kept: &BTreeSet<Symbol>) -> Renaming {
+        let known = known.max(field::NAMES.len());
+        let kept: Vec<(Symbol, String)> = kept.iter().filter(|symbol| symbol.0 as usize >= known).map(|&symbol| (symbol, self.text(symbol).to_owned())).collect();
+        let mut new_names = vec![field::EMPTY; self.ends.len().saturating_sub(known)];
+        self.forget_since(known);
+        for (symbol, text) in kept {
+            let name = self.intern(&text);
+            if let Some(slot) = new_names.get_mut(symbol.0 as usize - known) {
+                *slot = name;
+            }
+        }
+        Renaming { same_below: known, new_names }
+    }
+
+    /// Every string, in the order of the symbols.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).map(|at| self.text(Symbol(u32::try_from(at).unwrap_or(u32::MAX))))
     }
 
     /// How many strings are known.
@@ -97,13 +144,18 @@ impl std::fmt::Debug for Interner {
 /// What the symbols of an absorbed interner are called in the absorbing one.
 #[derive(Debug)]
 pub struct Renaming {
+    /// Symbols below this keep their names.
+    same_below: usize,
     new_names: Vec<Symbol>,
 }
 
 impl Renaming {
     /// The new name of `symbol`.
     pub fn of(&self, symbol: Symbol) -> Symbol {
-        self.new_names.get(symbol.0 as usize).copied().unwrap_or(field::EMPTY)
+        match (symbol.0 as usize).checked_sub(self.same_below) {
+            Some(at) => self.new_names.get(at).copied().unwrap_or(field::EMPTY),
+            None => symbol,
+        }
     }
 }
 
@@ -145,6 +197,25 @@ mod tests {
         assert_eq!(interner.intern("hostPID"), field::HOST_PID);
         assert_eq!(interner.intern(""), field::EMPTY);
         assert_eq!(Interner::new().text(field::CONTAINERS), "containers");
+    }
+
+    #[test]
+    fn a_forgotten_string_is_gone_and_can_come_back() {
+        let mut interner = Interner::new();
+        let kept = interner.intern("kept");
+        let known = interner.len();
+        for number in 0..1000 {
+            interner.intern(&format!("hunter{number}"));
+        }
+        interner.forget_since(known);
+        assert_eq!(interner.len(), known);
+        assert!(interner.texts().all(|text| !text.contains("hunter")));
+        assert_eq!(interner.find("hunter2"), None);
+        assert_eq!(interner.intern("kept"), kept);
+        let again = interner.intern("hunter2");
+        assert_eq!(interner.text(again), "hunter2");
+        interner.forget_since(0);
+        assert_eq!(interner.text(field::HOST_PID), "hostPID");
     }
 
     #[test]

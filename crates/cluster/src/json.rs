@@ -3,6 +3,7 @@
 //! Live objects and large JSON inputs are read without places; [`locate`] walks the text of one object to find the place of a
 //! field that is reported.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -10,29 +11,40 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use crate::field;
 use crate::intern::{Interner, Symbol};
 use crate::prune::Region;
-use crate::scalar::{self, Scalar};
+use crate::scalar::Scalar;
 use crate::tree::{Builder, Span, Tag, Tree};
 
-/// Reads one object; what [`crate::prune`] drops never enters the tree.
-pub(crate) fn read(text: &str, strings: &mut Interner) -> Result<Tree, serde_json::Error> {
+/// What was read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) tree: Tree,
+    /// Keys that stand several times in one map; the last of them counted.
+    pub(crate) repeated_keys: BTreeSet<String>,
+}
+
+/// Reads one object; what [`crate::prune`] drops never enters the tree. Text that nests deeper than 127 levels is an error.
+pub(crate) fn read(text: &str, strings: &mut Interner) -> Result<Read, serde_json::Error> {
     let mut builder = Builder::new(false);
+    let mut repeated = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    Node { builder: &mut builder, strings, key: field::EMPTY, region: Region::Object }.deserialize(&mut deserializer)?;
+    Node { builder: &mut builder, strings, repeated: &mut repeated, key: field::EMPTY, region: Region::Object }.deserialize(&mut deserializer)?;
     deserializer.end()?;
-    Ok(builder.finish())
+    let repeated_keys = repeated.into_iter().map(|key| strings.text(key).to_owned()).collect();
+    Ok(Read { tree: builder.finish(), repeated_keys })
 }
 
 /// Reads an object that is there as a value already.
 pub(crate) fn from_value(value: &serde_json::Value, strings: &mut Interner) -> Tree {
     let mut builder = Builder::new(false);
-    // A value that exists cannot fail to deserialize into a tree.
-    let _ = Node { builder: &mut builder, strings, key: field::EMPTY, region: Region::Object }.deserialize(value);
+    // A value that exists cannot fail to deserialize into a tree, and holds no key twice.
+    let _ = Node { builder: &mut builder, strings, repeated: &mut Vec::new(), key: field::EMPTY, region: Region::Object }.deserialize(value);
     builder.finish()
 }
 
 struct Node<'b, 's> {
     builder: &'b mut Builder,
     strings: &'s mut Interner,
+    repeated: &'b mut Vec<Symbol>,
     key: Symbol,
     region: Region,
 }
@@ -42,15 +54,10 @@ impl Node<'_, '_> {
         self.builder.push(self.key, tag, payload, Span::default());
     }
 
-    fn number(self, scalar: Scalar<'_>) {
-        match scalar {
-            Scalar::Int(value) => self.push(Tag::Int, value.cast_unsigned()),
-            Scalar::Number(text) => {
-                let symbol = self.strings.intern(&text);
-                self.push(Tag::Number, symbol.0);
-            }
-            _ => self.push(Tag::Null, 0),
-        }
+    fn number<E: Error>(self, scalar: &Scalar<'_>) -> Result<(), E> {
+        let (tag, payload) = scalar.store(&mut *self.strings).map_err(E::custom)?;
+        self.push(tag, payload);
+        Ok(())
     }
 }
 
@@ -80,20 +87,15 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        let scalar = i32::try_from(value).map_or_else(|_| Scalar::Number(value.to_string()), Scalar::Int);
-        self.number(scalar);
-        Ok(())
+        self.number(&Scalar::Int(value))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        let scalar = i32::try_from(value).map_or_else(|_| Scalar::Number(value.to_string()), Scalar::Int);
-        self.number(scalar);
-        Ok(())
+        self.number(&i64::try_from(value).map_or(Scalar::Large(value), Scalar::Int))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.number(scalar::float_value(value));
-        Ok(())
+        self.number(&Scalar::Float(value))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
@@ -104,15 +106,13 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         self.builder.open(self.key, Tag::List, Span::default());
-        while items.next_element_seed(Node { builder: &mut *self.builder, strings: &mut *self.strings, key: field::EMPTY, region: Region::Elsewhere })?.is_some() {}
+        while items.next_element_seed(Node { builder: &mut *self.builder, strings: &mut *self.strings, repeated: &mut *self.repeated, key: field::EMPTY, region: Region::Elsewhere })?.is_some() {}
         self.builder.close();
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let start = self.builder.len();
         self.builder.open(self.key, Tag::Map, Span::default());
-        let mut count = 0usize;
         let mut keys = Vec::new();
         while let Some((key, region)) = entries.next_key_seed(Key { strings: &mut *self.strings, region: self.region })? {
             let Some(region) = region else {
@@ -120,17 +120,13 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
                 continue;
             };
             keys.push((key, self.builder.len()));
-            count += 1;
-            entries.next_value_seed(Node { builder: &mut *self.builder, strings: &mut *self.strings, key, region })?;
+            entries.next_value_seed(Node { builder: &mut *self.builder, strings: &mut *self.strings, repeated: &mut *self.repeated, key, region })?;
         }
         self.builder.close();
-        keys.sort_unstable();
-        let overridden: Vec<usize> = keys.windows(2).filter(|pair| matches!(pair, [(one, _), (two, _)] if one == two)).filter_map(|pair| pair.first().map(|&(_, at)| at)).collect();
-        if count > 1 && !overridden.is_empty() {
-            let mut overridden = overridden;
-            overridden.sort_unstable();
-            for &at in overridden.iter().rev() {
-                self.builder.remove_from(start, at);
+        if keys.len() > 1 {
+            for positions in self.builder.keep_last(keys) {
+                let key = positions.first().and_then(|&at| self.builder.node(at));
+                self.repeated.extend(key.map(|node| node.key));
             }
         }
         Ok(())
@@ -320,7 +316,7 @@ mod tests {
     #[test]
     fn numbers_and_equal_keys_mean_what_go_reads() {
         let mut strings = Interner::new();
-        let tree = read(r#"{"a": 1, "b": 1e2, "a": 12345678901, "n": null}"#, &mut strings).unwrap();
+        let tree = read(r#"{"a": 1, "b": 1e2, "a": 12345678901, "n": null}"#, &mut strings).unwrap().tree;
         assert_eq!(tree.root(&strings).to_json(), serde_json::json!({"b": 100, "a": 12_345_678_901_i64, "n": null}));
     }
 
@@ -328,7 +324,7 @@ mod tests {
     fn what_nobody_reads_is_dropped() {
         let mut strings = Interner::new();
         let text = r#"{"kind":"Pod","metadata":{"name":"a","managedFields":[{"x":1}],"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","k":"v"}},"status":{"phase":"Running","containerStatuses":[{}]}}"#;
-        let tree = read(text, &mut strings).unwrap();
+        let tree = read(text, &mut strings).unwrap().tree;
         let expected = serde_json::json!({"kind":"Pod","metadata":{"name":"a","annotations":{"k":"v"}},"status":{"phase":"Running"}});
         assert_eq!(tree.root(&strings).to_json(), expected);
     }

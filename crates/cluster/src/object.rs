@@ -1,5 +1,6 @@
 //! One object of the snapshot, and how it is referred to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,13 @@ impl Object {
     /// What a Secret holds, without the secret itself; `None` for every other kind.
     pub fn secret(&self) -> Option<&SecretFacts> {
         self.secret.as_deref()
+    }
+
+    /// Adds every symbol that the object is made of.
+    pub(crate) fn symbols(&self, found: &mut BTreeSet<Symbol>) {
+        found.extend([self.api_version, self.kind_name, self.name]);
+        found.extend(self.namespace);
+        self.tree.symbols(found);
     }
 
     pub(crate) fn rename(&mut self, names: &Renaming) {

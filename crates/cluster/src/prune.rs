@@ -44,9 +44,7 @@ pub(crate) fn prune(tree: &mut Tree, strings: &Interner) {
             collect(value, region, &mut dropped);
         }
     }
-    for &at in dropped.iter().rev() {
-        tree.remove(at);
-    }
+    tree.remove(&dropped);
 }
 
 fn collect(value: Value<'_>, region: Region, dropped: &mut Vec<usize>) {

@@ -4,6 +4,7 @@
 //! documents in parallel into several fragments and hand them all to [`crate::Snapshot::assemble`].
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -107,17 +108,61 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Bytes that are no text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Undecodable {
+    /// The first byte that does not fit.
+    pub offset: usize,
+    /// Why, and what to do.
+    pub reason: &'static str,
+}
+
+/// The text of a file. As the API server does, this takes UTF-8 and, with a byte order mark, UTF-16.
+pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Undecodable> {
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => decode_utf16(rest, u16::from_le_bytes).map(Cow::Owned),
+        [0xfe, 0xff, rest @ ..] => decode_utf16(rest, u16::from_be_bytes).map(Cow::Owned),
+        _ => match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(text.into()),
+            Err(error) => {
+                // Text without a mark that has a zero in every other byte is UTF-16 most of the time; other zeros mean no text.
+                let start = bytes.get(..bytes.len().min(64)).unwrap_or_default();
+                let reason = match start.iter().filter(|&&byte| byte == 0).count() {
+                    0 => "the file is not UTF-8; convert it to UTF-8",
+                    zeros if zeros * 3 > start.len() => "the file looks like UTF-16 without a byte order mark; convert it to UTF-8",
+                    _ => "the file is not text",
+                };
+                Err(Undecodable { offset: error.valid_up_to(), reason })
+            }
+        },
+    }
+}
+
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Undecodable> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let mut text = String::with_capacity(bytes.len());
+    let mut at = 2;
+    for letter in char::decode_utf16(pairs.iter().map(|&pair| unit(pair))) {
+        let letter = letter.map_err(|_| Undecodable { offset: at, reason: "the file is not valid UTF-16; convert it to UTF-8" })?;
+        at += 2 * letter.len_utf16();
+        text.push(letter);
+    }
+    if rest.is_empty() { Ok(text) } else { Err(Undecodable { offset: at, reason: "the file ends in the middle of a UTF-16 character" }) }
+}
+
 /// The documents of `text`. Text that begins like JSON is split as JSON values and list items, everything else at the lines
-/// `---`. The second part of the answer is what could not be split.
+/// `---`. A piece that is not well-formed becomes a document too, so that reading it tells what is wrong with it. The second part
+/// of the answer is why nothing could be split.
 pub fn split(text: &str) -> (Vec<Document>, Option<(u32, String)>) {
+    if u32::try_from(text.len()).is_err() {
+        return (Vec::new(), Some((0, "the text is larger than 4 GiB; split it".to_owned())));
+    }
     let start = text.trim_start_matches('\u{feff}').trim_start();
-    if start.starts_with(['{', '[']) {
-        let (documents, fault) = split_json(text, text.len() - start.len());
-        // A flow-style YAML document begins like JSON too; the YAML reader tells what is wrong with it better than a guess.
-        return match fault {
-            Some(_) if documents.is_empty() => (split_yaml(text), None),
-            fault => (documents, fault),
-        };
+    if start.starts_with(['{', '['])
+        && let Some(documents) = split_json(text, text.len() - start.len())
+    {
+        return (documents, None);
     }
     (split_yaml(text), None)
 }
@@ -128,7 +173,7 @@ fn split_yaml(text: &str) -> Vec<Document> {
     let mut at = 0;
     let mut only_directives = true;
     for line in text.split_inclusive('\n') {
-        let marker = line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        let marker = is_marker(line);
         // Directives belong to the document that follows them.
         if marker && !only_directives {
             documents.push(start..at);
@@ -168,24 +213,56 @@ struct Head<'a> {
     items: Option<Vec<&'a RawValue>>,
 }
 
-fn split_json(text: &str, from: usize) -> (Vec<Document>, Option<(u32, String)>) {
+/// Input that keeps failing late is read again from the line after each failure only until so many times its size has been read:
+/// then what the failure passed over is given up with it, and time stays linear.
+const REREADING_MAX: usize = 4;
+
+/// The JSON values of `text` from byte `from` on, or `None` if it rather is YAML that begins like JSON.
+fn split_json(text: &str, from: usize) -> Option<Vec<Document>> {
     let mut documents = Vec::new();
-    let body = text.get(from..).unwrap_or("");
-    let mut values = serde_json::Deserializer::from_str(body).into_iter::<&RawValue>();
+    let mut patience = text.len().saturating_mul(REREADING_MAX);
+    let (mut at, mut good, mut bad) = (from, 0usize, 0usize);
     loop {
-        match values.next() {
-            None => return (documents, None),
-            Some(Ok(value)) => split_value(text, value, &mut documents),
-            Some(Err(error)) => {
-                let source = crate::Source::text("", body);
-                let line = u32::try_from(error.line()).unwrap_or(1);
-                let offset = source.line_start(line).unwrap_or(0) as usize + error.column().saturating_sub(1) + from;
-                let message = error.to_string();
-                let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned();
-                return (documents, Some((u32::try_from(offset).unwrap_or(u32::MAX), message)));
+        let rest = text.get(at..).unwrap_or("");
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
+        let mut consumed = 0;
+        let error = loop {
+            match values.next() {
+                Some(Ok(value)) => {
+                    consumed = values.byte_offset();
+                    good += 1;
+                    split_value(text, value, &mut documents);
+                }
+                Some(Err(error)) => break error,
+                None => {
+                    let is_yaml = bad > 0 && (good == 0 || text.lines().any(is_marker));
+                    return (!is_yaml).then_some(documents);
+                }
             }
-        }
+        };
+        bad += 1;
+        let failed = json_offset(rest, &error) as usize;
+        let begin = rest.get(consumed..).map_or(rest.len(), |left| rest.len() - left.trim_ascii_start().len());
+        let passed_over = failed.saturating_sub(begin);
+        // What does not parse ends before the next line that begins a value at its margin.
+        let from = if passed_over <= patience { begin } else { failed.max(begin) };
+        patience = patience.saturating_sub(passed_over);
+        let end = next_value_line(rest, from).unwrap_or(rest.len());
+        documents.push(Document { range: at + begin..at + end, format: Format::Json, implied: None });
+        at += end;
     }
+}
+
+/// Where the first line behind byte `from` begins that opens a JSON map or list without indentation.
+fn next_value_line(text: &str, from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    let found = rest.match_indices('\n').map(|(at, _)| at + 1).find(|&at| rest.get(at..).is_some_and(|line| line.starts_with(['{', '['])))?;
+    Some(from + found)
+}
+
+/// Whether a line separates YAML documents.
+fn is_marker(line: &str) -> bool {
+    line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
 fn split_value(text: &str, value: &RawValue, documents: &mut Vec<Document>) {
@@ -224,12 +301,14 @@ pub struct Fragment {
     pub(crate) documents: usize,
     pub(crate) untyped: usize,
     options: ReadOptions,
+    /// Whether the document that is being read left strings behind which nothing needs.
+    is_untidy: bool,
 }
 
 impl Fragment {
     /// An empty fragment.
     pub fn new(options: ReadOptions) -> Self {
-        Self { strings: Interner::new(), objects: Vec::new(), problems: Vec::new(), documents: 0, untyped: 0, options }
+        Self { strings: Interner::new(), objects: Vec::new(), problems: Vec::new(), documents: 0, untyped: 0, options, is_untidy: false }
     }
 
     /// How many objects it holds.
@@ -249,38 +328,57 @@ impl Fragment {
 
     /// Reads one document of `text`. What cannot be read becomes a problem; nothing else is lost for it.
     pub fn read(&mut self, source: SourceId, text: &str, document: &Document) {
-        self.documents += 1;
         let Some(part) = text.get(document.range.clone()) else { return };
         let base = u32::try_from(document.range.start).unwrap_or(u32::MAX);
         let origin = Origin { source, range: Some((base, u32::try_from(document.range.end).unwrap_or(u32::MAX))), is_json: document.format == Format::Json };
-        match document.format {
-            Format::Json => match json::read(part, &mut self.strings) {
-                Ok(tree) => self.take_tree(tree, origin, document.implied.as_deref()),
-                Err(error) => self.problem(ProblemKind::Parse, source, base, error.to_string()),
-            },
-            Format::Yaml => match yaml::read(part, base, &mut self.strings) {
-                Ok(read) => {
-                    for fault in read.duplicate_keys {
-                        self.problem(ProblemKind::DuplicateKey, source, fault.offset, fault.message);
-                    }
-                    for tree in read.trees {
-                        self.take_tree(tree, origin, None);
-                    }
+        self.tidily(|fragment| match document.format {
+            Format::Json => fragment.read_json(part, base, origin, document.implied.as_deref()),
+            Format::Yaml => fragment.read_yaml(part, base, origin),
+        });
+    }
+
+    fn read_json(&mut self, part: &str, base: u32, origin: Origin, implied: Option<&Implied>) {
+        match json::read(part, &mut self.strings) {
+            Ok(read) => {
+                for key in read.repeated_keys {
+                    let message = format!("the key `{key}` stands several times in one map; the last one counts");
+                    self.problem(ProblemKind::DuplicateKey, origin.source, base, message);
                 }
-                Err(fault) => match template_engine(part) {
-                    Some(remedy) => self.problem(ProblemKind::Template, source, base, remedy.to_owned()),
-                    None => self.problem(ProblemKind::Parse, source, fault.offset, fault.message),
-                },
-            },
+                self.take_tree(read.tree, origin, implied);
+            }
+            Err(error) => {
+                self.is_untidy = true;
+                let message = error.to_string();
+                let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned();
+                self.problem(ProblemKind::Parse, origin.source, base.saturating_add(json_offset(part, &error)), message);
+            }
+        }
+    }
+
+    fn read_yaml(&mut self, part: &str, base: u32, origin: Origin) {
+        let read = yaml::read(part, base, &mut self.strings);
+        for repeated in read.duplicate_keys {
+            self.problem(ProblemKind::DuplicateKey, origin.source, repeated.offset, repeated.message);
+        }
+        for tree in read.trees {
+            self.take_tree(tree, origin, None);
+        }
+        if let Some(fault) = read.fault {
+            self.is_untidy = true;
+            match template_engine(part) {
+                Some(remedy) => self.problem(ProblemKind::Template, origin.source, base, remedy.to_owned()),
+                None => self.problem(ProblemKind::Parse, origin.source, fault.offset, fault.message),
+            }
         }
     }
 
     /// Takes in an object from a server, which has neither text nor places.
     pub fn take_live(&mut self, source: SourceId, object: &str, implied: Option<&Implied>) -> Result<(), serde_json::Error> {
-        self.documents += 1;
-        let tree = json::read(object, &mut self.strings)?;
-        self.take_tree(tree, Origin { source, range: None, is_json: false }, implied);
-        Ok(())
+        self.tidily(|fragment| {
+            let read = json::read(object, &mut fragment.strings).inspect_err(|_| fragment.is_untidy = true)?;
+            fragment.take_tree(read.tree, Origin { source, range: None, is_json: false }, implied);
+            Ok(())
+        })
     }
 
     /// Takes in an object from a saved snapshot, whose Secret values have become `secret` when it was written.
@@ -297,51 +395,88 @@ impl Fragment {
 
     /// Takes in an object that is there as a JSON value, without text or places.
     pub fn take_value(&mut self, source: SourceId, object: &serde_json::Value) {
+        self.tidily(|fragment| {
+            let tree = json::from_value(object, &mut fragment.strings);
+            fragment.take_tree(tree, Origin { source, range: None, is_json: false }, None);
+        });
+    }
+
+    /// Reads one document and forgets the strings that no object keeps: the values of Secrets, and whatever stood in a document
+    /// that could not be read or is no object.
+    fn tidily<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         self.documents += 1;
-        let tree = json::from_value(object, &mut self.strings);
-        self.take_tree(tree, Origin { source, range: None, is_json: false }, None);
+        self.is_untidy = false;
+        let (known, first) = (self.strings.len(), self.objects.len());
+        let outcome = read(self);
+        if self.is_untidy {
+            let mut kept = BTreeSet::new();
+            let objects = self.objects.get_mut(first..).unwrap_or_default();
+            for object in &*objects {
+                object.symbols(&mut kept);
+            }
+            let names = self.strings.keep_only(known, &kept);
+            for object in objects {
+                object.rename(&names);
+            }
+        }
+        outcome
     }
 
     fn problem(&mut self, kind: ProblemKind, source: SourceId, offset: u32, message: String) {
         self.problems.push(Problem { kind, source, offset: Some(offset), message });
     }
 
+    /// Takes the object of a tree, or the objects of a list, lists in lists included.
     fn take_tree(&mut self, tree: Tree, origin: Origin, implied: Option<&Implied>) {
-        let root = tree.root(&self.strings);
-        let kind = root.str(field::KIND).unwrap_or("");
-        if kind.ends_with("List") && root.get(field::ITEMS).is_some_and(crate::Value::is_list) {
-            let implied = Implied::of_list(root.str(field::API_VERSION).unwrap_or("v1"), kind);
-            let items: Vec<Tree> = root.list(field::ITEMS).map(|item| tree.cut_out(item.position())).collect();
-            for item in items {
-                self.take_object(item, origin, implied.as_deref());
-            }
+        if !is_list(tree.root(&self.strings)) {
+            self.take_object(tree, origin, implied);
             return;
         }
-        self.take_object(tree, origin, implied);
+        let mut pending = vec![(0, implied.map(|implied| Arc::new(implied.clone())))];
+        while let Some((at, implied)) = pending.pop() {
+            let value = tree.root(&self.strings).at(at);
+            if is_list(value) {
+                let implied = Implied::of_list(value.str(field::API_VERSION).unwrap_or("v1"), value.str(field::KIND).unwrap_or(""));
+                let items: Vec<usize> = value.list(field::ITEMS).map(crate::Value::position).collect();
+                pending.extend(items.into_iter().rev().map(|item| (item, implied.clone())));
+                continue;
+            }
+            self.take_object(tree.cut_out(at), origin, implied.as_deref());
+        }
     }
 
     fn take_object(&mut self, mut tree: Tree, origin: Origin, implied: Option<&Implied>) {
         if let Some(implied) = implied {
             self.imply(&mut tree, implied);
         }
-        if tree.has_spans() && prune::needs_pruning(&tree, &self.strings) {
+        if prune::needs_pruning(&tree, &self.strings) {
             prune::prune(&mut tree, &self.strings);
+            self.is_untidy |= tree.has_spans();
         }
         let start = tree.spans.first().map(|span| span.value).or(origin.range.map(|(start, _)| start));
         let mut object = match Object::new(tree, origin, &mut self.strings) {
             Ok(object) => object,
             Err(NotAnObject::Untyped) => {
+                self.is_untidy = true;
                 self.untyped += 1;
                 return;
             }
             Err(NotAnObject::Nameless) => {
+                self.is_untidy = true;
                 let message = "the object has no `metadata.name`; give it one, or a `generateName`".to_owned();
                 self.problems.push(Problem { kind: ProblemKind::Nameless, source: origin.source, offset: start, message });
                 return;
             }
         };
-        let faults = schema::type_faults(&object, &self.strings);
+        if let Some(remedy) = self.template_name(&object) {
+            self.is_untidy = true;
+            self.problems.push(Problem { kind: ProblemKind::Template, source: origin.source, offset: start, message: remedy.to_owned() });
+            return;
+        }
+        // A server has checked what it stores.
+        let faults = if origin.range.is_some() { schema::type_faults(&object, &self.strings) } else { Vec::new() };
         if !faults.is_empty() {
+            self.is_untidy = true;
             self.problems.extend(faults.into_iter().map(|fault| Problem {
                 kind: ProblemKind::Type,
                 source: origin.source,
@@ -351,10 +486,17 @@ impl Fragment {
             return;
         }
         if object.kind == Kind::Secret {
+            self.is_untidy = true;
             let facts = secret::take(Arc::make_mut(&mut object.tree), &self.strings, &self.options.secret_key);
             object.secret = Some(Arc::new(facts));
         }
         self.objects.push(object);
+    }
+
+    /// A template whose expressions are quoted parses well; a name with braces tells it from a manifest.
+    fn template_name(&self, object: &Object) -> Option<&'static str> {
+        let is_template = [object.name, object.api_version, object.kind_name].into_iter().chain(object.namespace).any(|name| self.strings.text(name).contains("{{"));
+        is_template.then_some(GO_TEMPLATE)
     }
 
     /// Writes `apiVersion` and `kind` into an item of a typed list, which leaves them out.
@@ -383,6 +525,22 @@ impl Fragment {
     }
 }
 
+fn is_list(value: crate::Value<'_>) -> bool {
+    value.str(field::KIND).is_some_and(|kind| kind.ends_with("List")) && value.get(field::ITEMS).is_some_and(crate::Value::is_list)
+}
+
+/// The byte at which JSON text `part` stopped making sense.
+fn json_offset(part: &str, error: &serde_json::Error) -> u32 {
+    let line_start = match error.line().checked_sub(2) {
+        Some(breaks) => part.match_indices('\n').nth(breaks).map_or(0, |(at, _)| at + 1),
+        None => 0,
+    };
+    u32::try_from((line_start + error.column().saturating_sub(1)).min(part.len())).unwrap_or(u32::MAX)
+}
+
+const GO_TEMPLATE: &str = "this is a Helm or Go template, not a manifest; scan the chart's directory, or run `helm template CHART | bartizan scan -`";
+const JINJA_TEMPLATE: &str = "this is a Jinja template, not a manifest; render it and scan the result";
+
 /// What to do with a document that does not parse because it is a template.
 fn template_engine(text: &str) -> Option<&'static str> {
     let unquoted = text.lines().any(|line| {
@@ -391,12 +549,5 @@ fn template_engine(text: &str) -> Option<&'static str> {
         let item = line.strip_prefix("- ").unwrap_or(line);
         [line, value, item].iter().any(|part| part.starts_with("{{") || part.starts_with("{%"))
     });
-    if !unquoted {
-        return None;
-    }
-    if text.contains("{%") {
-        Some("this is a Jinja template, not a manifest; render it and scan the result")
-    } else {
-        Some("this is a Helm or Go template, not a manifest; scan the chart's directory, or run `helm template CHART | bartizan scan -`")
-    }
+    unquoted.then(|| if text.contains("{%") { JINJA_TEMPLATE } else { GO_TEMPLATE })
 }

@@ -1,12 +1,12 @@
 //! The snapshot: every fact that was read, immutable, with its source, and with what is missing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use crate::fact::{Fact, Missing, Reason};
 use crate::intern::{Interner, Symbol};
-use crate::kind::Kind;
+use crate::kind::{Kind, group_of};
 use crate::object::{Object, ObjectId, ObjectView};
 use crate::read::{Fragment, Problem, ProblemKind};
 use crate::source::{Location, Source};
@@ -60,7 +60,8 @@ pub struct PlacedProblem {
     pub message: String,
 }
 
-type Name = (Kind, Symbol, Option<Symbol>, Symbol);
+/// Kind, then group and kind as written where the code has no name for it, namespace and name.
+type Name = (Kind, Symbol, Symbol, Option<Symbol>, Symbol);
 
 /// Every fact that was read.
 #[derive(Debug)]
@@ -109,20 +110,32 @@ impl Snapshot {
         };
         snapshot.index();
         snapshot.place_problems(problems);
+        if snapshot.strings.is_full() {
+            let message = "the input has more than 4 GiB of distinct text; read it in parts".to_owned();
+            snapshot.problems.push(PlacedProblem { kind: ProblemKind::Unreadable, source: String::new(), location: None, message });
+        }
         snapshot
     }
 
     fn index(&mut self) {
+        let versions: BTreeSet<Symbol> = self.objects.iter().filter(|object| object.kind == Kind::Other).map(|object| object.api_version).collect();
+        let mut groups: BTreeMap<Symbol, Symbol> = BTreeMap::new();
+        for version in versions {
+            let group = group_of(self.strings.text(version)).to_owned();
+            groups.insert(version, self.strings.intern(&group));
+        }
         for (object, number) in self.objects.iter().zip(0u32..) {
             let id = ObjectId(number);
             self.by_kind.entry(object.kind).or_default().push(id);
             // Two kinds that the code has no name for may share theirs between API groups.
-            let group = if object.kind == Kind::Other { object.api_version } else { crate::field::EMPTY };
-            let kind_name = if object.kind == Kind::Other { object.kind_name } else { group };
+            let (group, kind_name) = match object.kind {
+                Kind::Other => (groups.get(&object.api_version).copied().unwrap_or(crate::field::EMPTY), object.kind_name),
+                _ => (crate::field::EMPTY, crate::field::EMPTY),
+            };
             if self.strings.text(object.name).ends_with('*') {
                 continue;
             }
-            if let Some(earlier) = self.by_name.insert((object.kind, kind_name, object.namespace, object.name), id) {
+            if let Some(earlier) = self.by_name.insert((object.kind, group, kind_name, object.namespace, object.name), id) {
                 self.duplicates.push((earlier, id));
             }
         }
@@ -213,7 +226,18 @@ impl Snapshot {
             Some(namespace) => Some(self.strings.find(namespace)?),
             None => None,
         };
-        let id = self.by_name.get(&(kind, crate::field::EMPTY, namespace, self.strings.find(name)?))?;
+        let id = self.by_name.get(&(kind, crate::field::EMPTY, crate::field::EMPTY, namespace, self.strings.find(name)?))?;
+        self.view(*id)
+    }
+
+    /// The object of a kind that the code has no name for, by its API group and the kind as written.
+    pub fn find_other(&self, group: &str, kind_name: &str, namespace: Option<&str>, name: &str) -> Option<ObjectView<'_>> {
+        let namespace = match namespace {
+            Some(namespace) => Some(self.strings.find(namespace)?),
+            None => None,
+        };
+        let (group, kind_name) = (self.strings.find(group)?, self.strings.find(kind_name)?);
+        let id = self.by_name.get(&(Kind::Other, group, kind_name, namespace, self.strings.find(name)?))?;
         self.view(*id)
     }
 

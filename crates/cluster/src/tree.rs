@@ -3,6 +3,8 @@
 //! A tree holds what the document says and nothing that Kubernetes would fill in: an absent field, `null` and zero stay apart.
 //! [`Value`] is the cursor with which everything else reads it; a cursor knows its own path and, for text, its own place.
 
+use std::collections::BTreeSet;
+
 use crate::intern::{Interner, Renaming, Symbol};
 use crate::{field, path::FieldPath};
 
@@ -79,6 +81,16 @@ impl Tree {
         !self.spans.is_empty()
     }
 
+    /// Adds every symbol that the nodes name.
+    pub(crate) fn symbols(&self, found: &mut BTreeSet<Symbol>) {
+        for node in &self.nodes {
+            found.insert(node.key);
+            if matches!(node.tag, Tag::String | Tag::Number) {
+                found.insert(Symbol(node.payload));
+            }
+        }
+    }
+
     pub(crate) fn rename(&mut self, names: &Renaming) {
         for node in &mut self.nodes {
             node.key = names.of(node.key);
@@ -88,18 +100,54 @@ impl Tree {
         }
     }
 
-    /// Removes the subtree at `at` and corrects the sizes of everything around it.
-    pub(crate) fn remove(&mut self, at: usize) {
-        let Some(size) = self.nodes.get(at).map(|node| node.span()) else { return };
-        for before in 0..at {
-            let Some(node) = self.nodes.get_mut(before) else { break };
-            if matches!(node.tag, Tag::List | Tag::Map) && before + node.payload as usize > at {
-                node.payload = node.payload.saturating_sub(u32::try_from(size).unwrap_or(u32::MAX));
+    /// Removes the subtrees that begin at the positions `starts`, in one pass over the nodes.
+    pub(crate) fn remove(&mut self, starts: &[usize]) {
+        if starts.is_empty() {
+            return;
+        }
+        let mut gone = vec![false; self.nodes.len()];
+        for &start in starts {
+            if let Some(mark) = gone.get_mut(start) {
+                *mark = true;
             }
         }
-        self.nodes.drain(at..at + size);
-        if !self.spans.is_empty() {
-            self.spans.drain(at..at + size);
+        self.sweep(&gone);
+    }
+
+    /// Leaves out every subtree whose first node is marked, and corrects the sizes of everything around it.
+    fn sweep(&mut self, gone: &[bool]) {
+        let mut kept = Tree { nodes: Vec::with_capacity(self.nodes.len()), spans: Vec::with_capacity(self.spans.len()) };
+        // The containers around the current node: where each ends in the old nodes and begins in the new ones.
+        let mut open: Vec<(usize, usize)> = Vec::new();
+        let mut at = 0;
+        while let Some(&node) = self.nodes.get(at) {
+            kept.close_until(at, &mut open);
+            if gone.get(at).copied().unwrap_or(false) {
+                at += node.span();
+                continue;
+            }
+            if matches!(node.tag, Tag::List | Tag::Map) {
+                open.push((at + node.span(), kept.nodes.len()));
+            }
+            kept.nodes.push(node);
+            kept.spans.extend(self.spans.get(at));
+            at += 1;
+        }
+        kept.close_until(at, &mut open);
+        *self = kept;
+    }
+
+    /// Gives the containers that end at or before `at` their new sizes.
+    fn close_until(&mut self, at: usize, open: &mut Vec<(usize, usize)>) {
+        while let Some(&(end, start)) = open.last() {
+            if end > at {
+                return;
+            }
+            open.pop();
+            let size = u32::try_from(self.nodes.len() - start).unwrap_or(u32::MAX);
+            if let Some(node) = self.nodes.get_mut(start) {
+                node.payload = size;
+            }
         }
     }
 
@@ -323,7 +371,7 @@ impl<'a> Value<'a> {
         let mut here = Value { at: 0, ..self };
         while here.at < self.at {
             let in_list = here.is_list();
-            let Some((index, child)) = here.children().enumerate().filter(|(_, child)| child.at <= self.at).last() else { break };
+            let Some((index, child)) = here.children().enumerate().take_while(|(_, child)| child.at <= self.at).last() else { break };
             if in_list {
                 path.push_item(here, child, index);
             } else {
@@ -342,6 +390,11 @@ impl<'a> Value<'a> {
     /// The position of this node in its tree, stable as long as the tree lives.
     pub fn position(self) -> usize {
         self.at
+    }
+
+    /// The value at a position of the same tree.
+    pub(crate) fn at(self, position: usize) -> Value<'a> {
+        Value { at: position, ..self }
     }
 
     pub(crate) fn strings_table(self) -> &'a Interner {
@@ -377,7 +430,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Equality of content: order of keys counts, places do not.
+/// Equality of content: neither places nor the order of keys count.
 impl PartialEq for Value<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.to_json() == other.to_json()
@@ -403,12 +456,14 @@ impl<'a> Iterator for Children<'a> {
     }
 }
 
-/// Builds a tree from front to back.
+/// Builds a tree from front to back. Nothing moves while it grows, so that positions stay true until [`Builder::finish`].
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
     nodes: Vec<Node>,
     spans: Vec<Span>,
     open: Vec<usize>,
+    /// Marks the first nodes of subtrees that will be left out; empty as long as there are none.
+    gone: Vec<bool>,
     spanned: bool,
 }
 
@@ -441,34 +496,74 @@ impl Builder {
         Some(start)
     }
 
-    /// The finished subtree at `start` as a tree of its own.
-    pub(crate) fn copy_out(&self, start: usize) -> Tree {
-        let size = self.size_at(start);
-        Tree { nodes: self.nodes.get(start..start + size).unwrap_or_default().to_vec(), spans: self.spans.get(start..start + size).unwrap_or_default().to_vec() }
-    }
-
-    /// Appends a copy of `tree` under `key`, which stands at byte `start`.
-    pub(crate) fn append(&mut self, tree: &Tree, key: Symbol, start: u32) {
-        let first = self.nodes.len();
-        self.nodes.extend_from_slice(&tree.nodes);
+    /// Appends a copy of the finished subtree at `start` under `key`, which stands at byte `place` of the source.
+    pub(crate) fn copy(&mut self, start: usize, key: Symbol, place: u32) {
+        let (first, size) = (self.nodes.len(), self.size_at(start));
+        self.nodes.extend_from_within(start..start + size);
         if let Some(node) = self.nodes.get_mut(first) {
             node.key = key;
         }
         if self.spanned {
-            self.spans.extend_from_slice(&tree.spans);
+            self.spans.extend_from_within(start..start + size);
             if let Some(span) = self.spans.get_mut(first) {
-                span.start = start;
+                span.start = place;
+            }
+        }
+        if !self.gone.is_empty() {
+            self.gone.resize(self.nodes.len(), false);
+            for offset in 1..size {
+                let is_gone = self.is_gone(start + offset);
+                if let Some(mark) = self.gone.get_mut(first + offset) {
+                    *mark = is_gone;
+                }
             }
         }
     }
 
-    /// Appends copies of the entries of the map at `map` of `tree`.
-    pub(crate) fn append_entries(&mut self, tree: &Tree, map: usize) {
-        let end = map + tree.nodes.get(map).map_or(0, |node| node.span());
-        self.nodes.extend_from_slice(tree.nodes.get(map + 1..end).unwrap_or_default());
-        if self.spanned {
-            self.spans.extend_from_slice(tree.spans.get(map + 1..end).unwrap_or_default());
+    /// The positions of the children of the finished list or map at `start`.
+    pub(crate) fn children(&self, start: usize) -> Vec<usize> {
+        let end = start + self.size_at(start);
+        let mut found = Vec::new();
+        let mut at = start + 1;
+        while at < end {
+            if !self.is_gone(at) {
+                found.push(at);
+            }
+            at += self.size_at(at);
         }
+        found
+    }
+
+    fn is_gone(&self, at: usize) -> bool {
+        self.gone.get(at).copied().unwrap_or(false)
+    }
+
+    /// Leaves the subtree at `at` out of the finished tree. Until then it can still be copied.
+    pub(crate) fn leave_out(&mut self, at: usize) {
+        if self.gone.len() <= at {
+            self.gone.resize(self.nodes.len().max(at + 1), false);
+        }
+        if let Some(mark) = self.gone.get_mut(at) {
+            *mark = true;
+        }
+    }
+
+    /// Leaves out all but the last of equal keys among the children `keys` (key and position) of one map. The answer holds, for
+    /// each key that stands several times, the positions of all of them.
+    pub(crate) fn keep_last(&mut self, mut keys: Vec<(Symbol, usize)>) -> Vec<Vec<usize>> {
+        keys.sort_unstable();
+        let mut repeated = Vec::new();
+        for group in keys.chunk_by(|(one, _), (two, _)| one == two) {
+            let [earlier @ .., _] = group else { continue };
+            if earlier.is_empty() {
+                continue;
+            }
+            for &(_, at) in earlier {
+                self.leave_out(at);
+            }
+            repeated.push(group.iter().map(|&(_, at)| at).collect());
+        }
+        repeated
     }
 
     pub(crate) fn size_at(&self, start: usize) -> usize {
@@ -483,26 +578,11 @@ impl Builder {
         self.spans.get(at).copied().unwrap_or_default()
     }
 
-    /// Removes everything from `start` on; open containers that began there are forgotten.
-    pub(crate) fn truncate(&mut self, start: usize) {
-        self.nodes.truncate(start);
-        self.spans.truncate(start);
-        self.open.retain(|&open| open < start);
-    }
-
-    /// Removes the finished subtree at `start`, which lies directly inside the finished map at `map`.
-    pub(crate) fn remove_from(&mut self, map: usize, start: usize) {
-        let size = self.size_at(start);
-        self.nodes.drain(start..start + size);
-        if self.spanned {
-            self.spans.drain(start..start + size);
-        }
-        if let Some(node) = self.nodes.get_mut(map) {
-            node.payload = node.payload.saturating_sub(u32::try_from(size).unwrap_or(u32::MAX));
-        }
-    }
-
     pub(crate) fn finish(self) -> Tree {
-        Tree { nodes: self.nodes, spans: self.spans }
+        let mut tree = Tree { nodes: self.nodes, spans: self.spans };
+        if !self.gone.is_empty() {
+            tree.sweep(&self.gone);
+        }
+        tree
     }
 }

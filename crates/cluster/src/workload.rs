@@ -1,6 +1,6 @@
 //! Owners: which pods are one workload, so that a report names the Deployment and not its forty pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hasher};
 
 use crate::field;
@@ -81,7 +81,7 @@ impl Snapshot {
 
     fn controller(&self, kind: Kind, named: &Controller<'_>, namespace: Option<&str>) -> Option<ObjectView<'_>> {
         let found = match kind {
-            Kind::Other => self.of_kind(Kind::Other).find(|view| view.kind_name() == named.kind && view.name() == named.name && view.namespace() == namespace),
+            Kind::Other => self.find_other(group_of(named.api_version), named.kind, namespace, named.name),
             kind => self.find(kind, namespace, named.name),
         }?;
         // The same name may have been given to a new object since.
@@ -100,7 +100,7 @@ impl Snapshot {
             let owner = self.owner_of(object);
             let name = &owner.reference;
             let key = (name.namespace.clone(), name.kind.clone(), name.name.clone(), name.api_version.clone());
-            let collector = workloads.entry(key).or_insert_with(|| Collector { owner, variants: Vec::new(), pods: 0 });
+            let collector = workloads.entry(key).or_insert_with(|| Collector { owner, variants: Vec::new(), known: HashMap::new(), pods: 0 });
             for pod in pods {
                 collector.add(pod);
             }
@@ -111,8 +111,10 @@ impl Snapshot {
 
 struct Collector<'a> {
     owner: Owner,
-    /// Whether it is the owner's own template, its fingerprint, and the variant.
-    variants: Vec<(bool, u64, Variant<'a>)>,
+    /// Whether it is the owner's own template, and the variant.
+    variants: Vec<(bool, Variant<'a>)>,
+    /// The position of each variant, by its fingerprint.
+    known: HashMap<u64, usize>,
     pods: u32,
 }
 
@@ -122,8 +124,8 @@ impl<'a> Collector<'a> {
         let own = self.owner.id == Some(pod.object().id());
         self.pods += is_pod;
         let print = judged_fingerprint(pod);
-        match self.variants.iter_mut().find(|(_, known, _)| *known == print) {
-            Some((known_own, _, variant)) => {
+        match self.known.get(&print).and_then(|&at| self.variants.get_mut(at)) {
+            Some((known_own, variant)) => {
                 variant.pods += is_pod;
                 if own && !*known_own {
                     // The template is the better place to point at.
@@ -131,18 +133,21 @@ impl<'a> Collector<'a> {
                     *known_own = true;
                 }
             }
-            None => self.variants.push((own, print, Variant { pod, pods: is_pod })),
+            None => {
+                self.known.insert(print, self.variants.len());
+                self.variants.push((own, Variant { pod, pods: is_pod }));
+            }
         }
     }
 
     fn finish(mut self, snapshot: &Snapshot) -> Workload<'a> {
-        self.variants.sort_by_key(|(own, _, _)| !own);
+        self.variants.sort_by_key(|(own, _)| !own);
         let wanted = self.owner.id.and_then(|id| snapshot.view(id)).and_then(|owner| {
             let replicates = matches!(owner.kind(), Kind::Deployment | Kind::StatefulSet | Kind::ReplicaSet | Kind::ReplicationController);
             replicates.then(|| owner.spec().and_then(|spec| spec.int(field::REPLICAS)).unwrap_or(1)).and_then(|count| u32::try_from(count).ok())
         });
         let counted = (self.pods > 0).then_some(self.pods);
-        Workload { owner: self.owner, replicas: wanted.or(counted), variants: self.variants.into_iter().map(|(_, _, variant)| variant).collect() }
+        Workload { owner: self.owner, replicas: wanted.or(counted), variants: self.variants.into_iter().map(|(_, variant)| variant).collect() }
     }
 }
 
