@@ -282,7 +282,7 @@ pub(crate) struct ObjectRefShape {
     /// `Deployment`.
     kind: String,
     /// The namespace, for objects that live in one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
     /// The name.
     name: String,

@@ -1,7 +1,18 @@
 //! Renderers: a report as a terminal, a file or another program wants it. They write to what they are given and never print.
 
+pub mod concise;
+mod digest;
 pub(crate) mod escape;
+pub mod excerpt;
+mod frame;
+pub mod github;
+pub mod json;
+pub mod markdown;
+mod paint;
+mod prose;
+pub mod text;
 mod words;
+mod yaml;
 
 use std::collections::BTreeMap;
 

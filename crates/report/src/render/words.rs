@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::check::Severity;
-use crate::finding::Verdict;
+use crate::finding::{MissingFact, Verdict};
 use crate::page::{Language, fill};
 
 macro_rules! words {
@@ -50,6 +50,70 @@ words! {
     comma: ", ", "，";
     semicolon: "; ", "；";
     stop: ".", "。";
+
+    what: "what", "问题";
+    also: "also", "另有";
+    see: "see", "参见";
+    note: "note", "注意";
+    controls: "controls", "控制项";
+    and_more: "{some} and {n} more", "{some} 等另 {n} 个";
+    replicas: "{n} replica|{n} replicas", "{n} 个副本";
+    by_admission: "set by admission, not by the template", "由准入控制写入，不在模板中";
+    owner_unknown: "a controller above it could not be read", "其上层控制器无法读取";
+    more_places: "{n} more place|{n} more places", "还有 {n} 处";
+    more_owners: "{n} more|{n} more", "还有 {n} 个";
+    and_more_owners: "and {n} more", "以及另外 {n} 个";
+    told_elsewhere: "Also here, told in full elsewhere: {checks}", "此处还有（详情见别处）：{checks}";
+
+    // The summary.
+    read_line: "Read {counts} from {names}, for Kubernetes {version}", "从 {names} 读取了 {counts}，按 Kubernetes {version} 判断";
+    judged_by: "judged by {benchmark}", "依据基准 {benchmark}";
+    left_out: "{n} path was left out|{n} paths were left out", "略过 {n} 个路径";
+    not_kubernetes: "{n} document is no Kubernetes object|{n} documents are no Kubernetes objects", "{n} 个文档不是 Kubernetes 对象";
+    assumed: "assumed: {assumptions}", "假定：{assumptions}";
+    not_in_source: "this kind of source never has {facts}", "此类来源不含 {facts}";
+    not_read_heading: "Not read as it should be:", "未能如常读取：";
+    not_judged: " (not judged)", "（未判断）";
+    more_problems: "{n} more problem|{n} more problems", "另有 {n} 个问题";
+    failures: "{n} failure|{n} failures", "{n} 项未通过";
+    nothing_failed: "Nothing failed", "没有未通过的项";
+    nothing_judged: "There was nothing to judge.", "没有可判断的内容。";
+    first_heading: "Do first:", "先做：";
+    manual_heading: "{n} judgement is for a person:|{n} judgements are for a person:", "{n} 项需要人工判断：";
+    unknown_heading: "{n} judgement stayed open, because a fact is missing:|{n} judgements stayed open, because facts are missing:", "{n} 项因缺少事实而未定：";
+    some_fact: "a fact that the report does not name", "报告未写明的事实";
+    all_places: "Every place on a line of its own: `--output concise`.", "每处一行：`--output concise`。";
+
+    // One line a place.
+    not_judged_level: "not judged", "未判断";
+    missing_level: "missing", "缺失";
+
+    // Markdown.
+    report_heading: "Bartizan report", "Bartizan 报告";
+    severity_heading: "{severity} ({n})", "{severity}（{n}）";
+    problems_heading: "Not read as it should be", "未能如常读取";
+    open_heading: "Stayed open", "未定";
+    manual_title: "For a person to judge", "需要人工判断";
+    more_in_details: "+{n}", "+{n}";
+    fact: "fact", "事实";
+
+    // Facts that are missing: where, why, and what helps.
+    in_cluster: "{fact} in the whole cluster", "整个集群的 {fact}";
+    in_namespace: "{fact} in namespace {namespace}", "命名空间 {namespace} 中的 {fact}";
+    forbidden: "reading is forbidden", "无权读取";
+    not_reachable: "the server could not be reached", "无法连接服务器";
+    timed_out: "the server did not answer in time", "服务器未及时回应";
+    throttled: "the server was too busy", "服务器过于繁忙";
+    incomplete: "the list was cut short", "列表不完整";
+    not_served: "the server does not serve them", "服务器不提供此类对象";
+    unreadable: "the answer was not what it should be", "服务器的回应不可读";
+    not_gathered: "it was asked not to read them", "按要求未读取";
+    never_in_source: "this kind of source does not have them", "此类来源不含";
+    allow_reading: "allow it to list them: `bartizan scan --preflight` prints the role", "请授予 list 权限：`bartizan scan --preflight` 会打印所需角色";
+    check_connection: "check the address and the network, then scan again", "请检查地址和网络后重新扫描";
+    give_time: "scan again, or give it longer with `--timeout`", "请重新扫描，或用 `--timeout` 给更长时间";
+    scan_later: "scan again when the server is less busy", "请在服务器空闲时重新扫描";
+    scan_again: "scan again", "请重新扫描";
 
     // What was read.
     documents: "{n} document|{n} documents", "{n} 个文档";
@@ -102,6 +166,42 @@ pub(crate) fn counted(template: &str, n: u64) -> String {
         None => template,
     };
     filled(form, &[("n", &n.to_string())])
+}
+
+/// A missing fact in words: what, where and why. What the fact is called comes from the input.
+pub(crate) fn missing_fact(words: &'static Words, missing: &MissingFact) -> String {
+    let place = match missing.scope.strip_prefix("namespace/") {
+        Some(namespace) => filled(words.in_namespace, &[("fact", &missing.fact), ("namespace", namespace)]),
+        None => filled(words.in_cluster, &[("fact", &missing.fact)]),
+    };
+    format!("{place}{}{}", words.colon, reason(words, &missing.reason))
+}
+
+fn reason<'t>(words: &'static Words, reason: &'t str) -> &'t str {
+    match reason {
+        "forbidden" => words.forbidden,
+        "not-reachable" => words.not_reachable,
+        "timed-out" => words.timed_out,
+        "throttled" => words.throttled,
+        "incomplete" => words.incomplete,
+        "not-served" => words.not_served,
+        "unreadable" => words.unreadable,
+        "not-gathered" => words.not_gathered,
+        "not-in-source" => words.never_in_source,
+        other => other,
+    }
+}
+
+/// What helps to have a missing fact next time; none where nothing does.
+pub(crate) fn remedy(words: &'static Words, missing: &MissingFact) -> Option<&'static str> {
+    match missing.reason.as_str() {
+        "forbidden" => Some(words.allow_reading),
+        "not-reachable" => Some(words.check_connection),
+        "timed-out" => Some(words.give_time),
+        "throttled" => Some(words.scan_later),
+        "incomplete" | "unreadable" => Some(words.scan_again),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,50 @@
+//! Parts of the prose of pages: a first paragraph, a first sentence. Pages are ours, so nothing here makes text harmless.
+
+/// The first paragraph of `markdown`, in one line.
+pub(crate) fn first_paragraph(markdown: &str) -> String {
+    let lines = markdown.trim().lines().map(str::trim).take_while(|line| !line.is_empty());
+    lines.fold(String::new(), |mut paragraph, line| {
+        // Chinese text has no space where a line is broken.
+        let is_wide = |letter: Option<char>| letter.is_some_and(|letter| letter >= '\u{2e80}');
+        if !paragraph.is_empty() && !(is_wide(paragraph.chars().next_back()) && is_wide(line.chars().next())) {
+            paragraph.push(' ');
+        }
+        paragraph.push_str(line);
+        paragraph
+    })
+}
+
+/// The first `count` sentences of the first paragraph of `markdown`.
+pub(crate) fn first_sentences(markdown: &str, count: usize) -> String {
+    let paragraph = first_paragraph(markdown);
+    let mut ends = 0;
+    let mut letters = paragraph.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        let after = paragraph.get(at + letter.len_utf8()..).unwrap_or_default();
+        let is_end = match letter {
+            '。' | '！' | '？' => true,
+            '.' | '!' | '?' => after.strip_prefix(' ').is_some_and(|next| next.starts_with(|next: char| next.is_uppercase() || next == '`')),
+            _ => false,
+        };
+        ends += usize::from(is_end);
+        if ends == count {
+            return paragraph.get(..at + letter.len_utf8()).unwrap_or_default().to_owned();
+        }
+    }
+    paragraph
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_end_where_the_next_begins() {
+        let text = "One is v1.2 (e.g. this).\nTwo. `Three` follows.\n\nNot this.";
+        assert_eq!(first_sentences(text, 1), "One is v1.2 (e.g. this).");
+        assert_eq!(first_sentences(text, 2), "One is v1.2 (e.g. this). Two.");
+        assert_eq!(first_sentences(text, 9), "One is v1.2 (e.g. this). Two. `Three` follows.");
+        assert_eq!(first_sentences("一句。两句。\n三句。", 2), "一句。两句。");
+        assert_eq!(first_paragraph("一行\n二行\nthree"), "一行二行 three");
+    }
+}
