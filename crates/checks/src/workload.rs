@@ -1,4 +1,4 @@
-//! Checks of the family `workload`.
+//! Checks of pods and containers beyond the Pod Security Standards: identity, images, resources, secrets, mounts.
 
 use crate::Entry;
 
