@@ -5,12 +5,14 @@
 //!
 //! It differs from the server where the text has no honest reading: keys that are equal only after they became strings (`1` and
 //! `"1"`) count in their order, while the server picks one at random; a line separator (U+2028, U+2029) is content and no line
-//! break; nesting stops at [`NESTING_MAX`]. `tests/oracle.rs` lists what the server refuses and this reader does not.
+//! break; nesting stops at [`NESTING_MAX`]. What YAML 1.1 and the parser's YAML 1.2 would read differently is refused: an object
+//! must never look harmless here and mean something else to the server. `tests/oracle.rs` holds the closed list of texts that
+//! only one of the two refuses.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle};
 
 use crate::field;
 use crate::intern::{Interner, Symbol};
@@ -57,6 +59,7 @@ pub(crate) fn read(text: &str, base: u32, strings: &mut Interner) -> Read {
     let text = next_lines_as_line_breaks(text);
     let options = granit_parser::options! {
         emit_comments: false,
+        emit_anchor_events: true,
         block_nesting_limit: NESTING_MAX,
         flow_nesting_limit: NESTING_MAX,
         simple_key_max_lookahead: KEY_LENGTH_MAX,
@@ -64,6 +67,7 @@ pub(crate) fn read(text: &str, base: u32, strings: &mut Interner) -> Read {
     };
     let mut parser = Parser::new_from_str_with_options(&text, options);
     let mut reader = Reader {
+        text: &text,
         base,
         strings,
         builder: Builder::new(true),
@@ -107,6 +111,7 @@ fn next_lines_as_line_breaks(text: &str) -> Cow<'_, str> {
 }
 
 struct Reader<'s> {
+    text: &'s str,
     base: u32,
     strings: &'s mut Interner,
     builder: Builder,
@@ -131,6 +136,8 @@ enum Key {
 
 struct Frame {
     is_map: bool,
+    /// Whether this stands in brackets or braces.
+    is_flow: bool,
     anchor: usize,
     start: usize,
     /// How deep the children nest that are finished.
@@ -186,6 +193,13 @@ impl Reader<'_> {
                     self.key = Key::Merge(place.start);
                     return Ok(());
                 }
+                if self.in_flow() {
+                    self.check_flow_tag(tag.is_some() && (suffix.as_deref().unwrap_or("").is_empty() || text.is_empty()), place)?;
+                    if style == ScalarStyle::Plain {
+                        self.check_flow_scalar(&text, &span, place)?;
+                    }
+                }
+                self.check_indentation(place)?;
                 let resolved = match (suffix, style) {
                     (Some(tag), _) => scalar::tagged(&tag, text),
                     (None, ScalarStyle::Plain) => Ok(scalar::plain(text)),
@@ -194,12 +208,68 @@ impl Reader<'_> {
                 let scalar = resolved.map_err(|problem| problem_at(problem, place))?;
                 self.scalar(scalar, place, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => self.open(Tag::List, anchor, span),
-            Event::MappingStart(_, anchor, _) => self.open(Tag::Map, anchor, span),
+            Event::SequenceStart(style, anchor, tag) => {
+                self.check_flow_tag(tag.is_some() && self.in_flow(), self.place(span))?;
+                self.open(Tag::List, style == StructureStyle::Flow, anchor, span)
+            }
+            Event::MappingStart(style, anchor, tag) => {
+                self.check_flow_tag(tag.is_some() && self.in_flow(), self.place(span))?;
+                self.open(Tag::Map, style == StructureStyle::Flow, anchor, span)
+            }
+            Event::Anchor(..) => self.check_name(self.place(span)),
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(id) => self.alias(id, span),
             _ => Ok(()),
         }
+    }
+
+    fn in_flow(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.is_flow)
+    }
+
+    /// In brackets and braces YAML 1.1 takes commas and brackets into a tag.
+    fn check_flow_tag(&self, is_unclear: bool, place: Span) -> Result<(), Fault> {
+        if is_unclear {
+            return Err(Fault { offset: place.start, message: "in brackets and braces YAML 1.1 and 1.2 read this tag differently; leave it out".into() });
+        }
+        Ok(())
+    }
+
+    /// A node that begins its line must not be indented with a tab.
+    fn check_indentation(&self, place: Span) -> Result<(), Fault> {
+        if self.in_flow() {
+            return Ok(());
+        }
+        let before = self.text.get(..(place.start - self.base) as usize).unwrap_or("");
+        let indented = before.trim_end_matches([' ', '\t']);
+        let begins_line = indented.is_empty() || indented.ends_with(['\n', '\r']);
+        if begins_line && before.get(indented.len()..).is_some_and(|blank| blank.contains('\t')) {
+            return Err(Fault { offset: place.start, message: "the line is indented with a tab; YAML takes spaces only".into() });
+        }
+        Ok(())
+    }
+
+    /// In brackets and braces YAML 1.1 ends a plain scalar at `?` and takes a colon into it that no blank follows.
+    fn check_flow_scalar(&self, scalar: &str, span: &granit_parser::Span, place: Span) -> Result<(), Fault> {
+        let rest = span.end.byte_offset().and_then(|end| self.text.get(end..)).unwrap_or("").trim_start_matches([' ', '\t']);
+        let unclear_colon = rest.strip_prefix(':').is_some_and(|after| !after.is_empty() && !after.starts_with([' ', '\t', '\r', '\n']));
+        if scalar.contains('?') || scalar.starts_with(':') || unclear_colon {
+            let message = "in brackets and braces YAML 1.1 and 1.2 read `?` and a colon without a blank after it differently; quote the text".to_owned();
+            return Err(Fault { offset: place.start, message });
+        }
+        Ok(())
+    }
+
+    /// YAML 1.1 takes fewer characters into the name of an anchor than YAML 1.2.
+    fn check_name(&self, place: Span) -> Result<(), Fault> {
+        let at = |offset: u32| (offset - self.base) as usize;
+        let written = self.text.get(at(place.start) + 1..at(place.end)).unwrap_or("");
+        let after = self.text.get(at(place.end)..).and_then(|rest| rest.chars().next()).unwrap_or(' ');
+        let is_name = !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if is_name && matches!(after, ' ' | '\t' | '\r' | '\n' | '?' | ':' | ',' | ']' | '}' | '%' | '@' | '`') {
+            return Ok(());
+        }
+        Err(Fault { offset: place.start, message: "the name of an anchor is made of letters, digits, `-` and `_`, and a blank follows it".into() })
     }
 
     fn end_document(&mut self) {
@@ -277,7 +347,7 @@ impl Reader<'_> {
         }
     }
 
-    fn open(&mut self, tag: Tag, anchor: usize, span: granit_parser::Span) -> Result<(), Fault> {
+    fn open(&mut self, tag: Tag, is_flow: bool, anchor: usize, span: granit_parser::Span) -> Result<(), Fault> {
         let place = self.place(span);
         self.spend(1, 0, place)?;
         if self.awaits_key() {
@@ -291,8 +361,16 @@ impl Reader<'_> {
             Key::Read(key, start) => (key, start, false),
             Key::Merge(start) => (field::EMPTY, start, true),
         };
-        let frame = Frame { is_map: tag == Tag::Map, anchor, start: self.builder.len(), height: 0, decoded_before: self.decoded - 1, is_merge, merged: Vec::new() };
-        self.frames.push(frame);
+        self.frames.push(Frame {
+            is_map: tag == Tag::Map,
+            is_flow,
+            anchor,
+            start: self.builder.len(),
+            height: 0,
+            decoded_before: self.decoded - 1,
+            is_merge,
+            merged: Vec::new(),
+        });
         if anchor != 0 {
             self.open_anchors.push(anchor);
         }
@@ -345,6 +423,7 @@ impl Reader<'_> {
 
     fn alias(&mut self, id: usize, span: granit_parser::Span) -> Result<(), Fault> {
         let place = self.place(span);
+        self.check_name(place)?;
         if self.open_anchors.contains(&id) {
             return Err(Fault { offset: place.start, message: "an anchor contains an alias to itself".into() });
         }
