@@ -1,0 +1,352 @@
+//! Certificates and private keys in PEM: what they are, never what they hide.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use x509_parser::extensions::GeneralName;
+use x509_parser::oid_registry::Oid;
+use x509_parser::pem::Pem;
+use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate};
+use x509_parser::public_key::PublicKey as Parsed;
+
+use super::{Content, hex, sha256};
+
+/// More blocks of one value are not read: a bundle of all public authorities has about 150.
+const BLOCKS_MAX: usize = 512;
+
+/// The public facts of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The subject, as `CN=app, O=shop`.
+    pub subject: String,
+    /// The issuer.
+    pub issuer: String,
+    /// The serial number, in hexadecimal.
+    pub serial: String,
+    /// The alternative names: `DNS:shop.example`, `IP:10.0.0.1`, `URI:spiffe://…`, `email:…`.
+    pub alternative_names: Vec<String>,
+    /// The time from which it counts.
+    pub not_before: Timestamp,
+    /// The time until which it counts.
+    pub not_after: Timestamp,
+    /// The key that it certifies.
+    pub key: PublicKey,
+    /// How it is signed: `sha256WithRSAEncryption`, `ecdsa-with-SHA256`, or the identifier of an algorithm without a known name.
+    pub signature: String,
+    /// What the key may be used for: `server-auth`, `client-auth`, …; empty where nothing is said.
+    pub usages: Vec<String>,
+    /// Whether it may sign other certificates.
+    pub is_authority: bool,
+    /// SHA-256 of the certificate, in hexadecimal.
+    pub sha256: String,
+}
+
+/// The public facts of a public key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// `RSA`, `EC`, `Ed25519`, …
+    pub kind: String,
+    /// Its size in bits, where the kind has sizes.
+    pub bits: Option<u32>,
+    /// SHA-256 of its SubjectPublicKeyInfo, in hexadecimal: equal for a certificate and the private key that belongs to it.
+    pub sha256: String,
+}
+
+/// The public facts of a private key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrivateKey {
+    /// `RSA`, `EC`, `Ed25519`, `ssh-rsa`, …; empty for a key that is encrypted as a whole.
+    pub kind: String,
+    /// Its size in bits, where it can be told.
+    pub bits: Option<u32>,
+    /// How it is written.
+    pub format: KeyFormat,
+    /// Whether a passphrase protects it.
+    pub is_encrypted: bool,
+    /// SHA-256 of the public half, in hexadecimal, where it can be had: as [`PublicKey::sha256`], or for SSH keys as `ssh-keygen`
+    /// computes it.
+    pub public_sha256: Option<String>,
+}
+
+/// How a private key is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyFormat {
+    /// The traditional form of its kind: PKCS #1 or SEC 1.
+    Traditional,
+    /// PKCS #8.
+    Pkcs8,
+    /// OpenSSH.
+    OpenSsh,
+}
+
+/// The certificates and keys of PEM text; `None` if there is neither.
+pub(super) fn read(text: &str) -> Option<Content> {
+    if !text.contains("-----BEGIN ") {
+        return None;
+    }
+    let (mut certificates, mut keys) = (Vec::new(), Vec::new());
+    for block in Pem::iter_from_buffer(text.as_bytes()).take(BLOCKS_MAX) {
+        // Whatever follows a block that is cut cannot be told from its content.
+        let Ok(block) = block else { break };
+        match block.label.as_str() {
+            "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE" => certificates.extend(certificate(&block.contents)),
+            "OPENSSH PRIVATE KEY" => keys.extend(ssh_key(&block.contents)),
+            "ENCRYPTED PRIVATE KEY" => {
+                keys.push(PrivateKey { kind: String::new(), bits: None, format: KeyFormat::Pkcs8, is_encrypted: true, public_sha256: None });
+            }
+            "PRIVATE KEY" => keys.push(pkcs8_key(&block.contents)),
+            label => {
+                if let Some(kind) = label.strip_suffix(" PRIVATE KEY") {
+                    keys.push(traditional_key(kind, &block.contents, text.contains("Proc-Type: 4,ENCRYPTED")));
+                }
+            }
+        }
+    }
+    // Encrypted traditional keys carry headers that the PEM reader does not take.
+    if keys.is_empty()
+        && let Some(kind) = encrypted_traditional(text)
+    {
+        keys.push(PrivateKey { kind: kind.to_owned(), bits: None, format: KeyFormat::Traditional, is_encrypted: true, public_sha256: None });
+    }
+    (!certificates.is_empty() || !keys.is_empty()).then_some(Content::Pem { certificates, keys })
+}
+
+fn encrypted_traditional(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("-----BEGIN ")?;
+    let (label, rest) = rest.split_once("-----")?;
+    let kind = label.strip_suffix(" PRIVATE KEY")?;
+    rest.trim_start().starts_with("Proc-Type: 4,ENCRYPTED").then_some(kind)
+}
+
+fn certificate(der: &[u8]) -> Option<Certificate> {
+    let (_, read) = X509Certificate::from_der(der).ok()?;
+    let mut alternative_names = Vec::new();
+    let mut usages = Vec::new();
+    for extension in read.extensions() {
+        match extension.parsed_extension() {
+            ParsedExtension::SubjectAlternativeName(names) => alternative_names.extend(names.general_names.iter().filter_map(alternative_name)),
+            ParsedExtension::ExtendedKeyUsage(usage) => {
+                let known = [
+                    (usage.any, "any"),
+                    (usage.server_auth, "server-auth"),
+                    (usage.client_auth, "client-auth"),
+                    (usage.code_signing, "code-signing"),
+                    (usage.email_protection, "email-protection"),
+                    (usage.time_stamping, "time-stamping"),
+                    (usage.ocsp_signing, "ocsp-signing"),
+                ];
+                usages.extend(known.into_iter().filter(|&(is_set, _)| is_set).map(|(_, name)| name.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    let time = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
+    Some(Certificate {
+        subject: read.subject().to_string(),
+        issuer: read.issuer().to_string(),
+        serial: hex(read.raw_serial()),
+        alternative_names,
+        not_before: time(read.validity().not_before)?,
+        not_after: time(read.validity().not_after)?,
+        key: public_key(&read),
+        signature: algorithm_name(&read.signature_algorithm.algorithm),
+        usages,
+        is_authority: read.is_ca(),
+        sha256: sha256(der),
+    })
+}
+
+fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some(format!("DNS:{name}")),
+        GeneralName::RFC822Name(name) => Some(format!("email:{name}")),
+        GeneralName::URI(name) => Some(format!("URI:{name}")),
+        GeneralName::IPAddress(bytes) => {
+            let address = <[u8; 4]>::try_from(*bytes).map(std::net::IpAddr::from).or_else(|_| <[u8; 16]>::try_from(*bytes).map(std::net::IpAddr::from));
+            address.ok().map(|address| format!("IP:{address}"))
+        }
+        _ => None,
+    }
+}
+
+fn algorithm_name(oid: &Oid<'_>) -> String {
+    x509_parser::objects::oid2sn(oid, x509_parser::objects::oid_registry()).map_or_else(|_| oid.to_id_string(), str::to_owned)
+}
+
+fn public_key(certificate: &X509Certificate<'_>) -> PublicKey {
+    let info = certificate.public_key();
+    let size = |bits: usize| u32::try_from(bits).ok();
+    let (kind, bits) = match info.parsed() {
+        Ok(Parsed::RSA(key)) => ("RSA".to_owned(), size(key.key_size())),
+        Ok(Parsed::EC(_)) => ("EC".to_owned(), info.algorithm.parameters.as_ref().and_then(|curve| curve_bits(curve.data))),
+        Ok(Parsed::DSA(_)) => ("DSA".to_owned(), None),
+        _ => (kind_of_algorithm(info.algorithm.algorithm.as_bytes()).map_or_else(|| algorithm_name(&info.algorithm.algorithm), str::to_owned), None),
+    };
+    PublicKey { kind, bits, sha256: sha256(info.raw) }
+}
+
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+
+/// The kind of key that an object identifier (its encoded content) stands for.
+fn kind_of_algorithm(oid: &[u8]) -> Option<&'static str> {
+    match oid {
+        RSA => Some("RSA"),
+        EC => Some("EC"),
+        [0x2b, 0x65, 0x6e] => Some("X25519"),
+        [0x2b, 0x65, 0x70] => Some("Ed25519"),
+        [0x2b, 0x65, 0x71] => Some("Ed448"),
+        _ => None,
+    }
+}
+
+/// The size of the named curve with this object identifier.
+fn curve_bits(oid: &[u8]) -> Option<u32> {
+    match oid {
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07] => Some(256),
+        [0x2b, 0x81, 0x04, 0x00, 0x0a] => Some(256),
+        [0x2b, 0x81, 0x04, 0x00, 0x21] => Some(224),
+        [0x2b, 0x81, 0x04, 0x00, 0x22] => Some(384),
+        [0x2b, 0x81, 0x04, 0x00, 0x23] => Some(521),
+        _ => None,
+    }
+}
+
+fn pkcs8_key(der: &[u8]) -> PrivateKey {
+    let unknown = PrivateKey { kind: "unknown".to_owned(), bits: None, format: KeyFormat::Pkcs8, is_encrypted: false, public_sha256: None };
+    let read = || {
+        let mut outer = Der(Der(der).take(SEQUENCE)?);
+        outer.take(INTEGER)?;
+        let mut algorithm = Der(outer.take(SEQUENCE)?);
+        let oid = algorithm.take(OBJECT)?;
+        Some((oid, algorithm.take(OBJECT), outer.take(OCTETS)?))
+    };
+    match read() {
+        Some((RSA, _, inner)) => PrivateKey { format: KeyFormat::Pkcs8, ..rsa_key(inner) },
+        Some((EC, curve, inner)) => PrivateKey { format: KeyFormat::Pkcs8, ..ec_key(inner, curve) },
+        Some((oid, _, _)) => PrivateKey { kind: kind_of_algorithm(oid).unwrap_or("unknown").to_owned(), ..unknown },
+        None => unknown,
+    }
+}
+
+fn traditional_key(kind: &str, der: &[u8], is_encrypted: bool) -> PrivateKey {
+    match kind {
+        _ if is_encrypted => PrivateKey { kind: kind.to_owned(), bits: None, format: KeyFormat::Traditional, is_encrypted, public_sha256: None },
+        "RSA" => rsa_key(der),
+        "EC" => ec_key(der, None),
+        _ => PrivateKey { kind: kind.to_owned(), bits: None, format: KeyFormat::Traditional, is_encrypted, public_sha256: None },
+    }
+}
+
+fn rsa_key(der: &[u8]) -> PrivateKey {
+    let read = || {
+        let mut fields = Der(Der(der).take(SEQUENCE)?);
+        fields.take(INTEGER)?;
+        Some((fields.take(INTEGER)?, fields.take(INTEGER)?))
+    };
+    let public = read().map(|(modulus, exponent)| {
+        let key = write(SEQUENCE, &[&write(INTEGER, &[modulus]), &write(INTEGER, &[exponent])]);
+        let algorithm = write(SEQUENCE, &[&write(OBJECT, &[RSA]), &[0x05, 0x00]]);
+        (bit_length(modulus), write(SEQUENCE, &[&algorithm, &write(BITS, &[&[0], &key])]))
+    });
+    let (bits, info) = public.unzip();
+    PrivateKey { kind: "RSA".to_owned(), bits, format: KeyFormat::Traditional, is_encrypted: false, public_sha256: info.map(|info| sha256(&info)) }
+}
+
+/// An EC key; in PKCS #8 its curve stands outside.
+fn ec_key(der: &[u8], outer_curve: Option<&[u8]>) -> PrivateKey {
+    let read = || {
+        let mut fields = Der(Der(der).take(SEQUENCE)?);
+        fields.take(INTEGER)?;
+        fields.take(OCTETS)?;
+        let curve = fields.take(0xa0).and_then(|curve| Der(curve).take(OBJECT));
+        Some((curve, fields.take(0xa1).and_then(|point| Der(point).take(BITS))))
+    };
+    let (curve, point) = read().unwrap_or_default();
+    let curve = outer_curve.or(curve);
+    let info = curve.zip(point).map(|(curve, point)| {
+        let algorithm = write(SEQUENCE, &[&write(OBJECT, &[EC]), &write(OBJECT, &[curve])]);
+        write(SEQUENCE, &[&algorithm, &write(BITS, &[point])])
+    });
+    PrivateKey { kind: "EC".to_owned(), bits: curve.and_then(curve_bits), format: KeyFormat::Traditional, is_encrypted: false, public_sha256: info.map(|info| sha256(&info)) }
+}
+
+/// A key as OpenSSH writes it: the public half stands in clear before the private one.
+fn ssh_key(bytes: &[u8]) -> Option<PrivateKey> {
+    let mut rest = bytes.strip_prefix(b"openssh-key-v1\0")?;
+    let cipher = ssh_string(&mut rest)?;
+    ssh_string(&mut rest)?;
+    ssh_string(&mut rest)?;
+    rest = rest.get(4..)?;
+    let public = ssh_string(&mut rest)?;
+    let mut inside = public;
+    let kind = std::str::from_utf8(ssh_string(&mut inside)?).ok()?.to_owned();
+    let bits = match kind.as_str() {
+        "ssh-rsa" => ssh_string(&mut inside).and_then(|_| ssh_string(&mut inside)).map(bit_length),
+        "ecdsa-sha2-nistp256" => Some(256),
+        "ecdsa-sha2-nistp384" => Some(384),
+        "ecdsa-sha2-nistp521" => Some(521),
+        _ => None,
+    };
+    Some(PrivateKey { kind, bits, format: KeyFormat::OpenSsh, is_encrypted: cipher != b"none", public_sha256: Some(sha256(public)) })
+}
+
+fn ssh_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, after) = rest.split_first_chunk::<4>()?;
+    let (found, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+    *rest = after;
+    Some(found)
+}
+
+/// The length of an unsigned number without its leading zeros.
+fn bit_length(number: &[u8]) -> u32 {
+    let significant = number.iter().skip_while(|&&byte| byte == 0);
+    let first = significant.clone().next().map_or(8, |byte| byte.leading_zeros());
+    u32::try_from(significant.count() * 8).unwrap_or(u32::MAX).saturating_sub(first)
+}
+
+const INTEGER: u8 = 0x02;
+const BITS: u8 = 0x03;
+const OCTETS: u8 = 0x04;
+const OBJECT: u8 = 0x06;
+const SEQUENCE: u8 = 0x30;
+
+/// The rest of a run of DER elements.
+struct Der<'a>(&'a [u8]);
+
+impl<'a> Der<'a> {
+    /// The content of the next element if it has this tag; otherwise nothing is taken.
+    fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let (&[found, first], rest) = self.0.split_first_chunk::<2>()?;
+        if found != tag {
+            return None;
+        }
+        let (length, rest) = match first {
+            0..=0x7f => (usize::from(first), rest),
+            0x81..=0x84 => {
+                let (digits, rest) = rest.split_at_checked(usize::from(first - 0x80))?;
+                (digits.iter().fold(0usize, |length, &digit| length << 8 | usize::from(digit)), rest)
+            }
+            _ => return None,
+        };
+        let (content, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some(content)
+    }
+}
+
+/// One DER element.
+fn write(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let mut element = vec![tag];
+    match u8::try_from(length) {
+        Ok(short @ 0..=0x7f) => element.push(short),
+        _ => {
+            let digits: Vec<u8> = length.to_be_bytes().into_iter().skip_while(|&digit| digit == 0).collect();
+            element.push(0x80 | u8::try_from(digits.len()).unwrap_or(0));
+            element.extend(digits);
+        }
+    }
+    parts.iter().for_each(|part| element.extend_from_slice(part));
+    element
+}
