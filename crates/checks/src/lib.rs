@@ -17,6 +17,7 @@ mod credential;
 mod namespace;
 mod object;
 mod pod_security;
+mod rbac;
 mod relation;
 mod workload;
 
