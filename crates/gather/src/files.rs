@@ -157,23 +157,24 @@ impl<'r> Input<'r> {
         }
     }
 
+    fn directory(&mut self, path: &Path) {
+        if let Some(engine) = Engine::of(path) {
+            self.files += 1;
+            self.items.push(Item::Render { engine, path: path.to_owned() });
+            return;
+        }
+        let found = self.walker.walk(path);
+        self.files += found.len();
+        self.progress.step(&Step::Found { files: self.files });
+        self.items.extend(found.into_iter().map(Item::Manifest));
+    }
+
     fn argument(&mut self, path: &Path) {
         let name = walk::name_of(path);
         match fs::metadata(path) {
             Err(error) => self.walker.faults.push(walk::unreadable(name, &error)),
             Ok(metadata) if !self.walker.is_new(path, &metadata) => {}
-            Ok(metadata) if metadata.is_dir() => match Engine::of(path) {
-                Some(engine) => {
-                    self.files += 1;
-                    self.items.push(Item::Render { engine, path: path.to_owned() });
-                }
-                None => {
-                    let found = self.walker.walk(path);
-                    self.files += found.len();
-                    self.progress.step(&Step::Found { files: self.files });
-                    self.items.extend(found.into_iter().map(Item::Manifest));
-                }
-            },
+            Ok(metadata) if metadata.is_dir() => self.directory(path),
             Ok(_) => {
                 self.files += 1;
                 self.items.push(Item::Named(Found { path: path.to_owned(), name }));

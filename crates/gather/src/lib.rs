@@ -4,10 +4,12 @@
 //! goes through [`Progress`], what they should know afterwards stands in [`Gathered`]. Something that could not be read never
 //! hides the rest; it becomes a problem or a missing fact of the snapshot.
 //!
-//! The doors are [`files::gather`] and [`saved::write`].
+//! The doors are [`files::gather`], `live::gather` and `live::preflight` (with the feature `live`), and [`saved::write`].
 
 mod error;
 pub mod files;
+#[cfg(feature = "live")]
+pub mod live;
 mod note;
 mod progress;
 pub mod saved;

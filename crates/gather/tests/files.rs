@@ -1,4 +1,5 @@
 //! The rules by which files are found and read, each on a directory of its own.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::fs;
 use std::io::Write as _;
@@ -241,9 +242,20 @@ fn what_cannot_be_read_does_not_hide_the_rest() {
     let found = problems(&gathered);
     let kinds: Vec<ProblemKind> = found.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, [ProblemKind::Parse, ProblemKind::Unreadable, ProblemKind::Unreadable, ProblemKind::Unreadable], "{found:?}");
-    for (at, words) in [(1, ["dangling.yaml", "link to nothing"]), (2, ["image.yaml", "binary"]), (3, ["latin.yaml", "UTF-8"])] {
+    for (at, words) in [(1, ["dangling.yaml", "link to nothing"]), (2, ["image.yaml", "not text"]), (3, ["latin.yaml", "UTF-8"])] {
         assert!(words.iter().all(|word| found[at].1.contains(word)), "{found:?}");
     }
+}
+
+#[test]
+fn a_byte_order_mark_tells_the_encoding() {
+    let place = Place::new();
+    let wide: Vec<u8> = format!("\u{feff}{}", config_map("wide")).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    place.write("a.yaml", wide);
+    place.write("b.yaml", format!("\u{feff}{}", config_map("marked")));
+    let gathered = place.gather();
+    assert_eq!(names(&gathered), ["wide", "marked"]);
+    assert!(places(&gathered).iter().all(|at| at.ends_with(":1:1")), "{:?}", places(&gathered));
 }
 
 #[test]

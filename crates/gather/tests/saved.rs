@@ -1,4 +1,5 @@
 //! A saved snapshot reads back to what was saved, and a damaged one to as much of it as is there.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::io::{Read as _, Write as _};
 

@@ -1,11 +1,12 @@
 //! Reads files and parses their documents, on all threads of the pool it is called in.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bartizan_cluster::read::{Document, Fragment, ProblemKind, ReadOptions, split};
+use bartizan_cluster::read::{Document, Fragment, ProblemKind, ReadOptions, Undecodable, decode, split};
 use bartizan_cluster::{KubernetesVersion, Source, SourceId};
 use rayon::prelude::*;
 
@@ -105,13 +106,15 @@ fn text(name: String, bytes: Vec<u8>) -> Content {
     if bytes.len() as u64 > SIZE_MAX {
         return Content::Fault(unreadable(name, &too_large()));
     }
-    match String::from_utf8(bytes) {
+    let wide = match decode(&bytes) {
+        Ok(Cow::Borrowed(_)) => None,
+        Ok(Cow::Owned(text)) => Some(text),
+        Err(Undecodable { offset, reason }) => return fault(name, &format!("{reason} (byte {offset}); leave it out with `--exclude` if it is no manifest")),
+    };
+    // What is UTF-8 already becomes the text without being copied.
+    match wide.map_or_else(|| String::from_utf8(bytes), Ok) {
         Ok(text) => Content::Text(cut(name, text)),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let what = if error.as_bytes().contains(&0) { "it is a binary file, no text" } else { "it is not UTF-8" };
-            fault(name, &format!("{what} (byte {at}); convert it, or leave it out with `--exclude`"))
-        }
+        Err(error) => fault(name, &error.to_string()),
     }
 }
 
