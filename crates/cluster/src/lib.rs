@@ -16,7 +16,7 @@ pub mod pod;
 mod prune;
 pub mod read;
 mod scalar;
-mod schema;
+pub mod schema;
 pub mod secret;
 pub mod selector;
 pub mod snapshot;
