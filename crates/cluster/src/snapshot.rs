@@ -265,8 +265,10 @@ impl Snapshot {
         if let Some(missing) = listed {
             return Some(missing.clone());
         }
-        // People rarely keep Secrets beside their manifests, so that one is not there says nothing.
-        let open_world = self.circumstances.provenance == Provenance::Files && kind == Kind::Secret;
+        // People rarely keep Secrets beside their manifests: where none of a namespace is there, that one is not says nothing.
+        let open_world = self.circumstances.provenance == Provenance::Files
+            && kind == Kind::Secret
+            && !self.of_kind(kind).any(|secret| namespace.is_none() || secret.namespace() == namespace);
         open_world.then(|| Missing::list(kind, namespace, Reason::NotInSource))
     }
 
