@@ -1,7 +1,7 @@
 //! From a judgement to a report: what was read, what was assumed, what was missing, and what was found.
 
 use bartizan_cluster::{Kind, Provenance, Snapshot};
-use bartizan_report::{Coverage, MissingFact, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Tool};
+use bartizan_report::{Coverage, MissingFact, Narrowing, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Stage, Tool};
 
 use crate::component::{Component, ComponentView};
 use crate::run::{Judgement, Selection};
@@ -32,10 +32,24 @@ pub fn compose(snapshot: &Snapshot, judgement: Judgement, selection: &Selection,
         kubernetes_version: snapshot.version().to_string(),
         assumptions: assumptions(snapshot, reading),
         benchmark: selection.benchmark.clone(),
+        narrowing: narrowing(selection),
         coverage: coverage(snapshot, reading),
         summary: judgement.tally.summary(),
         findings: judgement.findings,
     }
+}
+
+fn narrowing(selection: &Selection) -> Option<Narrowing> {
+    let focus = &selection.focus;
+    Narrowing {
+        stage: selection.stage.unwrap_or(Stage::Default),
+        only: selection.only.iter().cloned().collect(),
+        without: selection.without.iter().cloned().collect(),
+        namespaces: focus.namespaces.iter().cloned().collect(),
+        labels: focus.labels.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+        objects: focus.objects.iter().map(|(kind, name)| format!("{kind}/{name}")).collect(),
+    }
+    .unless_whole()
 }
 
 fn assumptions(snapshot: &Snapshot, reading: &Reading) -> Vec<String> {

@@ -9,9 +9,12 @@ pub mod outcome;
 pub mod page;
 pub mod render;
 pub mod report;
+pub mod suggest;
+pub mod waiver;
 
 pub use check::{Check, Severity, Stage};
 pub use finding::{Finding, Fix, Message, MissingFact, PatchOperation, Place, PlaceOrigin, Related, Safety, Scope, Verdict, WaiverNote};
 pub use outcome::{FailOn, Outcome};
 pub use page::{Language, Page};
-pub use report::{Coverage, FailCounts, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Summary, Tally, Tool};
+pub use report::{Coverage, FailCounts, Narrowing, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Summary, Tally, Tool};
+pub use waiver::OWN_CHECKS;

@@ -4,7 +4,7 @@ use bartizan_cluster::Location;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::Severity;
+use crate::check::{Severity, Stage};
 use crate::finding::{Finding, LocationShape, MissingFact, Verdict};
 
 /// The name and version of the format.
@@ -28,6 +28,9 @@ pub struct Report {
     /// The benchmark that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benchmark: Option<String>,
+    /// What was left out on purpose; none if nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrowing: Option<Narrowing>,
     /// What was read and what could not be.
     pub coverage: Coverage,
     /// The counts.
@@ -52,6 +55,37 @@ pub struct SourceNote {
     pub kind: String,
     /// The arguments, or the address of the server.
     pub names: Vec<String>,
+}
+
+/// Which checks were run and which subjects were judged, where that is not all of the default stage on everything. Two reports
+/// are compared by it: what one did not look at is neither new nor gone in the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Narrowing {
+    /// The loudest stage that was run.
+    pub stage: Stage,
+    /// The checks that were run, whatever their stage; all of the stage if empty.
+    pub only: Vec<String>,
+    /// Checks that were left out.
+    pub without: Vec<String>,
+    /// The namespaces that were judged; all if empty.
+    pub namespaces: Vec<String>,
+    /// The labels, `key=value`, of the objects that were judged; whatever labels if empty.
+    pub labels: Vec<String>,
+    /// The objects, `Kind/name`, that were judged; all if empty.
+    pub objects: Vec<String>,
+}
+
+impl Default for Narrowing {
+    fn default() -> Self {
+        Self { stage: Stage::Default, only: Vec::new(), without: Vec::new(), namespaces: Vec::new(), labels: Vec::new(), objects: Vec::new() }
+    }
+}
+
+impl Narrowing {
+    /// The narrowing, unless it leaves nothing out.
+    pub fn unless_whole(self) -> Option<Self> {
+        (self != Self::default()).then_some(self)
+    }
 }
 
 /// What was read and what could not be.
@@ -189,6 +223,26 @@ impl Tally {
         }
     }
 
+    /// Counts a judgement that was counted with `verdict`, failed or manual, as accepted: it leaves the score.
+    pub fn accept(&mut self, severity: Severity, verdict: Verdict) {
+        let counted = match (verdict, severity) {
+            (Verdict::Fail, Severity::Critical) => &mut self.summary.fail.critical,
+            (Verdict::Fail, Severity::High) => &mut self.summary.fail.high,
+            (Verdict::Fail, Severity::Medium) => &mut self.summary.fail.medium,
+            (Verdict::Fail, Severity::Low) => &mut self.summary.fail.low,
+            (Verdict::Manual, _) => &mut self.summary.manual,
+            _ => return,
+        };
+        if *counted == 0 {
+            return;
+        }
+        *counted -= 1;
+        if verdict == Verdict::Fail {
+            self.decided_weight -= u64::from(severity.weight());
+        }
+        self.summary.waived += 1;
+    }
+
     /// Adds what another tally counted.
     pub fn add(&mut self, other: &Tally) {
         let (mine, theirs) = (&mut self.summary, &other.summary);
@@ -227,5 +281,19 @@ mod tests {
         tally.count(Severity::Low, Verdict::Fail);
         assert_eq!(tally.summary().score, Some(90.9));
         assert_eq!(tally.summary().unknown, 1);
+    }
+
+    #[test]
+    fn what_is_accepted_leaves_the_score() {
+        let mut tally = Tally::default();
+        tally.count(Severity::High, Verdict::Fail);
+        tally.count(Severity::Low, Verdict::Pass);
+        tally.count(Severity::Low, Verdict::Manual);
+        tally.accept(Severity::High, Verdict::Fail);
+        tally.accept(Severity::Low, Verdict::Manual);
+        tally.accept(Severity::Low, Verdict::Manual);
+        tally.accept(Severity::Low, Verdict::Pass);
+        let summary = tally.summary();
+        assert_eq!((summary.fail.total(), summary.pass, summary.manual, summary.waived, summary.score), (0, 1, 0, 2, Some(100.0)));
     }
 }

@@ -153,6 +153,7 @@ fn without_findings(report: &Report) -> Report {
         kubernetes_version: report.kubernetes_version.clone(),
         assumptions: report.assumptions.clone(),
         benchmark: report.benchmark.clone(),
+        narrowing: report.narrowing.clone(),
         coverage: report.coverage.clone(),
         summary: report.summary.clone(),
         findings: Vec::new(),

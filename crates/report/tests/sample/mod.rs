@@ -264,6 +264,7 @@ fn report(kind: &str, names: &[&str], mut findings: Vec<Finding>, coverage: Cove
         kubernetes_version: "1.37".into(),
         assumptions: vec!["authorization chain Node,RBAC".into()],
         benchmark: None,
+        narrowing: None,
         coverage,
         summary: tally.summary(),
         findings,
