@@ -12,6 +12,7 @@ mod preflight;
 mod server;
 mod template;
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use bartizan_cluster::{Kind, KubernetesVersion};
@@ -84,6 +85,25 @@ pub struct Named {
     pub namespace: Option<String>,
     /// The name.
     pub name: String,
+}
+
+/// A text that names no object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no object: write `KIND/NAME`, as in `Deployment/cart`")]
+pub struct NotNamed(String);
+
+impl FromStr for Named {
+    type Err = NotNamed;
+
+    /// Reads `Deployment/cart` and `deployments/cart`.
+    fn from_str(text: &str) -> Result<Self, NotNamed> {
+        let wrong = || NotNamed(text.to_owned());
+        let (kind, name) = text.split_once('/').filter(|(_, name)| !name.is_empty()).ok_or_else(wrong)?;
+        let is_meant =
+            |known: &&Kind| known.name().eq_ignore_ascii_case(kind) || known.resource().is_some_and(|resource| resource.plural.eq_ignore_ascii_case(kind));
+        let kind = *Kind::ALL.iter().find(is_meant).ok_or_else(wrong)?;
+        Ok(Self { kind, namespace: None, name: name.to_owned() })
+    }
 }
 
 /// What is missing where only the metadata of Secrets was read.

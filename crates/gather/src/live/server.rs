@@ -216,17 +216,19 @@ impl Server {
     }
 }
 
-/// The innermost words of an error: what really happened, without the layers it came through.
+/// An error in the words of all its layers, each said once.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
         // Most layers repeat what is below them.
-        words.retain(|known| !known.contains(&text));
-        words.push(text);
+        if !words.iter().any(|known| known.contains(&text)) {
+            words.push(text);
+        }
         next = error.source();
     }
     let text = words.join(": ");
-    text.rsplit_once(" (os error ").map_or(text.clone(), |(text, _)| text.to_owned())
+    let text = ["ServiceError: ", "HyperError: "].iter().find_map(|layer| text.strip_prefix(layer)).unwrap_or(&text);
+    text.rsplit_once(" (os error ").map_or(text, |(text, _)| text).to_owned()
 }
