@@ -85,6 +85,11 @@ impl<'a> Digest<'a> {
         }
     }
 
+    /// Whether the failures can be seen at one glance.
+    pub(crate) fn is_short(&self) -> bool {
+        self.faults.iter().map(|fault| fault.findings.len()).sum::<usize>() <= 3
+    }
+
     /// The repeated faults: of every message that at least `least` owners share, by check and message key, the first
     /// finding with all that follow it.
     pub(crate) fn repeats(&self, least: usize) -> Repeats<'a> {

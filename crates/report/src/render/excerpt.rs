@@ -178,7 +178,7 @@ pub(crate) fn is_sensitive(finding: &Finding) -> bool {
     SENSITIVE.contains(&finding.check.as_str())
 }
 
-fn is_secret(object: &ObjectRef) -> bool {
+pub(crate) fn is_secret(object: &ObjectRef) -> bool {
     object.kind == "Secret" && object.api_version == "v1"
 }
 
@@ -197,8 +197,8 @@ fn floor(line: &str, at: usize) -> usize {
 
 /// The bytes of `line` that show what begins at `column`: in block YAML the rest of the line without its comment, inside
 /// braces and in JSON the one entry or item. Never empty unless the line is.
-fn extent(line: &str, column: u32) -> Range<usize> {
-    let start = line.char_indices().nth((column as usize).saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+pub(crate) fn extent(line: &str, column: u32) -> Range<usize> {
+    let start = line.char_indices().skip((column as usize).saturating_sub(1)).find(|(_, letter)| !letter.is_whitespace()).map_or(line.len(), |(at, _)| at);
     let (before, rest) = line.split_at_checked(start).unwrap_or((line, ""));
     if rest.trim().is_empty() {
         let text = line.trim();
@@ -259,7 +259,7 @@ impl<'t> Scan<'t> {
 }
 
 /// The lines of the value whose key is on line `number`: below it, whatever is indented deeper.
-fn lines_below(source: &Source, number: u32) -> impl Iterator<Item = u32> {
+pub(crate) fn lines_below(source: &Source, number: u32) -> impl Iterator<Item = u32> {
     let indent = source.line(number).map_or(0, |line| indent_of(line.trim_start_matches('\u{feff}')));
     let is_value = move |number: &u32| source.line(*number).is_some_and(|line| line.trim().is_empty() || indent_of(line) > indent);
     (number.saturating_add(1)..).take(VALUE_LINES_MAX).take_while(is_value)
@@ -271,7 +271,7 @@ fn indent_of(line: &str) -> usize {
 }
 
 /// The line with every scalar masked; keys, and the plain value of a `name`, stay.
-fn mask(line: &str) -> String {
+pub(crate) fn mask(line: &str) -> String {
     let indent = indent_of(line);
     let (lead, content) = line.split_at_checked(indent).unwrap_or(("", line));
     let key = content.find(": ").or_else(|| content.trim_end().strip_suffix(':').map(str::len)).and_then(|end| content.get(..end));
@@ -298,7 +298,7 @@ fn in_secret_document(source: &Source, number: u32) -> bool {
     (first..).map_while(|line| source.line(line).filter(|_| line <= number || !is_marker(&line))).any(names_secret)
 }
 
-fn names_secret(line: &str) -> bool {
+pub(crate) fn names_secret(line: &str) -> bool {
     let packed: String = line.chars().filter(|letter| !matches!(letter, ' ' | '\t' | '"' | '\'')).collect();
     packed.contains("kind:Secret")
 }

@@ -16,8 +16,7 @@ pub(crate) fn gutter(last: u32) -> usize {
 pub(crate) fn draw(excerpt: &Excerpt, labels: &[Option<String>], severity: Severity, style: &TextStyle) -> String {
     let marks = excerpt.marks.iter().zip(labels).map(|(mark, label)| AnnotationKind::Primary.span(mark.clone()).label(label.as_deref()));
     let snippet = Snippet::source(excerpt.text.as_str()).line_start(excerpt.first as usize).annotations(marks);
-    let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if style.colour { Renderer::styled().error(severity_style(severity)) } else { Renderer::plain() };
     // The signs beyond ASCII have no certain width on Chinese terminals, where they would bend the frame.
-    let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(style.width).hyperlink(false).error(severity_style(severity));
-    renderer.render(&[Group::with_level(Level::ERROR).element(snippet)])
+    renderer.decor_style(DecorStyle::Ascii).term_width(style.width).hyperlink(false).render(&[Group::with_level(Level::ERROR).element(snippet)])
 }

@@ -63,7 +63,7 @@ impl<'r> Writer<'r, '_> {
         }
         let mut name = self.subject(owner.subject);
         if let Some(replicas) = owner.replicas().filter(|&replicas| replicas != 1) {
-            name = format!("{name} ({})", counted(self.words.replicas, replicas.into()));
+            name.push_str(&counted(self.words.replicas, replicas.into()));
         }
         let rule = self.paint.sign("──", "--");
         writeln!(self.out, "{} {} {} {}\n", self.paint.dim(rule), self.paint.bold(name), self.paint.dim(rule), self.severities(owner.counts()))?;
@@ -106,18 +106,17 @@ impl<'r> Writer<'r, '_> {
                 checks.extend(group.first().map(|first| (first.check.as_str(), group.len())));
             }
             let checks: Vec<String> = checks.into_iter().map(|(check, count)| if count == 1 { self.paint.id(check) } else { format!("{} ({count})", self.paint.id(check)) }).collect();
-            writeln!(self.out, "  {fact}{}{}", self.words.colon, checks.join(self.words.comma))?;
+            writeln!(self.out, "  {}", filled(self.words.leaves_open, &[("fact", &fact), ("checks", &checks.join(self.words.comma))]))?;
         }
         writeln!(self.out)
     }
 
     /// The last line: what a reader sees who comes to the end of a long report.
     fn close(&mut self, digest: &Digest<'r>) -> io::Result<()> {
-        if digest.owners.is_empty() {
-            return Ok(());
+        if !digest.is_short() {
+            let line = self.verdict();
+            writeln!(self.out, "{line}")?;
         }
-        let line = self.verdict();
-        writeln!(self.out, "{line}")?;
         if self.repeats.any() && self.style.detail != Detail::FULL {
             writeln!(self.out, "{}", self.paint.dim(self.words.all_places))?;
         }

@@ -47,9 +47,10 @@ words! {
 
     // Punctuation between the parts of a line.
     colon: ": ", "：";
-    comma: ", ", "，";
+    comma: ", ", "、";
     semicolon: "; ", "；";
     stop: ".", "。";
+    between_sentences: " ", "";
 
     what: "what", "问题";
     also: "also", "另有";
@@ -57,7 +58,7 @@ words! {
     note: "note", "注意";
     controls: "controls", "控制项";
     and_more: "{some} and {n} more", "{some} 等另 {n} 个";
-    replicas: "{n} replica|{n} replicas", "{n} 个副本";
+    replicas: " ({n} replica)| ({n} replicas)", "（{n} 个副本）";
     by_admission: "set by admission, not by the template", "由准入控制写入，不在模板中";
     owner_unknown: "a controller above it could not be read", "其上层控制器无法读取";
     more_places: "{n} more place|{n} more places", "还有 {n} 处";
@@ -70,8 +71,8 @@ words! {
     judged_by: "judged by {benchmark}", "依据基准 {benchmark}";
     left_out: "{n} path was left out|{n} paths were left out", "略过 {n} 个路径";
     not_kubernetes: "{n} document is no Kubernetes object|{n} documents are no Kubernetes objects", "{n} 个文档不是 Kubernetes 对象";
-    assumed: "assumed: {assumptions}", "假定：{assumptions}";
-    not_in_source: "this kind of source never has {facts}", "此类来源不含 {facts}";
+    assumed: "Assumed: {assumptions}", "假定：{assumptions}";
+    not_in_source: "This kind of source never has {facts}", "此类来源不含 {facts}";
     not_read_heading: "Not read as it should be:", "未能如常读取：";
     not_judged: " (not judged)", "（未判断）";
     more_problems: "{n} more problem|{n} more problems", "另有 {n} 个问题";
@@ -81,6 +82,7 @@ words! {
     first_heading: "Do first:", "先做：";
     manual_heading: "{n} judgement is for a person:|{n} judgements are for a person:", "{n} 项需要人工判断：";
     unknown_heading: "{n} judgement stayed open, because a fact is missing:|{n} judgements stayed open, because facts are missing:", "{n} 项因缺少事实而未定：";
+    leaves_open: "{fact}; leaves open {checks}", "{fact}；未定：{checks}";
     some_fact: "a fact that the report does not name", "报告未写明的事实";
     all_places: "Every place on a line of its own: `--output concise`.", "每处一行：`--output concise`。";
 

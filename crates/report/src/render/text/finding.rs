@@ -41,8 +41,11 @@ impl<'r> Writer<'r, '_> {
         if sites.is_empty() && finding.subject.is_some() {
             writeln!(self.out, "{:gutter$}{} {}", "", self.paint.gutter("-->"), self.subject(finding.subject.as_ref()))?;
         }
-        let message = self.rendering.message(finding);
+        if sites.last().is_some_and(|site| site.excerpt.is_some()) {
+            writeln!(self.out, "{:gutter$} {}", "", self.paint.gutter('|'))?;
+        }
         if !said {
+            let message = self.rendering.message(finding);
             self.note(gutter, self.words.what, &visible(&message))?;
         }
         self.notes(finding, gutter)?;
@@ -127,7 +130,8 @@ impl<'r> Writer<'r, '_> {
                     parts.push(message);
                 }
             }
-            if let Some(container) = place.container.as_ref().filter(|_| !is_alone) {
+            let is_named = |container: &String| parts.iter().any(|part| part.contains(container.as_str()));
+            if let Some(container) = place.container.as_ref().filter(|container| !is_alone && !is_named(container)) {
                 parts.push(filled(self.words.container, &[("name", &visible(container))]));
             }
             if place.origin == PlaceOrigin::Admission {

@@ -67,10 +67,10 @@ impl<'r> Writer<'r, '_> {
             let facts: Vec<_> = report.coverage.not_in_source.iter().map(|text| visible(text)).collect();
             notes.push(filled(words.not_in_source, &[("facts", &facts.join(words.comma))]));
         }
-        if !notes.is_empty() {
-            self.line(&format!("{}{}", notes.join(words.semicolon), words.stop))?;
+        if notes.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.line(&notes.iter().map(|note| format!("{note}{}", words.stop)).collect::<Vec<_>>().join(words.between_sentences))
     }
 
     /// What was wrong with the input and which facts are missing, each with its place and its remedy.
@@ -116,8 +116,7 @@ impl<'r> Writer<'r, '_> {
 
     /// The faults that are worth the first hour: the gravest, and of those the most repeated.
     fn what_first(&mut self, digest: &Digest<'r>) -> io::Result<()> {
-        let failures: usize = digest.faults.iter().map(|fault| fault.findings.len()).sum();
-        if failures <= 3 {
+        if digest.is_short() {
             return Ok(());
         }
         writeln!(self.out, "{}", self.paint.bold(self.words.first_heading))?;
