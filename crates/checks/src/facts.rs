@@ -1,9 +1,12 @@
 //! What a judge may know: the snapshot, behind a door that lets through only what the entry declares.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use bartizan_cluster::snapshot::Provenance;
 use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectView, PodView, Snapshot, Workload};
+
+use crate::grant::{BINDINGS, Grants};
 
 /// The kinds that run pods: what an entry means when it declares [`Kind::Pod`].
 pub const WORKLOAD_KINDS: [Kind; 8] = [
@@ -23,6 +26,7 @@ pub struct Ground<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) workloads: Vec<Workload<'a>>,
     by_namespace: HashMap<&'a str, Vec<usize>>,
+    grants: OnceLock<Grants<'a>>,
 }
 
 impl<'a> Ground<'a> {
@@ -35,7 +39,7 @@ impl<'a> Ground<'a> {
                 by_namespace.entry(variant.pod.namespace()).or_default().push(at);
             }
         }
-        Self { snapshot, workloads, by_namespace }
+        Self { snapshot, workloads, by_namespace, grants: OnceLock::new() }
     }
 }
 
@@ -97,6 +101,18 @@ impl<'a> Facts<'a> {
     /// The ServiceAccount of a pod.
     pub fn service_account(&self, pod: PodView<'_>) -> Fact<ObjectView<'a>> {
         self.get(Kind::ServiceAccount, Some(pod.namespace()), pod.service_account())
+    }
+
+    /// Whether some binding gives the ServiceAccount `name` more than every account has: true as soon as one does.
+    pub fn is_granted(&self, namespace: &str, name: &str) -> Result<bool, Missing> {
+        for kind in BINDINGS {
+            self.declared(kind);
+        }
+        let snapshot = self.ground.snapshot;
+        if self.ground.grants.get_or_init(|| Grants::of(snapshot)).hold(namespace, name) {
+            return Ok(true);
+        }
+        BINDINGS.iter().find_map(|&kind| snapshot.gap(kind, None)).map_or(Ok(false), Err)
     }
 
     /// The workloads of `namespace` (of all if `None`) that were read; for counting and naming, not for deciding absence.

@@ -14,6 +14,8 @@ pub mod sink;
 
 mod cluster;
 mod credential;
+mod grant;
+mod image;
 mod namespace;
 mod object;
 mod pod_security;

@@ -1,0 +1,63 @@
+//! `etcd-client-auth`: etcd answers clients that show no certificate.
+
+use bartizan_report::{Check, Severity, Stage};
+
+use super::{absent_flag, wrong_flag};
+use crate::component::{Component, ComponentView, is_on};
+use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
+
+pub(super) static ENTRY: Entry = Entry {
+    check: Check { id: "etcd-client-auth", severity: Severity::Critical, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("etcd_client_auth.md") },
+    reads: &[],
+    judge: Judge::Component(Component::Etcd, judge),
+};
+
+const FLAG: &str = "client-cert-auth";
+
+fn judge<'a>(etcd: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    // With a file of settings, etcd ignores flags and variables.
+    if etcd.flag("config-file").is_some() || etcd.variable("ETCD_CONFIG_FILE").is_some() {
+        return Err(ComponentView::unread_file());
+    }
+    if let Some(urls) = etcd.flag("listen-client-urls")
+        && let Some(url) = urls.value.split(',').find(|url| is_open(url.trim()))
+    {
+        out.fail(urls.word, msg!("plain", url = url.trim()));
+        return out.done();
+    }
+    // A file of trusted authorities makes etcd ask every client for a certificate of theirs.
+    if etcd.flag("trusted-ca-file").is_some() || etcd.variable("ETCD_TRUSTED_CA_FILE").is_some() {
+        return out.done();
+    }
+    match (etcd.switch(FLAG), etcd.variable("ETCD_CLIENT_CERT_AUTH")) {
+        (Some(flag), _) if flag.is_on() => {}
+        (Some(flag), _) => wrong_flag(etcd, flag, FLAG, "true", msg!("off"), out),
+        (None, Some(value)) if value.as_str().is_some_and(is_on) => {}
+        (None, Some(value)) => {
+            out.fail(value, msg!("off"));
+        }
+        (None, None) => absent_flag(etcd, FLAG, "true", msg!("default"), out),
+    }
+    out.done()
+}
+
+/// Whether an address without TLS is reachable from outside the machine.
+fn is_open(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    !["localhost", "127.", "[::1]"].iter().any(|local| rest.starts_with(local))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_without_tls_beyond_the_machine_are_open() {
+        for url in ["http://0.0.0.0:2379", "http://10.0.0.4:2379", "http://[::]:2379"] {
+            assert!(is_open(url), "{url}");
+        }
+        for url in ["https://0.0.0.0:2379", "http://127.0.0.1:2381", "http://localhost:2379", "http://[::1]:2379", ""] {
+            assert!(!is_open(url), "{url}");
+        }
+    }
+}
