@@ -112,13 +112,11 @@ impl<'a> ComponentView<'a> {
             return None;
         }
         let word = json!(format!("--{name}={value}"));
-        match self.switch(name) {
-            Some(flag) => flag.is_whole.then(|| PatchOperation::Replace { path: Spot::from(flag.word).pointer_and_absent().0, value: word }),
-            None => {
-                let in_words = arguments(self.container.value(), self.component)?.iter().all(|word| word.is_whole);
-                in_words.then(|| PatchOperation::Add { path: format!("{}/-", self.flags_spot().pointer_and_absent().0), value: word })
-            }
+        if let Some(flag) = self.switch(name) {
+            return flag.is_whole.then(|| PatchOperation::Replace { path: Spot::from(flag.word).pointer_and_absent().0, value: word });
         }
+        let in_words = arguments(self.container.value(), self.component)?.iter().all(|word| word.is_whole);
+        in_words.then(|| PatchOperation::Add { path: format!("{}/-", self.flags_spot().pointer_and_absent().0), value: word })
     }
 
     /// Why a judge cannot know what stands in a file on the node.

@@ -30,7 +30,8 @@ pub(crate) fn by_shape(value: &str) -> Option<Kind> {
         return Some(Kind::PrivateKey);
     }
     let words = value.split(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.')));
-    let issued = words.filter(|word| word.len() >= TOKEN_LENGTH_MIN).find_map(|word| issuer_of(word).map(Kind::Token).or_else(|| is_jwt(word).then_some(Kind::Jwt)));
+    let issued =
+        words.filter(|word| word.len() >= TOKEN_LENGTH_MIN).find_map(|word| issuer_of(word).map(Kind::Token).or_else(|| is_jwt(word).then_some(Kind::Jwt)));
     issued.or_else(|| has_password_in_address(value).then_some(Kind::Address))
 }
 
@@ -52,8 +53,28 @@ enum Head {
 
 /// Words after the head that do not change what the value is.
 const QUALIFIERS: [&str; 22] = [
-    "value", "prod", "production", "staging", "stage", "dev", "development", "test", "old", "new", "previous", "current", "default", "primary", "secondary", "base64", "b64", "plain",
-    "plaintext", "text", "string", "raw",
+    "value",
+    "prod",
+    "production",
+    "staging",
+    "stage",
+    "dev",
+    "development",
+    "test",
+    "old",
+    "new",
+    "previous",
+    "current",
+    "default",
+    "primary",
+    "secondary",
+    "base64",
+    "b64",
+    "plain",
+    "plaintext",
+    "text",
+    "string",
+    "raw",
 ];
 
 /// One word at the end of a name, or the end of one: `PGPASSWORD`.
@@ -143,15 +164,35 @@ fn is_quantity(value: &str) -> bool {
 
 /// A file that holds the credential. A key in base64 may begin with a slash too, but not with a directory that exists.
 fn is_path(value: &str) -> bool {
-    let directories = ["app", "config", "data", "dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "secrets", "srv", "tmp", "usr", "var", "vault", "workspace"];
-    value.starts_with("./") || value.starts_with("~/") || value.strip_prefix('/').and_then(|rest| rest.split('/').next()).is_some_and(|first| directories.contains(&first))
+    let directories =
+        ["app", "config", "data", "dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "secrets", "srv", "tmp", "usr", "var", "vault", "workspace"];
+    value.starts_with("./")
+        || value.starts_with("~/")
+        || value.strip_prefix('/').and_then(|rest| rest.split('/').next()).is_some_and(|first| directories.contains(&first))
 }
 
 /// A value that names where the credential is, that somebody else will put it in, or that is encrypted.
 fn is_reference(value: &str) -> bool {
-    let prefixes = ["vault:", "ref+", "op://", "arn:", "projects/", "@microsoft.keyvault(", "ssm:", "secretsmanager:", "secretref:", "file:", "env:", "enc[", "enc(", "{cipher}"];
+    let prefixes = [
+        "vault:",
+        "ref+",
+        "op://",
+        "arn:",
+        "projects/",
+        "@microsoft.keyvault(",
+        "ssm:",
+        "secretsmanager:",
+        "secretref:",
+        "file:",
+        "env:",
+        "enc[",
+        "enc(",
+        "{cipher}",
+    ];
     let lower = value.to_ascii_lowercase();
-    let is_variable = value.strip_prefix('$').is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'));
+    let is_variable = value
+        .strip_prefix('$')
+        .is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'));
     is_variable
         || ["$(", "${", "{{"].iter().any(|mark| value.contains(mark))
         || prefixes.iter().any(|prefix| lower.starts_with(prefix))
@@ -164,7 +205,11 @@ fn is_blank(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let masked = lower.chars().all(|letter| matches!(letter, 'x' | '*' | '.' | '-' | '_' | '?' | '•'));
     let said = ["redacted", "placeholder", "todo", "tbd", "n/a", "unset", "unused"].contains(&lower.trim_matches(['<', '>', '[', ']', '(', ')']));
-    let asked = lower.starts_with("your-") || lower.starts_with("your_") || lower.starts_with("replace-") || lower.starts_with("replace_") || lower.starts_with("insert-");
+    let asked = lower.starts_with("your-")
+        || lower.starts_with("your_")
+        || lower.starts_with("replace-")
+        || lower.starts_with("replace_")
+        || lower.starts_with("insert-");
     masked || said || asked || (lower.starts_with('<') && lower.ends_with('>'))
 }
 
@@ -209,7 +254,8 @@ const ISSUED: [(&str, usize, &str); 29] = [
 ];
 
 fn issuer_of(word: &str) -> Option<&'static str> {
-    let (rest, issuer) = ISSUED.iter().find_map(|&(prefix, length, issuer)| word.strip_prefix(prefix).filter(|rest| rest.len() >= length).map(|rest| (rest, issuer)))?;
+    let (rest, issuer) =
+        ISSUED.iter().find_map(|&(prefix, length, issuer)| word.strip_prefix(prefix).filter(|rest| rest.len() >= length).map(|rest| (rest, issuer)))?;
     // The identifiers of AWS have one length and no small letters, so that `AKIA` inside a longer word is none.
     let well_formed = issuer != "AWS" || (rest.len() == 16 && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()));
     let has_entropy = rest.bytes().collect::<std::collections::BTreeSet<_>>().len() >= 6;
@@ -251,10 +297,44 @@ mod tests {
 
     #[test]
     fn names_are_read_word_by_word() {
-        for name in ["PASSWORD", "DB_PASSWORD", "dbPassword", "PGPASSWORD", "spring.datasource.password", "API_KEY", "apiKey", "APIKey", "SECRET_KEY_BASE", "AWS_SECRET_ACCESS_KEY", "TOKEN_2", "SMTP_PASS", "DB_PWD", "CLIENT_SECRET_PROD"] {
+        for name in [
+            "PASSWORD",
+            "DB_PASSWORD",
+            "dbPassword",
+            "PGPASSWORD",
+            "spring.datasource.password",
+            "API_KEY",
+            "apiKey",
+            "APIKey",
+            "SECRET_KEY_BASE",
+            "AWS_SECRET_ACCESS_KEY",
+            "TOKEN_2",
+            "SMTP_PASS",
+            "DB_PWD",
+            "CLIENT_SECRET_PROD",
+        ] {
             assert!(is_called_credential(name), "{name}");
         }
-        for name in ["PASSWORD_FILE", "TOKEN_PATH", "SECRET_NAME", "TOKEN_URL", "TOKEN_TTL", "PWD", "OLDPWD", "BYPASS", "COMPASS", "PUBLIC_KEY", "PARTITION_KEY", "TLS_SECRET", "IMAGE_PULL_SECRET", "TOKENIZER", "KEY", "", "123", "MONKEY"] {
+        for name in [
+            "PASSWORD_FILE",
+            "TOKEN_PATH",
+            "SECRET_NAME",
+            "TOKEN_URL",
+            "TOKEN_TTL",
+            "PWD",
+            "OLDPWD",
+            "BYPASS",
+            "COMPASS",
+            "PUBLIC_KEY",
+            "PARTITION_KEY",
+            "TLS_SECRET",
+            "IMAGE_PULL_SECRET",
+            "TOKENIZER",
+            "KEY",
+            "",
+            "123",
+            "MONKEY",
+        ] {
             assert!(!is_called_credential(name), "{name}");
         }
     }
@@ -265,7 +345,24 @@ mod tests {
             assert_eq!(looks_like("SMTP_PASSWORD", value), Some(Kind::Named), "{value}");
         }
         assert_eq!(looks_like("ADMIN_PASSWORD", "123456"), Some(Kind::Named));
-        for value in ["", " ", "$(DB_PASSWORD)", "${DB_PASSWORD}", "$DB_PASSWORD", "{{ .Values.password }}", "<password>", "xxxxxx", "REDACTED", "true", "no", "/run/secrets/db", "vault:secret/data/db#password", "arn:aws:secretsmanager:eu-north-1:1:secret:db", "https://vault.example.com/v1/db", "ENC[AES256_GCM,data:x]"] {
+        for value in [
+            "",
+            " ",
+            "$(DB_PASSWORD)",
+            "${DB_PASSWORD}",
+            "$DB_PASSWORD",
+            "{{ .Values.password }}",
+            "<password>",
+            "xxxxxx",
+            "REDACTED",
+            "true",
+            "no",
+            "/run/secrets/db",
+            "vault:secret/data/db#password",
+            "arn:aws:secretsmanager:eu-north-1:1:secret:db",
+            "https://vault.example.com/v1/db",
+            "ENC[AES256_GCM,data:x]",
+        ] {
             assert_eq!(looks_like("SMTP_PASSWORD", value), None, "{value}");
         }
         for value in ["3600", "15m", "4096", "0.5"] {

@@ -1,4 +1,4 @@
-//! Which ServiceAccounts some binding names: an index over all bindings, made once for all judges that ask.
+//! Which accounts of programs some binding names: an index over all bindings, made once for all judges that ask.
 //!
 //! What a binding allows is not asked here; see the module of roles and bindings for that.
 
@@ -15,7 +15,7 @@ pub(crate) const BINDINGS: [Kind; 2] = [Kind::RoleBinding, Kind::ClusterRoleBind
 const FOR_EVERYBODY: [&str; 5] =
     ["system:discovery", "system:basic-user", "system:public-info-viewer", "system:service-account-issuer-discovery", "system:cluster-trust-bundle-discovery"];
 
-/// The ServiceAccounts to which bindings give more than the default policy gives to everybody.
+/// The accounts to which bindings give more than the default policy gives to everybody.
 #[derive(Debug, Default)]
 pub(crate) struct Grants<'a> {
     accounts: HashSet<(&'a str, &'a str)>,

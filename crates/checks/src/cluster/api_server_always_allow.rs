@@ -7,7 +7,14 @@ use crate::component::{Component, ComponentView};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "api-server-always-allow", severity: Severity::Critical, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("api_server_always_allow.md") },
+    check: Check {
+        id: "api-server-always-allow",
+        severity: Severity::Critical,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("api_server_always_allow.md"),
+    },
     reads: &[],
     judge: Judge::Component(Component::ApiServer, judge),
 };

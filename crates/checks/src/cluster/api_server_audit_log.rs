@@ -6,7 +6,14 @@ use crate::component::{Component, ComponentView};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "api-server-audit-log", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("api_server_audit_log.md") },
+    check: Check {
+        id: "api-server-audit-log",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("api_server_audit_log.md"),
+    },
     reads: &[],
     judge: Judge::Component(Component::ApiServer, judge),
 };

@@ -7,7 +7,14 @@ use crate::component::{Component, ComponentView};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "controller-manager-credentials", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("controller_manager_credentials.md") },
+    check: Check {
+        id: "controller-manager-credentials",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("controller_manager_credentials.md"),
+    },
     reads: &[],
     judge: Judge::Component(Component::ControllerManager, judge),
 };

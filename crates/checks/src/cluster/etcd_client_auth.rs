@@ -7,7 +7,14 @@ use crate::component::{Component, ComponentView, is_on};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "etcd-client-auth", severity: Severity::Critical, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("etcd_client_auth.md") },
+    check: Check {
+        id: "etcd-client-auth",
+        severity: Severity::Critical,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("etcd_client_auth.md"),
+    },
     reads: &[],
     judge: Judge::Component(Component::Etcd, judge),
 };

@@ -9,7 +9,14 @@ use crate::rbac::{Subject, role_name, subjects};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "many-cluster-admins", severity: Severity::Medium, stage: Stage::Strict, since: "0.1.0", aliases: &[], page: include_str!("many_cluster_admins.md") },
+    check: Check {
+        id: "many-cluster-admins",
+        severity: Severity::Medium,
+        stage: Stage::Strict,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("many_cluster_admins.md"),
+    },
     reads: &[Kind::ClusterRoleBinding],
     judge: Judge::Cluster(judge),
 };

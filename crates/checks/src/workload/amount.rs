@@ -1,5 +1,5 @@
 //! What a container asks for of its node, and the most that it may have: the container says so, or the pod, or the
-//! LimitRange of the namespace.
+//! `LimitRange` of the namespace.
 
 use bartizan_cluster::{ContainerView, Kind, Missing, ObjectView, Role, Symbol, Value, field};
 
@@ -22,7 +22,7 @@ impl Amount {
         }
     }
 
-    /// The fields of a LimitRange's item that give a container this amount. The API server fills `default` from `max`, and
+    /// The fields of an item of a `LimitRange` that give a container this amount. The API server fills `default` from `max`, and
     /// `defaultRequest` from `default`, else from `min`.
     fn defaults(self) -> &'static [&'static str] {
         match self {
@@ -56,7 +56,9 @@ pub(super) fn is_set(container: ContainerView<'_>, amount: Amount, resource: Sym
     let gives = |range: ObjectView<'_>| {
         range.spec().is_some_and(|spec| {
             let of_containers = spec.list(field::LIMITS).filter(|item| item.str(field::TYPE) == Some("Container"));
-            of_containers.into_iter().any(|item| amount.defaults().iter().any(|&name| item.entry(name).and_then(|list| list.get(resource)).is_some_and(is_positive)))
+            of_containers
+                .into_iter()
+                .any(|item| amount.defaults().iter().any(|&name| item.entry(name).and_then(|list| list.get(resource)).is_some_and(is_positive)))
         })
     };
     facts.any(Kind::LimitRange, Some(pod.namespace()), gives)

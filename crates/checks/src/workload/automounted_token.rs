@@ -1,6 +1,6 @@
 //! `automounted-token`: the pod is handed a token for the API server although its account may do nothing with it.
 
-use bartizan_cluster::{Fact, Kind, Missing, PodView, Value, field};
+use bartizan_cluster::{Fact, Kind, Missing, PodView, Role, Value, field};
 use bartizan_report::{Check, Safety, Severity, Stage};
 use serde_json::json;
 
@@ -8,7 +8,14 @@ use crate::sink::{Sink, set};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "automounted-token", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("automounted_token.md") },
+    check: Check {
+        id: "automounted-token",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("automounted_token.md"),
+    },
     reads: &[Kind::ServiceAccount, Kind::RoleBinding, Kind::ClusterRoleBinding],
     judge: Judge::Pod(judge),
 };
@@ -48,8 +55,9 @@ fn judge<'a>(pod: PodView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged 
 /// Whether admission puts the token into some container: the pod decides, else the account, else it does.
 fn is_mounted(pod: PodView<'_>, facts: &Facts<'_>) -> Result<bool, Missing> {
     let covers = |container: Value<'_>| container.list(field::VOLUME_MOUNTS).any(|mount| mount.str(field::MOUNT_PATH) == Some(TOKEN_PATH));
-    // Admission leaves a container alone that has something else in that place.
-    if pod.containers().all(|container| covers(container.value()) && !is_injected(container.value())) {
+    // Admission leaves a container alone that has something else in that place, and never sees ephemeral ones.
+    let mut served = pod.containers().filter(|container| container.role() != Role::Ephemeral);
+    if served.all(|container| covers(container.value()) && !is_injected(container.value())) {
         return Ok(false);
     }
     if let Some(decided) = pod.spec().bool(field::AUTOMOUNT_SERVICE_ACCOUNT_TOKEN) {
@@ -61,5 +69,7 @@ fn is_mounted(pod: PodView<'_>, facts: &Facts<'_>) -> Result<bool, Missing> {
 
 /// Whether the mount is the one that admission itself made.
 fn is_injected(container: Value<'_>) -> bool {
-    container.list(field::VOLUME_MOUNTS).any(|mount| mount.str(field::MOUNT_PATH) == Some(TOKEN_PATH) && mount.str(field::NAME).is_some_and(|name| name.starts_with("kube-api-access-")))
+    container
+        .list(field::VOLUME_MOUNTS)
+        .any(|mount| mount.str(field::MOUNT_PATH) == Some(TOKEN_PATH) && mount.str(field::NAME).is_some_and(|name| name.starts_with("kube-api-access-")))
 }

@@ -9,7 +9,14 @@ use crate::sink::{Sink, set};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "cached-mutable-image", severity: Severity::Low, stage: Stage::Strict, since: "0.1.0", aliases: &[], page: include_str!("cached_mutable_image.md") },
+    check: Check {
+        id: "cached-mutable-image",
+        severity: Severity::Low,
+        stage: Stage::Strict,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("cached_mutable_image.md"),
+    },
     reads: &[],
     judge: Judge::Container(judge),
 };

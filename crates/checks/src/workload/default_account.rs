@@ -6,7 +6,14 @@ use bartizan_report::{Check, Severity, Stage};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "default-account", severity: Severity::Low, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("default_account.md") },
+    check: Check {
+        id: "default-account",
+        severity: Severity::Low,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("default_account.md"),
+    },
     reads: &[],
     judge: Judge::Pod(judge),
 };

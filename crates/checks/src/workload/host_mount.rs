@@ -14,7 +14,7 @@ pub(super) struct HostMount<'a> {
 }
 
 /// The mounts of `container` that show something of the node. Volumes that it does not mount are not its own.
-pub(super) fn host_mounts<'a>(container: ContainerView<'a>) -> impl Iterator<Item = HostMount<'a>> {
+pub(super) fn host_mounts(container: ContainerView<'_>) -> impl Iterator<Item = HostMount<'_>> {
     let volumes = container.pod().spec();
     container.value().list(field::VOLUME_MOUNTS).filter_map(move |value| {
         let name = value.str(field::NAME)?;
@@ -54,7 +54,16 @@ mod tests {
 
     #[test]
     fn paths_are_walked() {
-        for (path, walked) in [("/", "/"), ("//", "/"), ("/etc/", "/etc"), ("/etc/..", "/"), ("/data/../etc/./cron.d//", "/etc/cron.d"), ("/var/run/docker.sock", "/run/docker.sock"), ("/var/runs", "/var/runs"), ("/../..", "/")] {
+        for (path, walked) in [
+            ("/", "/"),
+            ("//", "/"),
+            ("/etc/", "/etc"),
+            ("/etc/..", "/"),
+            ("/data/../etc/./cron.d//", "/etc/cron.d"),
+            ("/var/run/docker.sock", "/run/docker.sock"),
+            ("/var/runs", "/var/runs"),
+            ("/../..", "/"),
+        ] {
             assert_eq!(normalised(path).as_deref(), Some(walked), "{path}");
         }
         assert_eq!(normalised(r"C:\data"), None);

@@ -7,7 +7,14 @@ use super::written_image;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "image-without-digest", severity: Severity::Low, stage: Stage::Auditor, since: "0.1.0", aliases: &[], page: include_str!("image_without_digest.md") },
+    check: Check {
+        id: "image-without-digest",
+        severity: Severity::Low,
+        stage: Stage::Auditor,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("image_without_digest.md"),
+    },
     reads: &[],
     judge: Judge::Container(judge),
 };

@@ -7,7 +7,14 @@ use super::amount::{Amount, is_asked_of, is_set};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "missing-memory-limit", severity: Severity::Low, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("missing_memory_limit.md") },
+    check: Check {
+        id: "missing-memory-limit",
+        severity: Severity::Low,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("missing_memory_limit.md"),
+    },
     reads: &[Kind::LimitRange],
     judge: Judge::Container(judge),
 };

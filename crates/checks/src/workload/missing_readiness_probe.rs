@@ -7,7 +7,14 @@ use super::keeps_running;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "missing-readiness-probe", severity: Severity::Low, stage: Stage::Strict, since: "0.1.0", aliases: &[], page: include_str!("missing_readiness_probe.md") },
+    check: Check {
+        id: "missing-readiness-probe",
+        severity: Severity::Low,
+        stage: Stage::Strict,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("missing_readiness_probe.md"),
+    },
     reads: &[],
     judge: Judge::Container(judge),
 };

@@ -7,7 +7,14 @@ use super::written_image;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "mutable-image", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("mutable_image.md") },
+    check: Check {
+        id: "mutable-image",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("mutable_image.md"),
+    },
     reads: &[],
     judge: Judge::Container(judge),
 };

@@ -7,7 +7,14 @@ use super::host_mount::host_mounts;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "runtime-socket", severity: Severity::Critical, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("runtime_socket.md") },
+    check: Check {
+        id: "runtime-socket",
+        severity: Severity::Critical,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("runtime_socket.md"),
+    },
     reads: &[],
     judge: Judge::Container(judge),
 };

@@ -6,7 +6,14 @@ use bartizan_report::{Check, Severity, Stage};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "secret-environment-reference", severity: Severity::Low, stage: Stage::Auditor, since: "0.1.0", aliases: &[], page: include_str!("secret_environment_reference.md") },
+    check: Check {
+        id: "secret-environment-reference",
+        severity: Severity::Low,
+        stage: Stage::Auditor,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("secret_environment_reference.md"),
+    },
     reads: &[],
     judge: Judge::Container(judge),
 };

@@ -7,7 +7,14 @@ use crate::credential::{Kind, looks_like};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "secret-in-environment", severity: Severity::High, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("secret_in_environment.md") },
+    check: Check {
+        id: "secret-in-environment",
+        severity: Severity::High,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("secret_in_environment.md"),
+    },
     reads: &[],
     judge: Judge::Container(judge),
 };

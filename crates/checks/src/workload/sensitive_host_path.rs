@@ -9,7 +9,14 @@ use crate::sink::{Sink, set};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "sensitive-host-path", severity: Severity::High, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("sensitive_host_path.md") },
+    check: Check {
+        id: "sensitive-host-path",
+        severity: Severity::High,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("sensitive_host_path.md"),
+    },
     reads: &[],
     judge: Judge::Container(judge),
 };
@@ -80,10 +87,24 @@ mod tests {
 
     #[test]
     fn what_is_inside_and_what_is_around_counts() {
-        for path in ["/", "/etc", "/etc/cron.d", "/var", "/var/lib", "/var/lib/kubelet/pods", "/var/log", "/var/log/pods", "/dev", "/opt", "/proc/sys", "/home", "/run"] {
+        for path in
+            ["/", "/etc", "/etc/cron.d", "/var", "/var/lib", "/var/lib/kubelet/pods", "/var/log", "/var/log/pods", "/dev", "/opt", "/proc/sys", "/home", "/run"]
+        {
             assert!(is_sensitive(path), "{path}");
         }
-        for path in ["/data", "/etcetera", "/mnt/disk", "/var/log/shop", "/dev/fuse", "/home/shop/data", "/etc/localtime", "/opt/shop", "/run/shop", "/tmp", "/var/lib/shop"] {
+        for path in [
+            "/data",
+            "/etcetera",
+            "/mnt/disk",
+            "/var/log/shop",
+            "/dev/fuse",
+            "/home/shop/data",
+            "/etc/localtime",
+            "/opt/shop",
+            "/run/shop",
+            "/tmp",
+            "/var/lib/shop",
+        ] {
             assert!(!is_sensitive(path), "{path}");
         }
     }

@@ -7,7 +7,14 @@ use crate::sink::{Sink, remove};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "shared-process-namespace", severity: Severity::Low, stage: Stage::Strict, since: "0.1.0", aliases: &[], page: include_str!("shared_process_namespace.md") },
+    check: Check {
+        id: "shared-process-namespace",
+        severity: Severity::Low,
+        stage: Stage::Strict,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("shared_process_namespace.md"),
+    },
     reads: &[],
     judge: Judge::Pod(judge),
 };

@@ -8,7 +8,14 @@ use crate::sink::{Sink, set};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "writable-root-filesystem", severity: Severity::Low, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("writable_root_filesystem.md") },
+    check: Check {
+        id: "writable-root-filesystem",
+        severity: Severity::Low,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("writable_root_filesystem.md"),
+    },
     reads: &[],
     judge: Judge::Container(judge),
 };
