@@ -1,5 +1,5 @@
 //! The rules by which files are found and read, each on a directory of its own.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::fs;
 use std::io::Write as _;

@@ -32,9 +32,9 @@ pub(super) fn prefix(group: &str, version: &str) -> String {
 
 /// Everything that can be listed, the server's preferred version of a group first.
 pub(super) async fn discover(server: &Server) -> Result<Vec<Served>, Failure> {
-    let mut served = root(server, "/api").await?;
-    served.extend(root(server, "/apis").await?);
-    Ok(served)
+    let mut all = root(server, "/api").await?;
+    all.extend(root(server, "/apis").await?);
+    Ok(all)
 }
 
 async fn root(server: &Server, path: &str) -> Result<Vec<Served>, Failure> {
@@ -45,16 +45,16 @@ async fn root(server: &Server, path: &str) -> Result<Vec<Served>, Failure> {
         "APIVersions" => root.versions.into_iter().map(|version| (String::new(), version)).collect(),
         _ => root.groups.into_iter().flat_map(Group::versions).collect(),
     };
-    let mut served = Vec::new();
+    let mut all = Vec::new();
     for (group, version) in versions {
         // One aggregated API whose server is down hides nothing but itself.
         if let Ok(text) = server.get(&prefix(&group, &version), JSON).await
             && let Ok(list) = serde_json::from_str::<ResourceList>(&text)
         {
-            served.extend(list.resources.into_iter().filter_map(|resource| resource.served(&group, &version)));
+            all.extend(list.resources.into_iter().filter_map(|resource| resource.served(&group, &version)));
         }
     }
-    Ok(served)
+    Ok(all)
 }
 
 #[derive(Deserialize)]

@@ -140,10 +140,10 @@ pub(super) fn target_of(kind: Kind, served: &[Served]) -> Option<Target> {
 }
 
 /// The kinds beyond those that have names, by what `request` asks: everything, or what can hold a pod template.
-pub(super) async fn custom(server: &Server, served: &[Served], all: bool) -> Vec<Served> {
+pub(super) async fn custom(server: &Server, offered: &[Served], all: bool) -> Vec<Served> {
     let mut groups: BTreeMap<(String, String), Vec<Served>> = BTreeMap::new();
     let mut taken: BTreeSet<(&str, &str)> = BTreeSet::new();
-    for one in served {
+    for one in offered {
         let is_known = Kind::of(&one.group, &one.kind) != Kind::Other;
         let is_own = OWN_GROUPS.contains(&one.group.as_str());
         // Of several versions the first is the server's preferred one, and all of them show the same objects.
@@ -279,7 +279,7 @@ impl Gathering<'_> {
             return Outcome { fact, listed: vec![whole], missing: Vec::new() };
         };
         if reason != Reason::Forbidden || !target.namespaced || self.namespaces.names.is_empty() {
-            let missing = vec![(missing("cluster".to_owned(), self.as_asked(target, reason)), message)];
+            let missing = vec![(missing("cluster".to_owned(), as_asked(target, reason)), message)];
             return Outcome { fact, listed: vec![whole], missing };
         }
         let names = &self.namespaces.names;
@@ -291,23 +291,18 @@ impl Gathering<'_> {
                 Some((Reason::Forbidden, _)) if !self.namespaces.complete => continue,
                 Some((reason, message)) => {
                     tried.push(name.as_str());
-                    lost.push((missing(format!("namespace/{name}"), self.as_asked(target, reason)), message));
+                    lost.push((missing(format!("namespace/{name}"), as_asked(target, reason)), message));
                 }
             }
             listed.push(here);
         }
         if lost.len() == names.len() || tried.is_empty() {
             // One line says what a line for every namespace would.
-            lost = vec![(missing("cluster".to_owned(), self.as_asked(target, reason)), message)];
+            lost = vec![(missing("cluster".to_owned(), as_asked(target, reason)), message)];
         } else if !self.namespaces.complete {
-            lost.push((missing(format!("namespaces-except/{}", tried.join(",")), self.as_asked(target, reason)), message));
+            lost.push((missing(format!("namespaces-except/{}", tried.join(",")), as_asked(target, reason)), message));
         }
         Outcome { fact, listed, missing: lost }
-    }
-
-    /// Someone who does not want Secrets read does not miss them.
-    fn as_asked(&self, target: &Target, reason: Reason) -> Reason {
-        if target.metadata_only && reason == Reason::Forbidden { Reason::NotGathered } else { reason }
     }
 
     fn take(&mut self, outcome: Outcome) {
@@ -364,4 +359,9 @@ impl Gathering<'_> {
         let path = format!("{}/{}", target.path(namespace.as_deref()), object.name);
         Some((target.fact, path, namespace))
     }
+}
+
+/// Someone who does not want Secrets read does not miss them.
+fn as_asked(target: &Target, reason: Reason) -> Reason {
+    if target.metadata_only && reason == Reason::Forbidden { Reason::NotGathered } else { reason }
 }

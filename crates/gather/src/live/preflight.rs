@@ -102,8 +102,8 @@ async fn resources(request: &Request, server: &Server) -> Vec<Resource> {
         .map(|resource| (resource.group.to_owned(), resource.plural.to_owned(), resource.namespaced))
         .collect();
     // A server that does not say what it serves has no custom kinds that could be asked for.
-    let served = discovery::discover(server).await.unwrap_or_default();
-    all.extend(custom(server, &served, request.all_resources).await.into_iter().map(|served| (served.group, served.plural, served.namespaced)));
+    let offered = discovery::discover(server).await.unwrap_or_default();
+    all.extend(custom(server, &offered, request.all_resources).await.into_iter().map(|served| (served.group, served.plural, served.namespaced)));
     all.sort();
     all.dedup();
     all
