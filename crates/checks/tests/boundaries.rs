@@ -1,0 +1,305 @@
+//! The edges of the checks of workloads, of the cluster and of its components: what their pages have no room for.
+
+mod world;
+
+use bartizan_checks::{Judgement, Selection, judge};
+use bartizan_cluster::{Kind, Missing, Reason};
+use bartizan_report::Verdict;
+use world::world;
+
+fn run(id: &str, text: &str, options: &str, missing: Vec<Missing>) -> Judgement {
+    assert!(bartizan_checks::find(id).is_some(), "no check `{id}`");
+    judge(&world(text, options, missing), &Selection { only: [id.to_owned()].into(), trace: true, ..Selection::default() })
+}
+
+/// The only verdict of check `id` in a world.
+fn verdict(id: &str, text: &str, options: &str, missing: Vec<Missing>) -> Verdict {
+    let decided = run(id, text, options, missing).decided;
+    assert_eq!(decided.len(), 1, "{id}: {decided:?}\n{text}");
+    decided[0].verdict
+}
+
+fn denied(kind: Kind) -> Vec<Missing> {
+    vec![Missing::list(kind, None, Reason::Forbidden)]
+}
+
+/// A pod of one container, with further lines of its spec and of its container.
+fn pod(spec: &str, container: &str) -> String {
+    let indent = |text: &str, by: &str| text.lines().map(|line| format!("{by}{line}\n")).collect::<String>();
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: app, namespace: shop}}\nspec:\n{}  containers:\n    - name: app\n      image: app:1.0\n{}",
+        indent(spec, "  "),
+        indent(container, "      ")
+    )
+}
+
+fn binding(role: &str, subject: &str) -> String {
+    format!(
+        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: b}}\nroleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {role}}}\nsubjects: [{subject}]\n"
+    )
+}
+
+fn account(automount: &str) -> String {
+    format!("---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: app, namespace: shop}}\n{automount}\n")
+}
+
+#[test]
+fn a_token_is_idle_unless_a_binding_beyond_the_default_policy_names_its_account_or_group() {
+    let app = pod("serviceAccountName: app", "");
+    for (role, subject, expected) in [
+        ("view", "{kind: ServiceAccount, name: app, namespace: shop}", Verdict::Pass),
+        ("view", "{kind: User, name: 'system:serviceaccount:shop:app'}", Verdict::Pass),
+        ("view", "{kind: Group, name: 'system:serviceaccounts:shop'}", Verdict::Pass),
+        ("view", "{kind: Group, name: 'system:serviceaccounts'}", Verdict::Pass),
+        ("view", "{kind: Group, name: 'system:authenticated'}", Verdict::Pass),
+        ("view", "{kind: ServiceAccount, name: app, namespace: pay}", Verdict::Fail),
+        ("view", "{kind: Group, name: 'system:serviceaccounts:pay'}", Verdict::Fail),
+        ("view", "{kind: Group, name: 'system:unauthenticated'}", Verdict::Fail),
+        ("system:discovery", "{kind: Group, name: 'system:authenticated'}", Verdict::Fail),
+        ("system:service-account-issuer-discovery", "{kind: Group, name: 'system:serviceaccounts'}", Verdict::Fail),
+    ] {
+        assert_eq!(verdict("automounted-token", &format!("{app}{}", binding(role, subject)), "", vec![]), expected, "{role} {subject}");
+    }
+}
+
+#[test]
+fn the_pod_overrides_its_account_and_the_account_the_default() {
+    for (of_pod, of_account, expected) in [
+        ("", "", Verdict::Fail),
+        ("", "automountServiceAccountToken: false", Verdict::Pass),
+        ("automountServiceAccountToken: false\n", "automountServiceAccountToken: true", Verdict::Pass),
+        ("automountServiceAccountToken: true\n", "automountServiceAccountToken: false", Verdict::Fail),
+    ] {
+        let text = format!("{}{}", pod(&format!("{of_pod}serviceAccountName: app"), ""), account(of_account));
+        assert_eq!(verdict("automounted-token", &text, "", vec![]), expected, "{text}");
+    }
+    let hidden = "volumeMounts: [{name: none, mountPath: /var/run/secrets/kubernetes.io/serviceaccount}]";
+    assert_eq!(verdict("automounted-token", &pod("volumes: [{name: none, emptyDir: {}}]", hidden), "", vec![]), Verdict::Pass);
+}
+
+#[test]
+fn a_missing_fact_matters_only_where_it_could_change_the_answer() {
+    let app = pod("serviceAccountName: app", "");
+    let bound = format!("{app}{}", binding("view", "{kind: ServiceAccount, name: app, namespace: shop}"));
+    let silent = format!("{app}{}", account("automountServiceAccountToken: false"));
+    for (text, missing, expected) in [
+        (&app, Kind::ServiceAccount, Verdict::Unknown),
+        (&app, Kind::RoleBinding, Verdict::Unknown),
+        (&app, Kind::ClusterRoleBinding, Verdict::Unknown),
+        (&bound, Kind::ServiceAccount, Verdict::Pass),
+        (&bound, Kind::ClusterRoleBinding, Verdict::Pass),
+        (&silent, Kind::RoleBinding, Verdict::Pass),
+        // The account `default` is wrong whatever it may do.
+        (&pod("automountServiceAccountToken: true", ""), Kind::RoleBinding, Verdict::Fail),
+    ] {
+        assert_eq!(verdict("automounted-token", text, "", denied(missing)), expected, "without {missing:?}:\n{text}");
+    }
+}
+
+#[test]
+fn a_mirror_pod_has_no_account() {
+    let mirror = pod("", "").replace("namespace: shop}", "namespace: shop, annotations: {kubernetes.io/config.mirror: abc}}");
+    for id in ["automounted-token", "default-account"] {
+        assert_eq!(verdict(id, &mirror, "live", vec![]), Verdict::NotApplicable, "{id}");
+    }
+}
+
+#[test]
+fn amounts_come_from_the_container_the_pod_or_the_namespace() {
+    let range = |namespace: &str, item: &str| format!("---\napiVersion: v1\nkind: LimitRange\nmetadata: {{name: r, namespace: {namespace}}}\nspec: {{limits: [{item}]}}\n");
+    for (id, text, expected) in [
+        ("missing-memory-limit", pod("", "resources: {limits: {memory: 1Gi}}"), Verdict::Pass),
+        ("missing-memory-limit", pod("", "resources: {limits: {memory: '0'}}"), Verdict::Fail),
+        ("missing-memory-limit", pod("", "resources: {limits: {memory: 0Mi}}"), Verdict::Fail),
+        ("missing-memory-limit", pod("", "resources: {requests: {memory: 1Gi}}"), Verdict::Fail),
+        ("missing-memory-request", pod("", "resources: {limits: {memory: 1Gi}}"), Verdict::Pass),
+        ("missing-cpu-request", pod("", "resources: {requests: {cpu: 0.5}}"), Verdict::Pass),
+        ("missing-cpu-request", pod("resources: {requests: {cpu: 500m}}", ""), Verdict::Pass),
+        ("missing-memory-limit", pod("", "") + &range("shop", "{type: Container, max: {memory: 1Gi}}"), Verdict::Pass),
+        ("missing-memory-limit", pod("", "") + &range("shop", "{type: Pod, max: {memory: 1Gi}}"), Verdict::Fail),
+        ("missing-memory-limit", pod("", "") + &range("pay", "{type: Container, default: {memory: 1Gi}}"), Verdict::Fail),
+        ("missing-memory-limit", pod("", "") + &range("shop", "{type: Container, defaultRequest: {memory: 1Gi}}"), Verdict::Fail),
+        ("missing-memory-request", pod("", "") + &range("shop", "{type: Container, min: {memory: 1Mi}}"), Verdict::Pass),
+    ] {
+        assert_eq!(verdict(id, &text, "", vec![]), expected, "{id}\n{text}");
+    }
+    assert_eq!(verdict("missing-memory-limit", &pod("", ""), "", denied(Kind::LimitRange)), Verdict::Unknown);
+    assert_eq!(verdict("missing-memory-limit", &pod("", "resources: {limits: {memory: 1Gi}}"), "", denied(Kind::LimitRange)), Verdict::Pass);
+}
+
+#[test]
+fn probes_are_asked_of_what_keeps_running() {
+    for (spec, expected) in [("", Verdict::Fail), ("restartPolicy: Always", Verdict::Fail), ("restartPolicy: OnFailure", Verdict::NotApplicable)] {
+        for id in ["missing-liveness-probe", "missing-readiness-probe"] {
+            assert_eq!(verdict(id, &pod(spec, ""), "", vec![]), expected, "{id} {spec}");
+        }
+    }
+}
+
+// INVARIANT: what was recognised as a credential stands nowhere in a finding.
+#[test]
+fn a_finding_never_repeats_a_credential() {
+    // Put together here, so that no scanner of repositories takes them for real ones.
+    let body = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8";
+    let secrets = [
+        ("SMTP_PASSWORD", "letmein-blackfriday-23".to_owned()),
+        ("DATABASE_URL", format!("postgres://shop:{body}@db/shop")),
+        ("GIT", format!("ghp_{body}")),
+        ("SESSION", format!("eyJhbGciOiJ{body}.eyJzdWIiOiJ{body}.{body}")),
+        ("KEY_FILE", format!("-----BEGIN {} KEY-----{body}", "PRIVATE")),
+    ];
+    let variables: String = secrets.iter().map(|(name, value)| format!("\n  - {{name: {name}, value: {}}}", serde_json::json!(value))).collect();
+    let judgement = run("secret-in-environment", &pod("", &format!("env:{variables}")), "", vec![]);
+    let finding = &judgement.findings[0];
+    assert_eq!(finding.places.len(), secrets.len());
+    let said = serde_json::to_string(finding).unwrap();
+    for (name, value) in &secrets {
+        assert!(said.contains(name), "{name} is not named in {said}");
+        assert!(!said.contains(value.as_str()) && !said.contains(body), "{name} is repeated in {said}");
+    }
+}
+
+#[test]
+fn sockets_are_found_in_their_directories_and_under_either_name() {
+    let mounted = |path: &str, mount: &str| pod(&format!("volumes: [{{name: v, hostPath: {{path: {path:?}}}}}]"), &format!("volumeMounts: [{{name: v, mountPath: /host{mount}}}]"));
+    for (path, mount, expected) in [
+        ("/var/run/docker.sock", "", Verdict::Fail),
+        ("/run/containerd/containerd.sock", ", readOnly: true", Verdict::Fail),
+        ("/run", "", Verdict::Fail),
+        ("/var/run/", "", Verdict::Fail),
+        ("/run/containerd/", "", Verdict::Fail),
+        ("/var", ", subPath: run/crio", Verdict::Fail),
+        ("/run", ", subPath: agent", Verdict::Pass),
+        ("/run/docker.sock.d", "", Verdict::Pass),
+        ("/", ", readOnly: true", Verdict::Pass),
+        ("/var/lib", "", Verdict::Pass),
+    ] {
+        assert_eq!(verdict("runtime-socket", &mounted(path, mount), "", vec![]), expected, "{path}{mount}");
+    }
+    for (path, mount, expected) in [
+        ("/etc", "", Verdict::Fail),
+        ("/etc/", ", readOnly: true", Verdict::Pass),
+        ("/var/lib", ", subPath: kubelet", Verdict::Fail),
+        ("/var/lib", ", subPath: shop", Verdict::Pass),
+        ("/var/lib/kubelet", ", subPathExpr: pods/$(POD_UID)", Verdict::Fail),
+        ("/data", ", subPathExpr: $(POD_NAME)", Verdict::Pass),
+    ] {
+        assert_eq!(verdict("sensitive-host-path", &mounted(path, mount), "", vec![]), expected, "{path}{mount}");
+    }
+    let unmounted = pod("volumes: [{name: v, hostPath: {path: /etc}}]", "");
+    assert_eq!(verdict("sensitive-host-path", &unmounted, "", vec![]), Verdict::NotApplicable);
+}
+
+#[test]
+fn an_autoscaler_that_was_not_read_leaves_a_single_replica_open() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app, namespace: shop}\nspec: {REPLICAS template: {spec: {containers: [{name: app, image: 'app:1.0'}]}}}\n";
+    for (replicas, missing, expected) in [
+        ("replicas: 1,", vec![], Verdict::Fail),
+        ("", vec![], Verdict::Fail),
+        ("replicas: 0,", vec![], Verdict::NotApplicable),
+        ("replicas: 1,", denied(Kind::HorizontalPodAutoscaler), Verdict::Unknown),
+        ("replicas: 2,", denied(Kind::HorizontalPodAutoscaler), Verdict::Pass),
+    ] {
+        assert_eq!(verdict("single-replica", &text.replace("REPLICAS", replicas), "", missing), expected, "{replicas}");
+    }
+    assert_eq!(verdict("single-replica", &pod("", ""), "", vec![]), Verdict::NotApplicable);
+}
+
+fn component(name: &str, command: &str) -> String {
+    format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: kube-system}}\nspec:\n  containers:\n    - name: {name}\n      image: {name}:v1\n      command: {command}\n")
+}
+
+#[test]
+fn flags_are_read_however_the_program_is_started() {
+    for (command, expected) in [
+        (r#"["kube-apiserver", "--anonymous-auth=false"]"#, Verdict::Pass),
+        (r#"["/usr/local/bin/kube-apiserver", "--anonymous-auth=0"]"#, Verdict::Pass),
+        (r#"["kube-apiserver", "--anonymous_auth=false"]"#, Verdict::Pass),
+        (r#"["kube-apiserver", "--anonymous-auth=true", "--anonymous-auth=false"]"#, Verdict::Pass),
+        (r#"["/go-runner", "--log-file=/var/log/a.log", "--also-stdout=false", "--redirect-stderr=true", "/usr/local/bin/kube-apiserver", "--anonymous-auth=false"]"#, Verdict::Pass),
+        (r#"["/bin/sh", "-c", "exec /usr/local/bin/kube-apiserver --anonymous-auth=false 1>>/var/log/a.log"]"#, Verdict::Pass),
+        (r#"["/bin/sh", "-c", "exec kube-apiserver --profiling=false"]"#, Verdict::Fail),
+        // A switch does not take the next word, so this one is on.
+        (r#"["kube-apiserver", "--anonymous-auth", "false"]"#, Verdict::Fail),
+        (r#"["kube-apiserver", "--", "--anonymous-auth=false"]"#, Verdict::Fail),
+        (r#"["kube-apiserver", "--anonymous-auth=true"]"#, Verdict::Fail),
+        (r#"["kube-apiserver", "--authentication-config=/etc/a.yaml"]"#, Verdict::Unknown),
+        (r#"["kube-apiserver", "--authentication-config=/etc/a.yaml", "--anonymous-auth=false"]"#, Verdict::Pass),
+    ] {
+        assert_eq!(verdict("api-server-anonymous", &component("kube-apiserver", command), "", vec![]), expected, "{command}");
+    }
+}
+
+#[test]
+fn what_is_no_component_is_not_judged_as_one() {
+    for text in [
+        component("proxy", r#"["proxy", "--for", "kube-apiserver"]"#),
+        component("kube-apiserver", r#"["kube-apiserver"]"#).replace("kube-system", "lab"),
+        component("kube-apiserver", "[]"),
+    ] {
+        assert!(run("api-server-anonymous", &text, "", vec![]).decided.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_mirror_pod_is_judged_and_never_patched() {
+    let text = component("kube-apiserver", r#"["kube-apiserver"]"#);
+    let mirror = text.replace("namespace: kube-system}", "namespace: kube-system, annotations: {kubernetes.io/config.mirror: abc}}");
+    for (text, is_fixed) in [(text, true), (mirror, false)] {
+        let judgement = run("api-server-profiling", &text, "live", vec![]);
+        assert_eq!(judgement.findings[0].verdict, Verdict::Fail);
+        assert_eq!(judgement.findings[0].fix.is_some(), is_fixed, "{text}");
+    }
+}
+
+#[test]
+fn what_stands_in_a_file_on_the_node_is_unknown_and_what_goes_to_the_output_is_for_a_person() {
+    for (id, name, command, expected) in [
+        ("api-server-always-allow", "kube-apiserver", r#"["kube-apiserver", "--authorization-config=/etc/a.yaml"]"#, Verdict::Unknown),
+        ("api-server-always-allow", "kube-apiserver", r#"["kube-apiserver", "--authorization-mode", "Node,RBAC"]"#, Verdict::Pass),
+        ("api-server-audit-log", "kube-apiserver", r#"["kube-apiserver", "--audit-policy-file=/p", "--audit-log-path=-"]"#, Verdict::Manual),
+        ("api-server-audit-log", "kube-apiserver", r#"["kube-apiserver", "--audit-policy-file=/p", "--audit-webhook-config-file=/w"]"#, Verdict::Pass),
+        ("api-server-encryption", "kube-apiserver", r#"["kube-apiserver", "--encryption-provider-config="]"#, Verdict::Fail),
+        ("etcd-client-auth", "etcd", r#"["etcd", "--config-file=/etc/etcd.yaml"]"#, Verdict::Unknown),
+        ("etcd-client-auth", "etcd", r#"["etcd", "--client-cert-auth"]"#, Verdict::Pass),
+        ("etcd-client-auth", "etcd", r#"["etcd", "-client-cert-auth=true"]"#, Verdict::Pass),
+        ("etcd-client-auth", "etcd", r#"["etcd", "--trusted-ca-file=/ca.crt"]"#, Verdict::Pass),
+        ("etcd-client-auth", "etcd", r#"["etcd", "--client-cert-auth", "--listen-client-urls=https://10.0.0.4:2379,http://10.0.0.4:2380"]"#, Verdict::Fail),
+    ] {
+        assert_eq!(verdict(id, &component(name, command), "", vec![]), expected, "{id} {command}");
+    }
+}
+
+#[test]
+fn a_version_is_supported_until_its_day_and_unknown_beyond_the_calendar() {
+    let text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
+    // The worlds of the tests were seen on 24 November 2026.
+    for (options, expected) in [
+        ("live version=1.18", Verdict::Fail),
+        ("live version=1.34", Verdict::Fail),
+        ("live version=1.35", Verdict::Pass),
+        ("live version=1.37", Verdict::Pass),
+        ("live version=1.38", Verdict::Unknown),
+        ("version=1.18", Verdict::NotApplicable),
+    ] {
+        assert_eq!(verdict("unsupported-version", text, options, vec![]), expected, "{options}");
+    }
+}
+
+#[test]
+fn administrators_are_counted_by_subject() {
+    let users = |names: &[&str]| names.iter().map(|name| format!("{{kind: User, name: {name}}}")).collect::<Vec<_>>().join(", ");
+    let admins = |names: &[&str]| binding("cluster-admin", &users(names));
+    for (text, expected) in [
+        (admins(&["a", "b", "c"]), Verdict::Pass),
+        (admins(&["a", "b", "c", "d"]), Verdict::Fail),
+        (admins(&["a", "b", "a"]) + &admins(&["a", "b", "c"]).replace("{name: b}", "{name: other}"), Verdict::Pass),
+        (admins(&["a", "b", "c"]) + &binding("view", &users(&["d"])).replace("{name: b}", "{name: other}"), Verdict::Pass),
+        (binding("cluster-admin", &format!("{}, {{kind: Group, name: 'system:masters'}}", users(&["a", "b", "c"]))), Verdict::Pass),
+    ] {
+        assert_eq!(verdict("many-cluster-admins", &text, "", vec![]), expected, "{text}");
+    }
+    // More may follow in what was not read; too many are too many already.
+    assert_eq!(verdict("many-cluster-admins", &admins(&["a"]), "", denied(Kind::ClusterRoleBinding)), Verdict::Unknown);
+    assert_eq!(verdict("many-cluster-admins", &admins(&["a", "b", "c", "d"]), "", denied(Kind::ClusterRoleBinding)), Verdict::Fail);
+}
