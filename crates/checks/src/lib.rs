@@ -9,6 +9,7 @@ pub mod compose;
 pub mod entry;
 pub mod facts;
 pub mod patch;
+pub mod pod_security;
 pub mod run;
 pub mod sink;
 
@@ -18,7 +19,6 @@ mod grant;
 mod image;
 mod namespace;
 mod object;
-mod pod_security;
 mod rbac;
 mod relation;
 mod workload;

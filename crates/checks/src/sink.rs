@@ -114,6 +114,11 @@ pub fn set(spot: &Spot<'_>, value: serde_json::Value) -> PatchOperation {
     if absent.is_empty() {
         return PatchOperation::Replace { path: pointer, value };
     }
+    if spot.nearest().is_null() {
+        // Nothing can be added to a written `null`; the maps take its place.
+        let value = absent.into_iter().rev().fold(value, |value, step| serde_json::json!({ step: value }));
+        return PatchOperation::Replace { path: pointer, value };
+    }
     let mut steps = absent.into_iter();
     let first = steps.next().unwrap_or_default();
     let inner = steps.rev().fold(value, |value, step| serde_json::json!({ step: value }));

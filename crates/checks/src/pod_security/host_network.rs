@@ -1,0 +1,20 @@
+//! `host-network`: the pod shares the network of its node.
+
+use bartizan_cluster::{PodView};
+use bartizan_report::{Check, Severity, Stage};
+
+use super::{report, standard};
+use crate::sink::{Sink, remove};
+use crate::{Entry, Facts, Judge, Judged, msg};
+
+pub(super) static ENTRY: Entry = Entry {
+    check: Check { id: "host-network", severity: Severity::High, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("host_network.md") },
+    reads: &[],
+    judge: Judge::Pod(judge),
+};
+
+fn judge<'a>(pod: PodView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    report(&standard::HOST_NETWORK, pod, facts, out, |breach| {
+        (msg!("shared"), Some(remove(&breach.spot)))
+    })
+}
