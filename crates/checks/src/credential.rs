@@ -21,7 +21,7 @@ pub(crate) enum Kind {
 
 /// Recognises a literal credential in the setting `name` with `value`.
 pub(crate) fn looks_like(name: &str, value: &str) -> Option<Kind> {
-    by_shape(value).or_else(|| (is_called_credential(name) && is_literal_for(name, value)).then_some(Kind::Named))
+    by_shape(value).or_else(|| head(&words(name)).filter(|&head| is_literal(value, head)).map(|_| Kind::Named))
 }
 
 /// Recognises a credential by the value alone, anywhere in it.
@@ -29,15 +29,14 @@ pub(crate) fn by_shape(value: &str) -> Option<Kind> {
     if has_private_key(value) {
         return Some(Kind::PrivateKey);
     }
+    // Whoever knows the address of such a hook may post.
+    if value.contains("hooks.slack.com/services/T") {
+        return Some(Kind::Token("Slack"));
+    }
     let words = value.split(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.')));
     let issued =
         words.filter(|word| word.len() >= TOKEN_LENGTH_MIN).find_map(|word| issuer_of(word).map(Kind::Token).or_else(|| is_jwt(word).then_some(Kind::Jwt)));
     issued.or_else(|| has_password_in_address(value).then_some(Kind::Address))
-}
-
-/// Whether a setting of this name holds a credential, if it holds a literal at all.
-pub(crate) fn is_called_credential(name: &str) -> bool {
-    matches!(head(&words(name)), Some(Head::Password | Head::Key))
 }
 
 // ---- names
@@ -89,7 +88,13 @@ const KEY_QUALITIES: [&str; 15] =
 /// What makes a `secret` the name of a Secret object.
 const OBJECT_QUALITIES: [&str; 8] = ["tls", "pull", "cert", "certificate", "ca", "kube", "kubernetes", "k8s"];
 
+/// Words that make a name say what is done about credentials: `MYSQL_ALLOW_EMPTY_PASSWORD`.
+const MANNERS: [&str; 12] = ["allow", "disable", "empty", "enable", "generate", "has", "is", "random", "require", "skip", "use", "with"];
+
 fn head(words: &[String]) -> Option<Head> {
+    if words.iter().any(|word| MANNERS.contains(&word.as_str())) {
+        return None;
+    }
     let mut rest = words;
     while let Some((last, before)) = rest.split_last() {
         let numbered = last.trim_start_matches('v').bytes().all(|byte| byte.is_ascii_digit());
@@ -142,12 +147,10 @@ fn words(name: &str) -> Vec<String> {
 // ---- values
 
 /// Whether `value` is the credential itself and not a switch, a number, a reference or a hole to be filled in.
-fn is_literal_for(name: &str, value: &str) -> bool {
+fn is_literal(value: &str, head: Head) -> bool {
     let value = value.trim();
-    if value.is_empty() || is_reference(value) || is_blank(value) || is_switch(value) || is_path(value) || value.contains("://") {
-        return false;
-    }
-    head(&words(name)) == Some(Head::Password) || !is_quantity(value)
+    let is_none = value.is_empty() || is_reference(value) || is_blank(value) || is_switch(value) || is_path(value) || value.contains("://");
+    !is_none && (head == Head::Password || !is_quantity(value))
 }
 
 fn is_switch(value: &str) -> bool {
@@ -162,13 +165,17 @@ fn is_quantity(value: &str) -> bool {
     unit.len() < digits.len() && unit.len() <= 2 && unit.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// A file that holds the credential. A key in base64 may begin with a slash too, but not with a directory that exists.
+/// A file that holds the credential. A key in base64 may begin with a slash too, but neither with a directory that every
+/// system has, nor does it end like a file, nor is it without capitals.
 fn is_path(value: &str) -> bool {
-    let directories =
-        ["app", "config", "data", "dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "secrets", "srv", "tmp", "usr", "var", "vault", "workspace"];
-    value.starts_with("./")
-        || value.starts_with("~/")
-        || value.strip_prefix('/').and_then(|rest| rest.split('/').next()).is_some_and(|first| directories.contains(&first))
+    let directories = ["dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "secrets", "srv", "tmp", "usr", "var", "vault"];
+    let Some(rest) = value.strip_prefix('/') else {
+        return value.starts_with("./") || value.starts_with("~/") || value.get(1..3) == Some(":\\");
+    };
+    let is_known = rest.split('/').next().is_some_and(|first| directories.contains(&first));
+    let has_extension = rest.rsplit_once('.').is_some_and(|(_, end)| (1..=5).contains(&end.len()) && end.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let is_plain = rest.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'/' | b'-' | b'_'));
+    is_known || has_extension || is_plain
 }
 
 /// A value that names where the credential is, that somebody else will put it in, or that is encrypted.
@@ -313,7 +320,7 @@ mod tests {
             "DB_PWD",
             "CLIENT_SECRET_PROD",
         ] {
-            assert!(is_called_credential(name), "{name}");
+            assert!(head(&words(name)).is_some(), "{name}");
         }
         for name in [
             "PASSWORD_FILE",
@@ -330,12 +337,14 @@ mod tests {
             "TLS_SECRET",
             "IMAGE_PULL_SECRET",
             "TOKENIZER",
+            "MYSQL_ALLOW_EMPTY_PASSWORD",
+            "REQUIRE_TOKEN",
             "KEY",
             "",
             "123",
             "MONKEY",
         ] {
-            assert!(!is_called_credential(name), "{name}");
+            assert!(!head(&words(name)).is_some(), "{name}");
         }
     }
 
@@ -364,6 +373,9 @@ mod tests {
             "ENC[AES256_GCM,data:x]",
         ] {
             assert_eq!(looks_like("SMTP_PASSWORD", value), None, "{value}");
+        }
+        for value in ["/gcp/key.json", "/shop/password", "C:\\secrets\\db"] {
+            assert_eq!(looks_like("DB_CREDENTIALS", value), None, "{value}");
         }
         for value in ["3600", "15m", "4096", "0.5"] {
             assert_eq!(looks_like("MAX_TOKENS", value), None, "{value}");

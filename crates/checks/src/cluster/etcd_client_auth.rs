@@ -1,5 +1,6 @@
 //! `etcd-client-auth`: etcd answers clients that show no certificate.
 
+use bartizan_cluster::Value;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{absent_flag, wrong_flag};
@@ -26,14 +27,14 @@ fn judge<'a>(etcd: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judg
     if etcd.flag("config-file").is_some() || etcd.variable("ETCD_CONFIG_FILE").is_some() {
         return Err(ComponentView::unread_file());
     }
-    if let Some(urls) = etcd.flag("listen-client-urls")
-        && let Some(url) = urls.value.split(',').find(|url| is_open(url.trim()))
+    if let Some((place, urls)) = setting(etcd, "listen-client-urls", "ETCD_LISTEN_CLIENT_URLS")
+        && let Some(url) = urls.split(',').map(str::trim).find(|url| is_open(url))
     {
-        out.fail(urls.word, msg!("plain", url = url.trim()));
+        out.fail(place, msg!("plain", url = url));
         return out.done();
     }
     // A file of trusted authorities makes etcd ask every client for a certificate of theirs.
-    if etcd.flag("trusted-ca-file").is_some() || etcd.variable("ETCD_TRUSTED_CA_FILE").is_some() {
+    if setting(etcd, "trusted-ca-file", "ETCD_TRUSTED_CA_FILE").is_some_and(|(_, file)| !file.is_empty()) {
         return out.done();
     }
     match (etcd.switch(FLAG), etcd.variable("ETCD_CLIENT_CERT_AUTH")) {
@@ -46,6 +47,11 @@ fn judge<'a>(etcd: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judg
         (None, None) => absent_flag(etcd, FLAG, "true", msg!("default"), out),
     }
     out.done()
+}
+
+/// A setting and where it is given: the flag, else the variable.
+fn setting<'a>(etcd: ComponentView<'a>, flag: &str, variable: &str) -> Option<(Value<'a>, &'a str)> {
+    etcd.flag(flag).map(|flag| (flag.word, flag.value)).or_else(|| etcd.variable(variable).and_then(|value| Some((value, value.as_str()?))))
 }
 
 /// Whether an address without TLS is reachable from outside the machine.
