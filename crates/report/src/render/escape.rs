@@ -113,6 +113,15 @@ pub(crate) fn markdown_code(text: &str, in_table: bool) -> String {
     format!("{fence}{pad}{content}{pad}{fence}")
 }
 
+/// A foreign sentence as Markdown: what it puts between backticks is code, the rest is text.
+pub(crate) fn markdown_sentence(text: &str, in_table: bool) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) || parts.iter().skip(1).step_by(2).any(|code| code.is_empty()) {
+        return markdown(text);
+    }
+    parts.iter().zip(0..).map(|(part, number)| if number % 2 == 0 { markdown(part) } else { markdown_code(part, in_table) }).collect()
+}
+
 /// Writes JSON in which no character acts on a terminal: what [`is_unseen`] stands as `\uXXXX`, which means the same.
 #[derive(Debug)]
 pub(crate) struct Seen<F>(pub(crate) F);
@@ -183,6 +192,9 @@ mod tests {
         assert_eq!(markdown_code("a`b|c", true), "``a`b\\|c``");
         assert_eq!(markdown_code("`", false), "`` ` ``");
         assert_eq!(markdown_code("a\nb", false), "`a\\nb`");
+        assert_eq!(markdown_sentence("container `a|b` is *x*", true), "container `a\\|b` is \\*x\\*");
+        assert_eq!(markdown_sentence("a ` b", false), "a \\` b");
+        assert_eq!(markdown_sentence("a `` b", false), "a \\`\\` b");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use bartizan_cluster::{ObjectRef, Source};
+use unicode_width::UnicodeWidthStr;
 
 use super::escape::push_visible;
 use crate::finding::{Finding, Place};
@@ -132,6 +133,13 @@ impl Excerpt {
     /// The number of the last line.
     pub(crate) fn last(&self) -> u32 {
         self.first.saturating_add(u32::try_from(self.text.matches('\n').count()).unwrap_or(u32::MAX))
+    }
+
+    /// The columns from the start of its line to the end of mark `at`.
+    pub(crate) fn width_to(&self, at: usize) -> usize {
+        let before = self.marks.get(at).and_then(|mark| self.text.get(..mark.end)).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        line.width() + 3 * line.matches('\t').count()
     }
 
     /// Adds one line, with a mark for each place on it: its number and column.

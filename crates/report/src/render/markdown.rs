@@ -8,7 +8,7 @@ use bartizan_cluster::ObjectRef;
 
 use super::Rendering;
 use super::digest::{Digest, Fault};
-use super::escape::{markdown as escaped, markdown_code as code};
+use super::escape::{markdown as escaped, markdown_code as code, markdown_sentence as sentence};
 use super::words::{Words, counted, filled, missing_fact, remedy};
 use crate::check::Severity;
 use crate::finding::{Finding, Place, Verdict};
@@ -66,7 +66,7 @@ impl Writer<'_, '_> {
         for problem in &coverage.problems {
             let place = problem.location.as_ref().map_or_else(|| problem.source.clone(), ToString::to_string);
             let lost = if problem.lost { words.not_judged } else { "" };
-            writeln!(self.out, "- {}{}{}{lost}", code(&place, false), words.colon, escaped(&problem.message))?;
+            writeln!(self.out, "- {}{}{}{lost}", code(&place, false), words.colon, sentence(&problem.message, false))?;
         }
         for missing in &coverage.missing {
             let remedy = remedy(words, missing).map_or_else(String::new, |remedy| format!("{}{remedy}", words.semicolon));
@@ -87,7 +87,7 @@ impl Writer<'_, '_> {
                 0 => String::new(),
                 more => format!(" {}", filled(words.more_in_details, &[("n", &more.to_string())])),
             };
-            writeln!(self.out, "| {} | {} | {place}{more} | {} |", code(&finding.check, true), self.subject(finding.subject.as_ref()), escaped(&self.rendering.message(finding)))?;
+            writeln!(self.out, "| {} | {} | {place}{more} | {} |", code(&finding.check, true), self.subject(finding.subject.as_ref()), sentence(&self.rendering.message(finding), true))?;
         }
         for fault in faults {
             self.details(fault)?;
@@ -110,10 +110,11 @@ impl Writer<'_, '_> {
         for finding in &fault.findings {
             let subject = self.subject(finding.subject.as_ref());
             if finding.places.is_empty() {
-                writeln!(self.out, "- {subject}{}{}", words.colon, escaped(&self.rendering.message(finding)))?;
+                writeln!(self.out, "- {subject}{}{}", words.colon, sentence(&self.rendering.message(finding), false))?;
             }
             for place in &finding.places {
-                let message = escaped(&self.rendering.place_message(finding, place));
+                let message = sentence(&self.rendering.place_message(finding, place), false);
+                let subject = place.object.as_ref().map_or_else(|| subject.clone(), |object| self.subject(Some(object)));
                 let container = place.container.as_ref().map_or_else(String::new, |name| format!(", {}", code(name, false)));
                 writeln!(self.out, "- {} ({subject}{container}){}{message}", place_of(place, false), words.colon)?;
             }
@@ -136,7 +137,7 @@ impl Writer<'_, '_> {
         if !digest.manual.is_empty() {
             writeln!(self.out, "\n## {}\n\n| {} | {} | {} |\n| --- | --- | --- |", words.manual_title, words.check, words.subject, words.message)?;
             for finding in &digest.manual {
-                writeln!(self.out, "| {} | {} | {} |", code(&finding.check, true), self.subject(finding.subject.as_ref()), escaped(&self.rendering.message(finding)))?;
+                writeln!(self.out, "| {} | {} | {} |", code(&finding.check, true), self.subject(finding.subject.as_ref()), sentence(&self.rendering.message(finding), true))?;
             }
         }
         self.waived()

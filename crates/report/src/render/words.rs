@@ -73,7 +73,7 @@ words! {
     not_kubernetes: "{n} document is no Kubernetes object|{n} documents are no Kubernetes objects", "{n} 个文档不是 Kubernetes 对象";
     assumed: "Assumed: {assumptions}", "假定：{assumptions}";
     not_in_source: "This kind of source never has {facts}", "此类来源不含 {facts}";
-    not_read_heading: "Not read as it should be:", "未能如常读取：";
+    not_read_heading: "Not fully read:", "未能如常读取：";
     not_judged: " (not judged)", "（未判断）";
     more_problems: "{n} more problem|{n} more problems", "另有 {n} 个问题";
     failures: "{n} failure|{n} failures", "{n} 项未通过";
@@ -93,7 +93,7 @@ words! {
     // Markdown.
     report_heading: "Bartizan report", "Bartizan 报告";
     severity_heading: "{severity} ({n})", "{severity}（{n}）";
-    problems_heading: "Not read as it should be", "未能如常读取";
+    problems_heading: "Not fully read", "未能如常读取";
     open_heading: "Stayed open", "未定";
     manual_title: "For a person to judge", "需要人工判断";
     more_in_details: "+{n}", "+{n}";

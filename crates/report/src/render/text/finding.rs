@@ -83,7 +83,8 @@ impl<'r> Writer<'r, '_> {
             return Ok(());
         }
         self.note(gutter, self.words.also, &counted(self.words.more_owners, followers.len() as u64))?;
-        let most = self.style.detail.owners;
+        // A line that says that there is one more is no shorter than that one.
+        let most = if followers.len() == self.style.detail.owners.saturating_add(1) { followers.len() } else { self.style.detail.owners };
         for follower in followers.iter().take(most) {
             let place = follower.places.first().and_then(|place| place.location.as_ref()).map_or_else(String::new, |location| format!(" ({location})"));
             let mut line = format!("{}{}", self.subject(follower.subject.as_ref()), visible(&place));
@@ -125,7 +126,9 @@ impl<'r> Writer<'r, '_> {
             let mut parts = Vec::new();
             if place.message.is_some() || (is_first && number == 0) {
                 let message = visible(&self.rendering.place_message(finding, place)).into_owned();
-                if site.excerpt.is_none() || self.fits(place, &message, gutter) {
+                // A label is not broken; one that would go over the edge stands below the frame.
+                let before = site.excerpt.as_ref().map(|excerpt| gutter + 3 + excerpt.width_to(number) + 1);
+                if before.is_none_or(|before| before + message.width() <= self.style.width) {
                     said |= place.message.is_none();
                     parts.push(message);
                 }
@@ -156,12 +159,6 @@ impl<'r> Writer<'r, '_> {
             }
         }
         Ok(said)
-    }
-
-    /// Whether a label under a place ends before the right edge.
-    fn fits(&self, place: &Place, label: &str, gutter: usize) -> bool {
-        let column = place.location.as_ref().map_or(0, |location| location.column as usize);
-        gutter + 3 + column.min(60) + 16 + label.width() <= self.style.width
     }
 
     fn sites(&self, finding: &'r Finding, places: &[&'r Place]) -> Vec<Site<'r>> {
