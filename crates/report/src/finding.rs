@@ -245,6 +245,24 @@ impl Finding {
         })
     }
 
+    /// Leaves out the places that `keep` does not want, and hands them back. The message becomes that of the first place that
+    /// stays; the fingerprint is not touched.
+    pub(crate) fn keep_places(&mut self, keep: impl Fn(&Place) -> bool) -> Vec<Place> {
+        let (mut kept, gone): (Vec<Place>, Vec<Place>) = self.places.drain(..).partition(keep);
+        if let Some(message) = kept.first_mut().and_then(|first| first.message.take()) {
+            let old = Message { key: std::mem::take(&mut self.message_key), args: std::mem::take(&mut self.args), text: std::mem::take(&mut self.message) };
+            for place in kept.iter_mut().skip(1) {
+                place.message = match place.message.take() {
+                    None => Some(old.clone()),
+                    own => own.filter(|own| *own != message),
+                };
+            }
+            (self.message_key, self.args, self.message) = (message.key, message.args, message.text);
+        }
+        self.places = kept;
+        gone
+    }
+
     /// The key by which findings stand in a report: severity, check, namespace, kind, name.
     pub fn order(&self) -> impl Ord + '_ {
         let subject = self.subject.as_ref();

@@ -3,6 +3,7 @@
 //! This crate never judges and never prints: it holds the one vocabulary that judges, renderers and machines share. Start
 //! with [`Report`] and [`Finding`].
 
+pub mod baseline;
 pub mod check;
 pub mod finding;
 pub mod outcome;
@@ -12,6 +13,7 @@ pub mod report;
 pub mod suggest;
 pub mod waiver;
 
+pub use baseline::{Baseline, Comparison, Diff};
 pub use check::{Check, Severity, Stage};
 pub use finding::{Finding, Fix, Message, MissingFact, PatchOperation, Place, PlaceOrigin, Related, Safety, Scope, Verdict, WaiverNote};
 pub use outcome::{FailOn, Outcome};

@@ -1,6 +1,7 @@
 //! Renderers: a report as a terminal, a file or another program wants it. They write to what they are given and never print.
 
 pub mod concise;
+pub mod diff;
 mod digest;
 pub(crate) mod escape;
 pub mod excerpt;

@@ -128,24 +128,8 @@ fn accept(finding: &mut Finding, candidates: &[usize], held: &mut [Held<'_>], ta
 
 /// Leaves the accepted places out of a finding that fails at others too.
 fn keep_rest(finding: &mut Finding, accepted: &[bool], snapshot: &Snapshot) {
-    let (mut kept, mut gone) = (Vec::new(), Vec::new());
-    for (place, &accepted) in finding.places.drain(..).zip(accepted) {
-        if accepted { gone.push(place) } else { kept.push(place) }
-    }
-    // The message of a finding is that of its first place.
-    if let Some(message) = kept.first_mut().and_then(|first| first.message.take()) {
-        for place in kept.iter_mut().skip(1) {
-            if place.message.is_none() {
-                place.message = Some(Message { key: finding.message_key.clone(), args: finding.args.clone(), text: finding.message.clone() });
-            } else if place.message.as_ref() == Some(&message) {
-                place.message = None;
-            }
-        }
-        finding.message = message.text;
-        finding.message_key = message.key;
-        finding.args = message.args;
-    }
-    finding.places = kept;
+    let accepted: Vec<Place> = finding.places.iter().zip(accepted).filter(|&(_, &accepted)| accepted).map(|(place, _)| place.clone()).collect();
+    let gone = finding.keep_places(|place| !accepted.contains(place));
     cut_fix(finding, &gone, snapshot);
     finding.fingerprint = Finding::fingerprint_of(&finding.check, finding.subject.as_ref(), &finding.places);
 }

@@ -25,7 +25,8 @@ pub struct SyntaxError {
 }
 
 impl SyntaxError {
-    fn new(error: &toml::de::Error, source: &Source) -> Self {
+    /// The error of the TOML reader, at its place in `source`.
+    pub fn new(error: &toml::de::Error, source: &Source) -> Self {
         let start = error.span().and_then(|span| u32::try_from(span.start).ok()).unwrap_or(0);
         let location = source.location(start).unwrap_or_else(|| Location { file: source.name().to_owned(), line: 1, column: 1 });
         Self { location, message: error.message().to_owned() }
