@@ -1,4 +1,5 @@
 //! Reports for machines and for other places than a terminal, and reports read back.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod sample;
 

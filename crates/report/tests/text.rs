@@ -1,4 +1,5 @@
 //! What a person sees on a terminal.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod sample;
 

@@ -20,7 +20,7 @@ pub(crate) struct Owner<'a> {
     pub(crate) findings: Vec<&'a Finding>,
 }
 
-impl<'a> Owner<'a> {
+impl Owner<'_> {
     /// How many failures there are of each severity, the gravest first.
     pub(crate) fn counts(&self) -> [usize; 4] {
         Severity::ALL.map(|severity| self.findings.iter().filter(|finding| finding.severity == severity).count())

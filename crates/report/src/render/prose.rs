@@ -6,7 +6,8 @@ pub(crate) fn first_paragraph(markdown: &str) -> String {
     lines.fold(String::new(), |mut paragraph, line| {
         // Chinese text has no space where a line is broken.
         let is_wide = |letter: Option<char>| letter.is_some_and(|letter| letter >= '\u{2e80}');
-        if !paragraph.is_empty() && !(is_wide(paragraph.chars().next_back()) && is_wide(line.chars().next())) {
+        let is_joined = is_wide(paragraph.chars().next_back()) && is_wide(line.chars().next());
+        if !paragraph.is_empty() && !is_joined {
             paragraph.push(' ');
         }
         paragraph.push_str(line);
@@ -18,8 +19,7 @@ pub(crate) fn first_paragraph(markdown: &str) -> String {
 pub(crate) fn first_sentences(markdown: &str, count: usize) -> String {
     let paragraph = first_paragraph(markdown);
     let mut ends = 0;
-    let mut letters = paragraph.char_indices().peekable();
-    while let Some((at, letter)) = letters.next() {
+    for (at, letter) in paragraph.char_indices() {
         let after = paragraph.get(at + letter.len_utf8()..).unwrap_or_default();
         let is_end = match letter {
             '。' | '！' | '？' => true,
