@@ -78,8 +78,7 @@ const QUALIFIERS: [&str; 22] = [
 
 /// One word at the end of a name, or the end of one: `PGPASSWORD`.
 const PASSWORD_ENDS: [&str; 4] = ["password", "passwords", "passwd", "passphrase"];
-const KEY_ENDS: [&str; 11] =
-    ["token", "tokens", "secret", "apikey", "apitoken", "secretkey", "accesskey", "privatekey", "credential", "credentials", "passkey"];
+const KEY_ENDS: [&str; 10] = ["token", "secret", "apikey", "apitoken", "secretkey", "accesskey", "privatekey", "credential", "credentials", "passkey"];
 
 /// What makes a `key` a secret one; a `PUBLIC_KEY`, a `PARTITION_KEY` and a `CACHE_KEY` are none.
 const KEY_QUALITIES: [&str; 15] =
@@ -116,7 +115,8 @@ fn head(words: &[String]) -> Option<Head> {
     if last == "secret" && OBJECT_QUALITIES.contains(&quality) {
         return None;
     }
-    let is_secret_key = matches!(last, "key" | "keys") && KEY_QUALITIES.contains(&quality);
+    // Plain `TOKENS` are what language models count.
+    let is_secret_key = matches!(last, "key" | "keys" | "tokens") && KEY_QUALITIES.contains(&quality);
     let is_key_base = last == "base" && quality == "key" && before.iter().any(|word| word == "secret");
     (is_secret_key || is_key_base || KEY_ENDS.iter().any(|end| last.ends_with(end))).then_some(Head::Key)
 }
@@ -150,7 +150,7 @@ fn words(name: &str) -> Vec<String> {
 fn is_literal(value: &str, head: Head) -> bool {
     let value = value.trim();
     let is_none = value.is_empty() || is_reference(value) || is_blank(value) || is_switch(value) || is_path(value) || value.contains("://");
-    !is_none && (head == Head::Password || !is_quantity(value))
+    !is_none && value.chars().any(char::is_alphanumeric) && (head == Head::Password || !is_quantity(value))
 }
 
 fn is_switch(value: &str) -> bool {
@@ -317,6 +317,7 @@ mod tests {
             "AWS_SECRET_ACCESS_KEY",
             "TOKEN_2",
             "SMTP_PASS",
+            "API_TOKENS",
             "DB_PWD",
             "CLIENT_SECRET_PROD",
         ] {
@@ -339,6 +340,7 @@ mod tests {
             "TOKENIZER",
             "MYSQL_ALLOW_EMPTY_PASSWORD",
             "REQUIRE_TOKEN",
+            "STOP_TOKENS",
             "KEY",
             "",
             "123",
@@ -378,7 +380,7 @@ mod tests {
             assert_eq!(looks_like("DB_CREDENTIALS", value), None, "{value}");
         }
         for value in ["3600", "15m", "4096", "0.5"] {
-            assert_eq!(looks_like("MAX_TOKENS", value), None, "{value}");
+            assert_eq!(looks_like("API_TOKEN", value), None, "{value}");
         }
         assert_eq!(looks_like("GREETING", "letmein-blackfriday-23"), None);
     }

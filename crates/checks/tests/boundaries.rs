@@ -1,5 +1,7 @@
 //! The edges of the checks of workloads, of the cluster and of its components: what their pages have no room for.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
 mod world;
 
 use bartizan_checks::{Judgement, Selection, judge};
@@ -25,12 +27,14 @@ fn denied(kind: Kind) -> Vec<Missing> {
 
 /// A pod of one container, with further lines of its spec and of its container.
 fn pod(spec: &str, container: &str) -> String {
-    let indent = |text: &str, by: &str| text.lines().map(|line| format!("{by}{line}\n")).collect::<String>();
-    format!(
-        "apiVersion: v1\nkind: Pod\nmetadata: {{name: app, namespace: shop}}\nspec:\n{}  containers:\n    - name: app\n      image: app:1.0\n{}",
-        indent(spec, "  "),
-        indent(container, "      ")
-    )
+    let mut text = "apiVersion: v1\nkind: Pod\nmetadata: {name: app, namespace: shop}\nspec:\n".to_owned();
+    for line in spec.lines().chain(["containers:", "  - name: app", "    image: app:1.0"]) {
+        text.extend(["  ", line, "\n"]);
+    }
+    for line in container.lines() {
+        text.extend(["      ", line, "\n"]);
+    }
+    text
 }
 
 fn binding(role: &str, subject: &str) -> String {
@@ -106,7 +110,9 @@ fn a_mirror_pod_has_no_account() {
 
 #[test]
 fn amounts_come_from_the_container_the_pod_or_the_namespace() {
-    let range = |namespace: &str, item: &str| format!("---\napiVersion: v1\nkind: LimitRange\nmetadata: {{name: r, namespace: {namespace}}}\nspec: {{limits: [{item}]}}\n");
+    let range = |namespace: &str, item: &str| {
+        format!("---\napiVersion: v1\nkind: LimitRange\nmetadata: {{name: r, namespace: {namespace}}}\nspec: {{limits: [{item}]}}\n")
+    };
     for (id, text, expected) in [
         ("missing-memory-limit", pod("", "resources: {limits: {memory: 1Gi}}"), Verdict::Pass),
         ("missing-memory-limit", pod("", "resources: {limits: {memory: '0'}}"), Verdict::Fail),
@@ -148,8 +154,8 @@ fn a_finding_never_repeats_a_credential() {
         ("SESSION", format!("eyJhbGciOiJ{body}.eyJzdWIiOiJ{body}.{body}")),
         ("KEY_FILE", format!("-----BEGIN {} KEY-----{body}", "PRIVATE")),
     ];
-    let variables: String = secrets.iter().map(|(name, value)| format!("\n  - {{name: {name}, value: {}}}", serde_json::json!(value))).collect();
-    let judgement = run("secret-in-environment", &pod("", &format!("env:{variables}")), "", vec![]);
+    let variables: Vec<String> = secrets.iter().map(|(name, value)| format!("  - {{name: {name}, value: {}}}", serde_json::json!(value))).collect();
+    let judgement = run("secret-in-environment", &pod("", &format!("env:\n{}", variables.join("\n"))), "", vec![]);
     let finding = &judgement.findings[0];
     assert_eq!(finding.places.len(), secrets.len());
     let said = serde_json::to_string(finding).unwrap();
@@ -161,7 +167,9 @@ fn a_finding_never_repeats_a_credential() {
 
 #[test]
 fn sockets_are_found_in_their_directories_and_under_either_name() {
-    let mounted = |path: &str, mount: &str| pod(&format!("volumes: [{{name: v, hostPath: {{path: {path:?}}}}}]"), &format!("volumeMounts: [{{name: v, mountPath: /host{mount}}}]"));
+    let mounted = |path: &str, mount: &str| {
+        pod(&format!("volumes: [{{name: v, hostPath: {{path: {path:?}}}}}]"), &format!("volumeMounts: [{{name: v, mountPath: /host{mount}}}]"))
+    };
     for (path, mount, expected) in [
         ("/var/run/docker.sock", "", Verdict::Fail),
         ("/run/containerd/containerd.sock", ", readOnly: true", Verdict::Fail),
@@ -206,7 +214,9 @@ fn an_autoscaler_that_was_not_read_leaves_a_single_replica_open() {
 }
 
 fn component(name: &str, command: &str) -> String {
-    format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: kube-system}}\nspec:\n  containers:\n    - name: {name}\n      image: {name}:v1\n      command: {command}\n")
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: kube-system}}\nspec:\n  containers:\n    - name: {name}\n      image: {name}:v1\n      command: {command}\n"
+    )
 }
 
 #[test]
@@ -216,7 +226,10 @@ fn flags_are_read_however_the_program_is_started() {
         (r#"["/usr/local/bin/kube-apiserver", "--anonymous-auth=0"]"#, Verdict::Pass),
         (r#"["kube-apiserver", "--anonymous_auth=false"]"#, Verdict::Pass),
         (r#"["kube-apiserver", "--anonymous-auth=true", "--anonymous-auth=false"]"#, Verdict::Pass),
-        (r#"["/go-runner", "--log-file=/var/log/a.log", "--also-stdout=false", "--redirect-stderr=true", "/usr/local/bin/kube-apiserver", "--anonymous-auth=false"]"#, Verdict::Pass),
+        (
+            r#"["/go-runner", "--log-file=/var/log/a.log", "--also-stdout=false", "--redirect-stderr=true", "/usr/local/bin/kube-apiserver", "--anonymous-auth=false"]"#,
+            Verdict::Pass,
+        ),
         (r#"["/bin/sh", "-c", "exec /usr/local/bin/kube-apiserver --anonymous-auth=false 1>>/var/log/a.log"]"#, Verdict::Pass),
         (r#"["/bin/sh", "-c", "exec kube-apiserver --profiling=false"]"#, Verdict::Fail),
         // A switch does not take the next word, so this one is on.
