@@ -105,17 +105,22 @@
 
   // Why a finding matters is written once a check; on the screen it is shown inside the findings too, when they are opened.
   let printing = false;
-  document.addEventListener("toggle", (event) => {
-    const finding = event.target;
-    if (printing || !finding.open || !finding.classList.contains("finding")) return;
+  const explain = (finding) => {
     const here = finding.querySelector(".words-here");
     const link = finding.querySelector(".foot a");
     const guide = byId(link.getAttribute("href").slice(1));
     const words = guide && guide.querySelector(".words");
     if (!here.hidden || !words || words.children.length === 0) return;
     here.append(...Array.from(words.cloneNode(true).childNodes));
+    // The example of a change says nothing new beside the change for this very object.
+    if (finding.querySelector(".change")) for (const example of all("pre", here)) example.remove();
     here.hidden = false;
+  };
+  document.addEventListener("toggle", (event) => {
+    const details = event.target;
+    if (!printing && details.open && details.classList.contains("finding")) explain(details);
   }, true);
+  for (const finding of all(".finding[open]")) explain(finding);
 
   let folded = [];
   addEventListener("beforeprint", () => {

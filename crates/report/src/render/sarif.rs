@@ -156,11 +156,7 @@ fn run<'a>(rendering: &Rendering<'a>) -> Run<'a> {
         language: "en",
         column_kind: "unicodeCodePoints",
         original_uri_base_ids: json!({ROOT: {"description": {"text": "the directory in which the scan was started"}}}),
-        results: report
-            .findings
-            .iter()
-            .map(|finding| outcome(finding, index.get(finding.check.as_str()).copied().unwrap_or(0)))
-            .collect(),
+        results: report.findings.iter().map(|finding| outcome(finding, index.get(finding.check.as_str()).copied().unwrap_or(0))).collect(),
         properties: run_properties(report),
     }
 }
@@ -387,15 +383,25 @@ fn object_path(root: &str, object: &ObjectRef) -> String {
 
 fn file_location(file: &str, location: Option<&Location>) -> PhysicalLocation {
     let region = Region { start_line: location.map_or(1, |location| location.line.max(1)), start_column: location.map(|location| location.column.max(1)) };
-    let drive = file.as_bytes().get(1) == Some(&b':') && file.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
     let mut uri = String::with_capacity(file.len() + 8);
-    let absolute = file.starts_with('/') || drive;
+    let drive = drive_of(file);
+    let absolute = file.starts_with('/') || drive.is_some();
     if absolute {
-        uri.push_str(if drive { "file:///" } else { "file://" });
+        uri.push_str("file://");
     }
+    if let Some(drive) = drive {
+        uri.extend(["/", drive]);
+    }
+    let path = file.strip_prefix(drive.unwrap_or("./")).unwrap_or(file);
     // Standard input has no name of its own.
-    encode(&mut uri, if file == "-" { "stdin" } else { file.strip_prefix("./").unwrap_or(file) }, true);
+    encode(&mut uri, if path == "-" { "stdin" } else { path }, true);
     PhysicalLocation { artifact_location: ArtifactLocation { uri, uri_base_id: (!absolute).then_some(ROOT) }, region }
+}
+
+/// The drive of an absolute path of Windows: `C:`.
+fn drive_of(file: &str) -> Option<&str> {
+    let (drive, rest) = file.split_at_checked(2)?;
+    (drive.ends_with(':') && drive.starts_with(|letter: char| letter.is_ascii_alphabetic()) && rest.starts_with('/')).then_some(drive)
 }
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986, and `/` where it separates.
@@ -461,7 +467,7 @@ mod tests {
         assert_eq!(uri("./a b/购物车#1.yaml"), ("a%20b/%E8%B4%AD%E7%89%A9%E8%BD%A6%231.yaml".to_owned(), Some(ROOT)));
         assert_eq!(uri("a:b.yaml"), ("a%3Ab.yaml".to_owned(), Some(ROOT)));
         assert_eq!(uri("/srv/a.yaml"), ("file:///srv/a.yaml".to_owned(), None));
-        assert_eq!(uri("C:/a.yaml"), ("file:///C%3A/a.yaml".to_owned(), None));
+        assert_eq!(uri("C:/a.yaml"), ("file:///C:/a.yaml".to_owned(), None));
         assert_eq!(uri("-"), ("stdin".to_owned(), Some(ROOT)));
     }
 

@@ -1,8 +1,8 @@
 //! The manifest's own lines around the places of a finding, without what is secret in them.
 //!
 //! Three rules keep secrets out of a page that is passed around: a text that belongs to a Secret is never shown; an excerpt
-//! never leaves its YAML document, and a document that also holds a Secret (a `List`) is not shown at all; on the lines around
-//! a place of a check about secret values, values are masked, in the excerpts of every check.
+//! never leaves its YAML document, and a document that also holds a Secret (a `List`) is not shown at all; on the lines that
+//! the checks about secret values point at, values are masked, in the excerpts of every check.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use bartizan_cluster::Source;
 
 use crate::finding::{Finding, Place};
+use crate::render::excerpt::{MASK, extent, is_secret, is_sensitive, lines_below, mask, names_secret};
 use crate::report::Report;
 
 /// Lines shown before and after a place.
@@ -18,14 +19,12 @@ const AROUND: u32 = 2;
 const BRIDGED: u32 = 2;
 /// Excerpts shown for one finding: thirty containers with one fault look alike.
 const MOST_FRAMES: usize = 4;
-/// Characters of a line that are shown; a whole list on one line of JSON is no evidence to read.
+/// Longer lines are cut around what is marked: a whole list on one line of JSON is no evidence to read.
 const WIDEST: usize = 220;
-/// How far around a place of [`VALUE_CHECKS`] values are masked: name and value of a variable stand on neighbouring lines.
-const MASKED_AROUND: u32 = 3;
-/// The checks that point at values which should be secret.
-const VALUE_CHECKS: [&str; 2] = ["secret-in-environment", "secret-in-configmap"];
-/// What stands for a masked value.
-const MASK: &str = "••••••••";
+/// Characters that are left on either side of a cut.
+const LEFT: usize = 60;
+/// How far around a place that is secret the `value` of a variable is looked for: it stands beside its name.
+const BESIDE: u32 = 3;
 
 /// The texts of a report, ready to be quoted.
 #[derive(Debug)]
@@ -70,7 +69,10 @@ pub(super) struct Line {
 struct Text<'a> {
     source: &'a Source,
     documents: Vec<Document>,
+    /// Lines that show their keys only.
     masked: BTreeSet<u32>,
+    /// Lines that are nothing but a value.
+    hidden: BTreeSet<u32>,
 }
 
 #[derive(Debug)]
@@ -88,10 +90,13 @@ impl<'a> Excerpts<'a> {
             for place in &finding.places {
                 let Some(location) = &place.location else { continue };
                 let Some(source) = by_name.get(location.file.as_str()).filter(|source| source.content().is_some()) else { continue };
-                let text = texts
-                    .entry(source.name())
-                    .or_insert_with(|| Text { source, documents: documents(source.content().unwrap_or("")), masked: BTreeSet::new() });
-                if VALUE_CHECKS.contains(&finding.check.as_str()) {
+                let text = texts.entry(source.name()).or_insert_with(|| Text {
+                    source,
+                    documents: documents(source.content().unwrap_or("")),
+                    masked: BTreeSet::new(),
+                    hidden: BTreeSet::new(),
+                });
+                if is_sensitive(finding) {
                     text.mask_around(location.line);
                 }
             }
@@ -105,7 +110,7 @@ impl<'a> Excerpts<'a> {
         let mut marks: BTreeMap<&'a str, BTreeMap<u32, u32>> = BTreeMap::new();
         for place in &finding.places {
             let Some(location) = &place.location else { continue };
-            if is_secret(finding, place) {
+            if belongs_to_secret(finding, place) {
                 shown.sealed |= self.texts.contains_key(location.file.as_str());
                 continue;
             }
@@ -130,9 +135,8 @@ impl<'a> Excerpts<'a> {
     }
 }
 
-fn is_secret(finding: &Finding, place: &Place) -> bool {
-    let kind = |object: &bartizan_cluster::ObjectRef| object.kind == "Secret";
-    finding.subject.as_ref().is_some_and(kind) || place.object.as_ref().is_some_and(kind)
+fn belongs_to_secret(finding: &Finding, place: &Place) -> bool {
+    finding.subject.as_ref().is_some_and(is_secret) || place.object.as_ref().is_some_and(is_secret)
 }
 
 impl Text<'_> {
@@ -158,34 +162,32 @@ impl Text<'_> {
     }
 
     fn line(&self, number: u32, column: Option<u32>) -> Option<Line> {
-        let written = self.source.line(number)?.trim_end();
-        let text = if self.masked.contains(&number) { masked(written) } else { written.to_owned() };
-        let Some(column) = column else {
-            return Some(Line { number, before: clipped(&text, 0), marked: String::new(), after: String::new() });
+        let written = self.source.line(number)?.trim_end().trim_start_matches('\u{feff}');
+        let text = match () {
+            () if self.hidden.contains(&number) => format!("{}{MASK}", " ".repeat(indentation(written))),
+            () if self.masked.contains(&number) => mask(written),
+            () => written.to_owned(),
         };
-        let width = text.chars().count();
-        let column = (column as usize).saturating_sub(1).min(width.saturating_sub(1));
-        let skipped = column.saturating_sub(WIDEST / 2).min(width.saturating_sub(WIDEST));
-        let visible = clipped(&text, skipped);
-        let split = column - skipped + usize::from(skipped > 0);
-        let at = visible.char_indices().nth(split).map_or(visible.len(), |(at, _)| at);
-        let (before, marked) = visible.split_at(at);
-        let (marked, after) = marked.split_at(comment_start(marked));
-        Some(Line { number, before: before.to_owned(), marked: marked.to_owned(), after: after.to_owned() })
+        let mark = column.map_or(text.len()..text.len(), |column| extent(&text, column));
+        let (before, rest) = text.split_at_checked(mark.start)?;
+        let (marked, after) = rest.split_at_checked(mark.len())?;
+        if text.chars().count() <= WIDEST {
+            return Some(Line { number, before: before.to_owned(), marked: marked.to_owned(), after: after.to_owned() });
+        }
+        Some(Line { number, before: if column.is_some() { tail(before) } else { head(before) }, marked: marked.to_owned(), after: head(after) })
     }
 
-    /// Masks what stands near a secret value: the lines around it, and a block scalar that hangs below one of them.
+    /// Masks a secret value: its line, the `value` of a variable whose name stands on it, and a block scalar that hangs below.
     fn mask_around(&mut self, line: u32) {
-        let first = line.saturating_sub(MASKED_AROUND).max(1);
-        self.masked.extend(first..=line.saturating_add(MASKED_AROUND));
-        let Some(depth) = self.source.line(line).map(indentation) else { return };
-        let mut number = line.saturating_add(1);
-        while let Some(text) = self.source.line(number) {
-            if !text.trim().is_empty() && indentation(text) <= depth {
-                break;
+        self.masked.insert(line);
+        self.hidden.extend(lines_below(self.source, line));
+        let near = line.saturating_sub(BESIDE)..=line.saturating_add(BESIDE);
+        for number in near {
+            let key = self.source.line(number).and_then(|text| text.split_once(':')).map(|(key, _)| key.trim_matches(['-', ' ', '"', '\'', '\t']));
+            if key == Some("value") {
+                self.masked.insert(number);
+                self.hidden.extend(lines_below(self.source, number));
             }
-            self.masked.insert(number);
-            number += 1;
         }
     }
 }
@@ -194,57 +196,16 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// `text` from character `skipped` on, at most [`WIDEST`] characters, with marks where something was cut.
-fn clipped(text: &str, skipped: usize) -> String {
-    let mut rest = text.chars().skip(skipped);
-    let mut visible = String::new();
-    if skipped > 0 {
-        visible.push('…');
-    }
-    visible.extend(rest.by_ref().take(WIDEST));
-    if rest.next().is_some() {
-        visible.push('…');
-    }
-    visible
+/// The first characters of `text`, with a mark if that is not all of it.
+fn head(text: &str) -> String {
+    let cut = text.char_indices().nth(LEFT).and_then(|(at, _)| text.get(..at));
+    cut.map_or_else(|| text.to_owned(), |cut| format!("{cut}…"))
 }
 
-/// Where the comment of a line begins, with the blanks before it. A `#` inside quotes is found only by its quote.
-fn comment_start(text: &str) -> usize {
-    let mut quote = None;
-    let mut blank = false;
-    for (at, c) in text.char_indices() {
-        match (quote, c) {
-            (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '#') if blank => return text.get(..at).map_or(at, |before| before.trim_end().len()),
-            _ => {}
-        }
-        blank = c.is_whitespace();
-    }
-    text.len()
-}
-
-/// A line without its value: the key of a mapping stays, and so do names, which tell a reader what the value was of.
-fn masked(line: &str) -> String {
-    let body = line.trim_start();
-    let (indent, _) = line.split_at(line.len() - body.len());
-    if body.is_empty() || body.starts_with('#') {
-        return indent.to_owned();
-    }
-    let Some((key, value)) = body.split_once(':') else {
-        return match body.split_once('=') {
-            Some((key, _)) => format!("{indent}{key}={MASK}"),
-            None => format!("{indent}{MASK}"),
-        };
-    };
-    let value = value.trim();
-    let is_block = matches!(value.as_bytes().first(), Some(b'|' | b'>')) && value.len() <= 3;
-    let bare = key.trim_start_matches(['-', ' ', '"', '\'']).trim_end_matches(['"', '\'', ' ']);
-    if value.is_empty() || is_block || matches!(value, "{" | "[") || (matches!(bare, "name" | "kind" | "apiVersion") && !value.contains(':')) {
-        return line.to_owned();
-    }
-    format!("{indent}{key}: {MASK}")
+/// The last characters of `text`, with a mark if that is not all of it.
+fn tail(text: &str) -> String {
+    let cut = text.char_indices().rev().nth(LEFT - 1).filter(|&(at, _)| at > 0).and_then(|(at, _)| text.get(at..));
+    cut.map_or_else(|| text.to_owned(), |cut| format!("…{cut}"))
 }
 
 /// The YAML documents of a text. Other formats are one document.
@@ -269,23 +230,13 @@ fn documents(text: &str) -> Vec<Document> {
     documents
 }
 
-/// Whether a line says `kind: Secret`, in YAML or JSON, alone or among others.
-fn names_secret(line: &str) -> bool {
-    const QUOTES: [char; 4] = ['"', '\'', ' ', '\t'];
-    line.match_indices("Secret").any(|(at, word)| {
-        let (before, found) = line.split_at(at);
-        let ends = found.get(word.len()..).and_then(|after| after.chars().next()).is_none_or(|next| !next.is_alphanumeric());
-        ends && before.trim_end_matches(QUOTES).strip_suffix(':').is_some_and(|key| key.trim_end_matches(QUOTES).ends_with("kind"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn text(content: &'static str) -> Text<'static> {
         let source: &'static Source = Box::leak(Box::new(Source::text("a.yaml", content)));
-        Text { source, documents: documents(content), masked: BTreeSet::new() }
+        Text { source, documents: documents(content), masked: BTreeSet::new(), hidden: BTreeSet::new() }
     }
 
     fn windows(content: &'static str, lines: &[u32]) -> (Vec<RangeInclusive<u32>>, bool) {
@@ -303,10 +254,6 @@ mod tests {
     fn a_document_that_also_holds_a_secret_is_sealed() {
         let content = "kind: List\nitems:\n- kind: Pod\n  spec: {}\n- apiVersion: v1\n  \"kind\" : \"Secret\"\n";
         assert_eq!(windows(content, &[3]), (vec![], true));
-        assert!(names_secret(r#"{"apiVersion":"v1","kind":"Secret","metadata":{}}"#));
-        assert!(!names_secret("kind: ExternalSecret"));
-        assert!(!names_secret("kind: SecretStore"));
-        assert!(!names_secret("# a Secret of some kind"));
     }
 
     #[test]
@@ -324,37 +271,30 @@ mod tests {
         assert_eq!(mark("a: 'x # y'", 1, 1).marked, "a: 'x # y'");
         assert_eq!(mark("名: 值", 1, 4).marked, "值");
         assert_eq!(mark("", 1, 5).marked, "");
-        let long: &'static str = Box::leak(format!("{}needle{}", "x".repeat(1000), "y".repeat(1000)).into_boxed_str());
+        let long: &'static str = Box::leak(format!("{}needle{}", "x".repeat(1000), " y".repeat(1000)).into_boxed_str());
         let line = mark(long, 1, 1001);
-        assert!(line.before.starts_with('…') && line.marked.starts_with("needle") && line.marked.ends_with('…'));
-        assert_eq!(line.before.chars().count() + line.marked.chars().count(), WIDEST + 2);
-    }
-
-    #[test]
-    fn masked_lines_keep_their_keys_only() {
-        let cases = [
-            ("  - name: PASSWORD", "  - name: PASSWORD"),
-            ("    value: hunter2", "    value: ••••••••"),
-            ("  \"value\": \"hunter2\",", "  \"value\": ••••••••"),
-            ("  password=hunter2", "  password=••••••••"),
-            ("  hunter2", "  ••••••••"),
-            ("  # once hunter1", "  "),
-            ("  app.properties: |-", "  app.properties: |-"),
-            ("data:", "data:"),
-            ("- {name: A, value: hunter2}", "- {name: ••••••••"),
-        ];
-        for (line, expected) in cases {
-            let found = masked(line);
-            // A flow mapping on one line keeps its first key only.
-            assert!(found == expected || line.starts_with("- {") && !found.contains("hunter2"), "{line} became {found}");
-        }
+        assert!(line.before.starts_with('…') && line.marked.starts_with("needle"));
+        assert!([&line.before, &line.after].iter().all(|text| text.chars().count() <= LEFT + 1));
+        let line = text(long).line(1, None).unwrap();
+        assert_eq!((line.before.chars().count(), line.marked.as_str()), (LEFT + 1, ""));
     }
 
     #[test]
     fn a_block_scalar_is_masked_whole() {
         let mut text = text("data:\n  app.ini: |\n    a=1\n\n    b=2\n    c=3\n    d=4\n    password=hunter2\n  other: 1\n");
         text.mask_around(2);
-        assert!((3..=8).all(|line| text.masked.contains(&line)));
-        assert_eq!(text.line(8, None).unwrap().before, "    password=••••••••");
+        let shown: Vec<String> = (1..=9).map(|line| text.line(line, None).unwrap().before).collect();
+        assert_eq!(shown.first().unwrap(), "data:");
+        assert_eq!(shown.last().unwrap(), "  other: 1");
+        assert!(shown.iter().all(|line| !line.contains("hunter2") && !line.contains("b=2")));
+    }
+
+    #[test]
+    fn the_value_beside_a_secret_name_is_masked_and_nothing_else() {
+        let mut text = text("env:\n- name: TOKEN\n  value: hunter2\nsecurityContext:\n  privileged: true\n");
+        text.mask_around(2);
+        assert_eq!(text.line(2, Some(3)).unwrap().marked, "name: TOKEN");
+        assert!(!text.line(3, None).unwrap().before.contains("hunter2"));
+        assert_eq!(text.line(5, None).unwrap().before, "  privileged: true");
     }
 }

@@ -40,7 +40,6 @@ fn needs_escape(c: char) -> bool {
     matches!(c, '&' | '<' | '>' | '"' | '\'') || (is_unseen(c) && !matches!(c, '\n' | '\t'))
 }
 
-
 /// `text` with `code`, **strong** words and links.
 pub(super) fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
@@ -240,7 +239,10 @@ mod tests {
     #[test]
     fn bare_links_end_before_punctuation() {
         assert_eq!(inline("see https://example.com/a."), "see <a rel=\"noreferrer\" href=\"https://example.com/a\" class=\"bare\">https://example.com/a</a>.");
-        assert_eq!(inline("参见 https://example.com/a。"), "参见 <a rel=\"noreferrer\" href=\"https://example.com/a\" class=\"bare\">https://example.com/a</a>。");
+        assert_eq!(
+            inline("参见 https://example.com/a。"),
+            "参见 <a rel=\"noreferrer\" href=\"https://example.com/a\" class=\"bare\">https://example.com/a</a>。"
+        );
     }
 
     #[test]

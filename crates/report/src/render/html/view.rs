@@ -358,8 +358,13 @@ impl<'a> Arrangement<'_, 'a> {
             (words.kubernetes, report.kubernetes_version.clone()),
         ];
         rows.extend(report.benchmark.iter().map(|benchmark| (words.benchmark, benchmark.clone())));
-        let counts =
-            [(words.files, read.files), (words.documents, read.documents), (words.objects, read.objects), (words.other_documents, read.other_documents), (words.skipped, read.skipped)];
+        let counts = [
+            (words.files, read.files),
+            (words.documents, read.documents),
+            (words.objects, read.objects),
+            (words.other_documents, read.other_documents),
+            (words.skipped, read.skipped),
+        ];
         rows.extend(counts.into_iter().filter(|&(name, count)| count > 0 || name == words.objects).map(|(name, count)| (name, grouped(count))));
         rows.push((words.tool, format!("{} {}", report.tool.name, report.tool.version)));
         rows
@@ -385,7 +390,7 @@ impl<'a> Arrangement<'_, 'a> {
                     check,
                     anchor: check_anchor(check),
                     reach: self.reach(findings.len()),
-                    patches: (patches > 0).then(|| self.words.patches.replace("{n}", &grouped(patches))),
+                    patches: (patches > 0).then(|| counted(patches, self.words.one_patch, self.words.many_patches)),
                     advice: prose::blocks(advice),
                 }
             })
@@ -452,7 +457,11 @@ impl<'a> Arrangement<'_, 'a> {
             places: finding.places.iter().map(|place| self.spot(finding, place)).collect(),
             more: (shown.more > 0).then(|| self.words.more_frames.replace("{n}", &grouped(shown.more))),
             shown,
-            change: finding.fix.as_ref().filter(|fix| !fix.patch.is_empty()).map(|fix| Change { safe: fix.safety == Safety::Safe, text: patch_text(&fix.patch) }),
+            change: finding
+                .fix
+                .as_ref()
+                .filter(|fix| !fix.patch.is_empty())
+                .map(|fix| Change { safe: fix.safety == Safety::Safe, text: patch_text(&fix.patch) }),
             related: &finding.related,
             controls: &finding.controls,
         }
