@@ -87,7 +87,7 @@ fn a_terminal_shows_what_opened_closed_changed_and_cannot_be_told() {
     ? high host-port StatefulSet shop/db\\u{1b}[31m
         host-port fails
         shop/cart.yaml:17:7 spec.template.spec.hostPID
-        statefulsets of the cluster: forbidden
+        statefulsets in the whole cluster: reading is forbidden
     ");
     let coloured = written(Language::English, |rendering, out| text(rendering, &TextStyle { colour: true, ..TextStyle::default() }, out).unwrap());
     assert!(coloured.contains("\u{1b}[1m") && !coloured.contains("db\u{1b}[31m"));

@@ -45,16 +45,16 @@ fn a_file_is_read_with_its_lines() {
     let shown = show(&config, Language::English);
     assert_eq!(
         shown,
-        "kubernetes-version = \"1.34\"             # bartizan.toml:1\n\
-         stage              = \"strict\"           # bartizan.toml:2\n\
+        "kubernetes-version = \"1.34\"               # bartizan.toml:1\n\
+         stage              = \"strict\"             # bartizan.toml:2\n\
          fail-on            = [\"high\", \"unknown\"]  # bartizan.toml:3\n\
-         lang               = \"zh\"               # bartizan.toml:4\n\
-         output             = [\"json\"]           # bartizan.toml:5\n\
-         exclude            = [\"vendor/\"]        # bartizan.toml:6\n\
-         jobs               = 2                  # bartizan.toml:7\n\
-         timeout            = 10                 # bartizan.toml:8\n\
-         checks.disable     = [\"host-pid\"]       # bartizan.toml:11\n\
-         checks.only        = [\"host-ipc\"]       # bartizan.toml:12\n"
+         lang               = \"zh\"                 # bartizan.toml:4\n\
+         output             = [\"json\"]             # bartizan.toml:5\n\
+         exclude            = [\"vendor/\"]          # bartizan.toml:6\n\
+         jobs               = 2                    # bartizan.toml:7\n\
+         timeout            = 10                   # bartizan.toml:8\n\
+         checks.disable     = [\"host-pid\"]         # bartizan.toml:11\n\
+         checks.only        = [\"host-ipc\"]         # bartizan.toml:12\n"
     );
     // A faulty waiver is a finding, and keeps nothing else from being read.
     let mut waivers = Waivers::default();

@@ -18,52 +18,45 @@ pub(crate) fn template(language: Language) -> &'static str {
 
 /// Every setting, its value and where it comes from: one a line.
 pub(crate) fn show(config: &Config, language: Language) -> String {
-    let lines: Vec<(&str, String, String)> = KEYS.iter().map(|key| (key.name, value(config, key.name), "")).map(|(name, value, _)| (name, value, origin(config, name, language))).collect();
-    let width = |of: fn(&(&str, String, String)) -> usize| lines.iter().map(of).max().unwrap_or(0);
-    let (names, values) = (width(|line| line.0.len()), width(|line| line.1.chars().count()));
-    let mut text = String::new();
-    for (name, value, origin) in &lines {
-        let padding = " ".repeat(values - value.chars().count());
-        text.push_str(&format!("{name:names$} = {value}{padding}  # {origin}\n"));
-    }
-    text
+    let lines: Vec<(&str, String, String)> = KEYS.iter().map(|key| (key.name, setting(config, key.name))).map(|(name, (value, origin))| (name, value, told(origin, language))).collect();
+    let names = lines.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
+    let values = lines.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or(0);
+    lines.iter().map(|(name, value, origin)| format!("{name:names$} = {value:values$}  # {origin}\n")).collect()
 }
 
-/// The value of a setting as it would stand in the file.
-fn value(config: &Config, name: &str) -> String {
-    let word = |word: &str| toml::Value::String(word.to_owned()).to_string();
-    let list = |words: Vec<String>| format!("[{}]", words.iter().map(|one| word(one)).collect::<Vec<_>>().join(", "));
-    let or_nothing = |text: Option<String>| text.map_or_else(|| "-".to_owned(), |text| word(&text));
+/// The value of a setting as it would stand in the file, and its origin.
+fn setting<'c>(config: &'c Config, name: &str) -> (String, &'c Origin) {
+    fn of<'c, T>(setting: &'c Setting<T>, write: impl Fn(&T) -> String) -> (String, &'c Origin) {
+        (write(&setting.value), &setting.origin)
+    }
     match name {
-        "kubernetes-version" => or_nothing(config.kubernetes_version.value.map(|version| version.to_string())),
-        "stage" => word(config.stage.value.name()),
-        "fail-on" => list(config.fail_on.value.iter().copied().map(condition).collect()),
-        "lang" => or_nothing(config.lang.value.map(|lang| chosen(&lang))),
-        "output" => list(config.output.value.iter().map(chosen).collect()),
-        "exclude" => list(config.exclude.value.clone()),
-        "jobs" => config.jobs.value.to_string(),
-        "timeout" => config.timeout.value.to_string(),
-        "checks.disable" => list(config.disable.value.clone()),
-        _ => list(config.only.value.clone()),
+        "kubernetes-version" => of(&config.kubernetes_version, |version| version.map_or_else(unset, |version| word(&version.to_string()))),
+        "stage" => of(&config.stage, |stage| word(stage.name())),
+        "fail-on" => of(&config.fail_on, |conditions| list(conditions.iter().map(|one| condition(*one)))),
+        "lang" => of(&config.lang, |lang| lang.map_or_else(unset, |lang| word(&chosen(&lang)))),
+        "output" => of(&config.output, |formats| list(formats.iter().map(chosen))),
+        "exclude" => of(&config.exclude, |globs| list(globs.iter().cloned())),
+        "jobs" => of(&config.jobs, ToString::to_string),
+        "timeout" => of(&config.timeout, ToString::to_string),
+        "checks.disable" => of(&config.disable, |ids| list(ids.iter().cloned())),
+        _ => of(&config.only, |ids| list(ids.iter().cloned())),
     }
 }
 
-fn origin(config: &Config, name: &str, language: Language) -> String {
-    fn of<T>(setting: &Setting<T>) -> &Origin {
-        &setting.origin
-    }
-    let origin = match name {
-        "kubernetes-version" => of(&config.kubernetes_version),
-        "stage" => of(&config.stage),
-        "fail-on" => of(&config.fail_on),
-        "lang" => of(&config.lang),
-        "output" => of(&config.output),
-        "exclude" => of(&config.exclude),
-        "jobs" => of(&config.jobs),
-        "timeout" => of(&config.timeout),
-        "checks.disable" => of(&config.disable),
-        _ => of(&config.only),
-    };
+fn word(word: &str) -> String {
+    toml::Value::String(word.to_owned()).to_string()
+}
+
+fn list(words: impl Iterator<Item = String>) -> String {
+    format!("[{}]", words.map(|one| word(&one)).collect::<Vec<_>>().join(", "))
+}
+
+/// What stands where no value could be written.
+fn unset() -> String {
+    "-".to_owned()
+}
+
+fn told(origin: &Origin, language: Language) -> String {
     match (origin, language) {
         (Origin::Default, Language::Chinese) => "默认值".to_owned(),
         (Origin::Environment(variable), Language::English) => format!("environment {variable}"),

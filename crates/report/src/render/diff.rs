@@ -98,7 +98,7 @@ pub fn markdown(rendering: &DiffRendering<'_>, out: &mut dyn io::Write) -> io::R
         writeln!(out, "\n## {}\n", section.heading)?;
         for item in section.items {
             let finding = item.finding;
-            let message = escaped(&rendering.message(finding)).clone();
+            let message = escaped(&rendering.message(finding));
             writeln!(out, "- **{}** {} {}{}{message}", common.severity(finding.severity), code(&finding.check, false), escaped(&rendering.subject(finding)), common.colon)?;
             if item.shows_places {
                 for place in &finding.places {
@@ -132,7 +132,7 @@ impl<'a> DiffRendering<'a> {
             (words.n_unconfirmed, diff.unconfirmed.len() as u64),
             (words.n_unchanged, diff.unchanged),
         ];
-        counts.map(|(template, count)| counted(template, count)).join(Common::of(self.language).comma)
+        counts.map(|(template, count)| counted(template, count)).join(words.comma)
     }
 
     /// The kinds of difference that there are.

@@ -16,6 +16,7 @@ macro_rules! words {
 }
 
 words! {
+    comma: ", ", "，";
     heading: "What changed", "变化";
     before: "before", "之前";
     after: "after", "之后";
