@@ -2,6 +2,7 @@
 //!
 //! Nothing here is shipped. `ci` is what the test command of the README runs; the others are its parts.
 
+mod bench;
 mod ci;
 mod conformance;
 mod generate;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         "ci" => ci::run(&rest),
         "tidy" => tidy::run(),
         "generate" => generate::run(rest.iter().any(|word| word == "--check")),
+        "bench" => bench::run(&rest),
         "conformance" => conformance::run(&rest),
         _ => {
             say(USAGE);

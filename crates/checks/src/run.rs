@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bartizan_cluster::{ContainerView, FieldPath, Missing, ObjectRef, ObjectView, PodView, Snapshot, Workload};
+use bartizan_cluster::{ContainerView, FieldPath, KubernetesVersion, Missing, ObjectRef, ObjectView, PodView, Snapshot, Workload};
 use bartizan_report::{Finding, Fix, Language, Message, MissingFact, Place, PlaceOrigin, Related, Safety, Scope, Stage, Tally, Verdict};
 use rayon::prelude::*;
 
@@ -52,11 +52,13 @@ pub struct Focus {
 }
 
 impl Focus {
-    fn is_everything(&self) -> bool {
+    /// Whether nothing is left out.
+    pub fn is_everything(&self) -> bool {
         self.namespaces.is_empty() && self.labels.is_empty() && self.objects.is_empty()
     }
 
-    fn holds(&self, reference: &ObjectRef, object: Option<ObjectView<'_>>) -> bool {
+    /// Whether a subject is judged: what it is called, and the object if it was read.
+    pub fn holds(&self, reference: &ObjectRef, object: Option<ObjectView<'_>>) -> bool {
         let place = reference.namespace.as_deref().or((reference.kind == "Namespace").then_some(reference.name.as_str()));
         let in_namespace = self.namespaces.is_empty() || place.is_some_and(|namespace| self.namespaces.contains(namespace));
         let labelled = self.labels.iter().all(|(key, value)| object.and_then(|object| object.label(key)) == Some(value.as_str()));
@@ -85,10 +87,15 @@ impl Judgement {
     }
 }
 
-/// The entries that a selection runs.
+/// The entries that a selection runs over `snapshot`.
 pub fn selected(selection: &Selection, snapshot: &Snapshot) -> Vec<&'static Entry> {
+    entries(selection, snapshot.version())
+}
+
+/// The entries that a selection runs for `version`.
+pub fn entries(selection: &Selection, version: KubernetesVersion) -> Vec<&'static Entry> {
     let benchmark = selection.benchmark.as_deref().and_then(|id| benchmark::ALL.get(id));
-    let of_benchmark: Option<BTreeSet<&str>> = benchmark.map(|benchmark| benchmark.checks(snapshot.version()).collect());
+    let of_benchmark: Option<BTreeSet<&str>> = benchmark.map(|benchmark| benchmark.checks(version).collect());
     let stage = selection.stage.unwrap_or(Stage::Default);
     CATALOGUE
         .iter()

@@ -27,7 +27,7 @@ Exit codes:
   3  incomplete: something that was asked for could not be read, and nothing of the above";
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Language of what people read; default from the locale.
     #[arg(long, global = true, value_enum, env = "BARTIZAN_LANG", help_heading = "Display")]
@@ -106,7 +106,7 @@ Examples:
   bartizan scan deploy/ --baseline last.json --fail-on new";
 
 /// Where facts come from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Sources {
     /// Directories, files, `-`, charts, Kustomize directories or one saved snapshot; none: the current kube context.
     #[arg(value_name = "SOURCE", help_heading = "Sources")]
@@ -130,8 +130,8 @@ pub(crate) struct Sources {
     #[arg(long, value_name = "TIME", help_heading = "Sources")]
     pub(crate) now: Option<Timestamp>,
     /// Threads that read and judge; default one per processor.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = "Sources")]
-    pub(crate) jobs: usize,
+    #[arg(long, value_name = "N", help_heading = "Sources")]
+    pub(crate) jobs: Option<usize>,
     /// Options of live sources.
     #[command(flatten)]
     pub(crate) live: Live,
@@ -144,7 +144,7 @@ impl Sources {
 }
 
 /// How a live cluster is read.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Live {
     /// kubeconfig file.
     #[arg(long, value_name = "FILE", env = "KUBECONFIG", hide_env = true, help_heading = "Live cluster")]
@@ -158,13 +158,13 @@ pub(crate) struct Live {
     /// List only the names of Secrets, never their contents.
     #[arg(long, help_heading = "Live cluster")]
     pub(crate) no_secrets: bool,
-    /// Give up reading after this long.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Live cluster")]
-    pub(crate) timeout: u64,
+    /// Give up reading after this long; default 300.
+    #[arg(long, value_name = "SECONDS", help_heading = "Live cluster")]
+    pub(crate) timeout: Option<u64>,
 }
 
 /// Which subjects are judged; what is known is never narrowed.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Narrowing {
     /// Judge only this namespace; repeatable.
     #[arg(short, long, value_name = "NAME", help_heading = "Selection")]
@@ -194,7 +194,7 @@ fn stage(word: &str) -> Result<Stage, String> {
 }
 
 /// What is written, and where.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Outputs {
     /// Format of the report; several at once, each further one with an --output-file.
     #[arg(short, long, value_enum, value_name = "FORMAT", help_heading = "Output")]
@@ -247,6 +247,9 @@ pub(crate) struct Scan {
     /// Compare with an earlier JSON report.
     #[arg(long, value_name = "FILE", help_heading = "Outcome")]
     pub(crate) baseline: Option<PathBuf>,
+    /// Tell on standard error how long each stage took.
+    #[arg(long, hide = true)]
+    pub(crate) timings: bool,
     /// Only tell which permissions a live scan has and lacks, and print a ClusterRole for it.
     #[arg(long, help_heading = "Live cluster")]
     pub(crate) preflight: bool,

@@ -1,0 +1,180 @@
+//! `bartizan scan` as a user meets it: sources, outputs, exit codes and bad input.
+
+mod program;
+
+use std::fs;
+
+use program::{Ran, bartizan, run};
+use tempfile::TempDir;
+
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: debug\n  namespace: ops\nspec:\n  hostPID: true\n  containers:\n    - name: shell\n      image: registry.example.com/shell:1.0\n";
+const CLEAN: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: ops\ndata:\n  level: info\n";
+
+fn directory(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let file = directory.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    directory
+}
+
+fn scan(files: &[(&str, &str)], options: &[&str]) -> Ran {
+    let directory = directory(files);
+    run(directory.path(), &[&["scan", "."], options].concat(), "", &[])
+}
+
+#[test]
+fn exit_codes_are_those_of_the_manual() {
+    assert_eq!(scan(&[("a.yaml", CLEAN)], &[]).code, 0);
+    assert_eq!(scan(&[("a.yaml", POD)], &[]).code, 1);
+    assert_eq!(scan(&[("a.yaml", POD)], &["--fail-on", "critical"]).code, 0);
+    assert_eq!(scan(&[("a.yaml", POD)], &["--fail-on", "never"]).code, 0);
+    assert_eq!(scan(&[("a.yaml", CLEAN), ("b.yaml", "a: [1")], &[]).code, 3);
+    assert_eq!(scan(&[("a.yaml", POD), ("b.yaml", "a: [1")], &[]).code, 1);
+    assert_eq!(scan(&[("a.yaml", POD)], &["--fail-on", "sometimes"]).code, 2);
+    assert_eq!(bartizan(&["scan", "no/such/directory"]).code, 2);
+    assert_eq!(bartizan(&["--help"]).code, 0);
+    assert_eq!(bartizan(&["scna"]).code, 2);
+}
+
+#[test]
+fn a_broken_document_is_reported_at_its_place_and_hides_nothing() {
+    let text = format!("{CLEAN}---\nkind: Pod\n  bad: indentation\n---\n{POD}");
+    let report = scan(&[("a.yaml", &text)], &["-o", "json"]).report();
+    let problems = report["coverage"]["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert_eq!(problems[0]["kind"], "parse");
+    assert_eq!(problems[0]["location"]["line"], 10);
+    assert_eq!(report["coverage"]["read"]["objects"], 2);
+    assert!(report["findings"].as_array().unwrap().iter().any(|finding| finding["check"] == "host-pid"));
+}
+
+#[test]
+fn a_template_is_called_one_with_the_command_to_run() {
+    let template = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Values.name }}\n";
+    let ran = scan(&[("templates.yaml", template)], &["-o", "json"]);
+    let report = ran.report();
+    let problems = report["coverage"]["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 1, "one remark a file: {problems:#?}");
+    assert_eq!(problems[0]["kind"], "template");
+    assert!(problems[0]["message"].as_str().unwrap().contains("helm template"));
+    assert_eq!(ran.code, 3);
+}
+
+#[test]
+fn standard_input_is_a_source() {
+    let here = tempfile::tempdir().unwrap();
+    let ran = run(here.path(), &["scan", "-", "-o", "concise"], POD, &[]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("-:7:3: high[host-pid]"), "{}", ran.stdout);
+}
+
+#[test]
+fn json_and_yaml_give_the_same_findings_at_their_own_places() {
+    let json = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "debug", "namespace": "ops"},
+ "spec": {"hostPID": true, "containers": [{"name": "shell", "image": "registry.example.com/shell:1.0"}]}}"#;
+    let from = |name: &str, text: &str| scan(&[(name, text)], &["-o", "json"]).report()["findings"].clone();
+    let strip = |mut findings: serde_json::Value| {
+        for finding in findings.as_array_mut().unwrap() {
+            for place in finding["places"].as_array_mut().unwrap() {
+                place["location"] = serde_json::Value::Null;
+            }
+        }
+        findings
+    };
+    let (yaml, json) = (from("pod.yaml", POD), from("pod.json", json));
+    let at = |findings: &serde_json::Value| findings.as_array().unwrap().iter().find(|finding| finding["check"] == "host-pid").unwrap()["places"][0]["location"].clone();
+    assert_eq!(at(&json), serde_json::json!({"file": "./pod.json", "line": 2, "column": 11}));
+    assert_eq!(at(&yaml), serde_json::json!({"file": "./pod.yaml", "line": 7, "column": 3}));
+    assert_eq!(strip(yaml), strip(json));
+}
+
+#[test]
+fn wrong_types_are_refused_as_the_server_would() {
+    let report = scan(&[("a.yaml", &POD.replace("hostPID: true", "hostPID: \"true\""))], &["-o", "json"]).report();
+    assert_eq!(report["coverage"]["problems"][0]["kind"], "type", "{report:#}");
+    assert_eq!(report["coverage"]["problems"][0]["location"]["line"], 7);
+}
+
+#[test]
+fn several_outputs_at_once() {
+    let place = directory(&[("a.yaml", POD)]);
+    let ran = run(place.path(), &["scan", "a.yaml", "-o", "sarif", "--output-file", "r.sarif", "-o", "html", "--output-file", "r.html", "-o", "concise"], "", &[]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stdout.contains("high[host-pid]"));
+    let sarif: serde_json::Value = serde_json::from_str(&fs::read_to_string(place.path().join("r.sarif")).unwrap()).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+    assert!(fs::read_to_string(place.path().join("r.html")).unwrap().contains("<!DOCTYPE html>") || fs::read_to_string(place.path().join("r.html")).unwrap().contains("<!doctype html>"));
+    let twice = run(place.path(), &["scan", "a.yaml", "-o", "json", "-o", "sarif"], "", &[]);
+    assert_eq!(twice.code, 2);
+    assert!(twice.stderr.contains("--output-file"), "{}", twice.stderr);
+}
+
+#[test]
+fn every_format_is_written_for_every_kind_of_result() {
+    for format in ["text", "concise", "json", "jsonl", "yaml", "sarif", "junit", "github", "markdown", "html"] {
+        for (text, code) in [(POD, 1), (CLEAN, 0), ("a: [1", 3)] {
+            for language in ["en", "zh"] {
+                let ran = scan(&[("a.yaml", text)], &["-o", format, "--lang", language]);
+                assert_eq!(ran.code, code, "{format} {language}: {}", ran.stderr);
+                assert!(!ran.stdout.is_empty() || matches!(format, "concise" | "github"), "{format} says nothing");
+                assert!(!ran.stdout.contains('\u{1b}'), "{format} colours a pipe");
+            }
+        }
+    }
+}
+
+#[test]
+fn narrowing_judges_less_and_knows_as_much() {
+    let other = POD.replace("namespace: ops", "namespace: shop");
+    let files = [("a.yaml", POD), ("b.yaml", other.as_str())];
+    let of = |options: &[&str]| {
+        let report = scan(&files, &[options, &["-o", "json"]].concat()).report();
+        let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["check"] == "host-pid").count();
+        (findings, report["coverage"]["read"]["objects"].clone())
+    };
+    assert_eq!(of(&[]), (2, 2.into()));
+    assert_eq!(of(&["-n", "shop"]), (1, 2.into()));
+    assert_eq!(of(&["--object", "pod/debug"]), (2, 2.into()));
+    assert_eq!(of(&["--object", "pod/other"]), (0, 2.into()));
+}
+
+#[test]
+fn benchmarks_judge_by_the_version_that_is_named() {
+    let sysctl = POD.replace("hostPID: true", "securityContext: {sysctls: [{name: net.ipv4.ip_local_reserved_ports, value: \"1\"}]}");
+    let files = [("a.yaml", sysctl.as_str())];
+    assert_eq!(scan(&files, &["--benchmark", "pss-baseline", "--kubernetes-version", "1.26"]).code, 1);
+    assert_eq!(scan(&files, &["--benchmark", "pss-baseline", "--kubernetes-version", "1.27"]).code, 0);
+    assert_eq!(scan(&files, &["--benchmark", "pss-basline"]).code, 2);
+}
+
+#[test]
+fn unknown_names_are_answered_with_the_nearest_ones() {
+    let ran = bartizan(&["explain", "host-pdi"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("did you mean `host-pid`"), "{}", ran.stderr);
+}
+
+#[test]
+fn pages_speak_both_languages() {
+    assert!(bartizan(&["explain", "host-pid"]).stdout.contains("shares the host's process namespace"));
+    assert!(bartizan(&["explain", "host-pid", "--lang", "zh"]).stdout.contains("进程命名空间"));
+    assert!(bartizan(&["scan", "--help", "--lang", "zh"]).stdout.contains("退出码") || bartizan(&["--help", "--lang", "zh"]).stdout.contains("退出码"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_broken_pipe_is_success() {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bartizan"))
+        .args(["scan", "examples/shop", "-o", "yaml", "--stage", "auditor"])
+        .current_dir(program::root())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
