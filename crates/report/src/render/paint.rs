@@ -40,15 +40,17 @@ pub struct Detail {
     pub owners: usize,
     /// Problems of the input.
     pub problems: usize,
+    /// Columns of a check's reason, and of its fix, beyond the first sentence of each.
+    pub prose: usize,
 }
 
 impl Detail {
     /// The least.
-    pub const BRIEF: Self = Self { places: 1, alike: 2, owners: 2, problems: 5 };
+    pub const BRIEF: Self = Self { places: 1, alike: 2, owners: 2, problems: 5, prose: 0 };
     /// What fits the eye.
-    pub const NORMAL: Self = Self { places: 4, alike: 3, owners: 5, problems: 10 };
+    pub const NORMAL: Self = Self { places: 4, alike: 3, owners: 5, problems: 10, prose: 240 };
     /// Everything.
-    pub const FULL: Self = Self { places: usize::MAX, alike: usize::MAX, owners: usize::MAX, problems: usize::MAX };
+    pub const FULL: Self = Self { places: usize::MAX, alike: usize::MAX, owners: usize::MAX, problems: usize::MAX, prose: usize::MAX };
 }
 
 /// Writes words as a [`TextStyle`] wants them.

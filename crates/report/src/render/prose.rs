@@ -1,7 +1,9 @@
 //! Parts of the prose of pages: a first paragraph, a first sentence. Pages are ours, so nothing here makes text harmless.
 
+use unicode_width::UnicodeWidthStr;
+
 /// The first paragraph of `markdown`, in one line.
-pub(crate) fn first_paragraph(markdown: &str) -> String {
+fn first_paragraph(markdown: &str) -> String {
     let lines = markdown.trim().lines().map(str::trim).take_while(|line| !line.is_empty());
     lines.fold(String::new(), |mut paragraph, line| {
         // Chinese text has no space where a line is broken.
@@ -15,10 +17,10 @@ pub(crate) fn first_paragraph(markdown: &str) -> String {
     })
 }
 
-/// The first `count` sentences of the first paragraph of `markdown`.
-pub(crate) fn first_sentences(markdown: &str, count: usize) -> String {
+/// The first sentences of the first paragraph of `markdown`: one, and as many more as fit into `budget` columns.
+pub(crate) fn first_sentences(markdown: &str, budget: usize) -> String {
     let paragraph = first_paragraph(markdown);
-    let mut ends = 0;
+    let mut taken = 0;
     for (at, letter) in paragraph.char_indices() {
         let after = paragraph.get(at + letter.len_utf8()..).unwrap_or_default();
         let is_end = match letter {
@@ -26,12 +28,16 @@ pub(crate) fn first_sentences(markdown: &str, count: usize) -> String {
             '.' | '!' | '?' => after.strip_prefix(' ').is_some_and(|next| next.starts_with(|next: char| next.is_uppercase() || next == '`')),
             _ => false,
         };
-        ends += usize::from(is_end);
-        if ends == count {
-            return paragraph.get(..at + letter.len_utf8()).unwrap_or_default().to_owned();
+        if !is_end {
+            continue;
         }
+        let end = at + letter.len_utf8();
+        if taken > 0 && paragraph.get(..end).is_some_and(|sentences| sentences.width() > budget) {
+            return paragraph.get(..taken).unwrap_or_default().to_owned();
+        }
+        taken = end;
     }
-    paragraph
+    if taken > 0 && paragraph.width() > budget { paragraph.get(..taken).unwrap_or_default().to_owned() } else { paragraph }
 }
 
 #[cfg(test)]
@@ -41,10 +47,11 @@ mod tests {
     #[test]
     fn sentences_end_where_the_next_begins() {
         let text = "One is v1.2 (e.g. this).\nTwo. `Three` follows.\n\nNot this.";
-        assert_eq!(first_sentences(text, 1), "One is v1.2 (e.g. this).");
-        assert_eq!(first_sentences(text, 2), "One is v1.2 (e.g. this). Two.");
-        assert_eq!(first_sentences(text, 9), "One is v1.2 (e.g. this). Two. `Three` follows.");
-        assert_eq!(first_sentences("一句。两句。\n三句。", 2), "一句。两句。");
+        assert_eq!(first_sentences(text, 0), "One is v1.2 (e.g. this).");
+        assert_eq!(first_sentences(text, 29), "One is v1.2 (e.g. this). Two.");
+        assert_eq!(first_sentences(text, 45), "One is v1.2 (e.g. this). Two.");
+        assert_eq!(first_sentences(text, 46), "One is v1.2 (e.g. this). Two. `Three` follows.");
+        assert_eq!(first_sentences("一句。两句。\n三句。", 12), "一句。两句。");
         assert_eq!(first_paragraph("一行\n二行\nthree"), "一行二行 three");
     }
 }

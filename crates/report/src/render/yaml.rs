@@ -201,18 +201,43 @@ mod tests {
         assert_eq!(written(&json!("no")), "\"no\"\n");
     }
 
+    const TEXTS: [&str; 67] = [
+        "", " ", "a", "a b", "a ", " a", "yes", "No", "y", "ON", "null", "~", "true", "1", "1e3", "0x1F", "0o7", "012", "1_000", "12:30:45", "2026-11-24", ".inf", "-.INF", ".nan", "-", "- a", "?", ": a", "a: b", "a #b",
+        "#", "@a", "`a`", "%a", "&a", "*a", "!a", "|", ">", "[a]", "{a}", "a,b", "'a'", "\"a\"", "a\\b", "a\nb", "a\r\nb\n", "\t", "---", "...", "<<", "=", "中文：是", "🚀", "\u{85}", "\u{a0}", "\u{2028}", "\u{feff}", "\u{0}\u{1b}[31m",
+        "\u{e0041}", "\u{202e}", "images/app@sha256:ab", "spec.containers[name=app]", "https://a/b", "cis-1.12/5.2.3", "1.37", "v1",
+    ];
+
     #[test]
     fn a_string_stays_a_string() {
-        let texts = [
-            "", " ", "a", "a b", "a ", " a", "yes", "No", "y", "ON", "null", "~", "true", "1", "1e3", "0x1F", "0o7", "012", "1_000", "12:30:45", "2026-11-24", ".inf", "-.INF", ".nan", "-", "- a", "?", ": a", "a: b", "a #b",
-            "#", "@a", "`a`", "%a", "&a", "*a", "!a", "|", ">", "[a]", "{a}", "a,b", "'a'", "\"a\"", "a\\b", "a\nb", "a\r\nb\n", "\t", "---", "...", "<<", "=", "中文：是", "🚀", "\u{85}", "\u{a0}", "\u{2028}", "\u{feff}", "\u{0}\u{1b}[31m",
-            "\u{e0041}", "\u{202e}", "images/app@sha256:ab", "spec.containers[name=app]", "https://a/b", "cis-1.12/5.2.3", "1.37", "v1",
-        ];
-        for text in texts {
+        for text in TEXTS {
             let value = json!({text: [text]});
             assert_eq!(read(&written(&value)).as_ref(), Ok(&value), "{text:?} was written as {:?}", written(&value));
             assert!(!written(&value).contains(|letter| is_unseen(letter) && letter != '\n'), "{text:?}");
         }
+    }
+
+    /// The API server's reader takes YAML 1.1, in which more words and numbers have a meaning.
+    #[test]
+    fn the_reader_of_manifests_understands_the_same() {
+        use bartizan_cluster::read::{Fragment, ReadOptions, split};
+        use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
+
+        let data: Map<String, Value> = TEXTS.iter().zip(0..).map(|(&text, number)| (format!("k{number}"), text.into())).collect();
+        let object = json!({"apiVersion": "bartizan.dev/v1", "kind": "Probe", "metadata": {"name": "a"}, "data": data, "list": [1.5, null, true, {"a": [[]]}]});
+        let text = written(&object);
+        let mut fragment = Fragment::new(ReadOptions { secret_key: [0; 32] });
+        let (documents, _) = split(&text);
+        documents.iter().for_each(|document| fragment.read(SourceId(0), &text, document));
+        let circumstances = Circumstances {
+            provenance: Provenance::Files,
+            sources: vec![Source::text("a.yaml", text.as_str())],
+            version: KubernetesVersion::NEWEST,
+            observed_at: jiff::Timestamp::UNIX_EPOCH,
+            missing: Vec::new(),
+        };
+        let snapshot = Snapshot::assemble(vec![fragment], circumstances);
+        assert_eq!(snapshot.problems(), []);
+        assert_eq!(snapshot.objects().map(|view| view.root().to_json()).collect::<Vec<_>>(), [object]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::render::escape::visible;
 use crate::render::excerpt::Excerpt;
 use crate::render::frame;
 use crate::render::paint::wrap;
-use crate::render::prose::{first_paragraph, first_sentences};
+use crate::render::prose::first_sentences;
 use crate::render::words::{counted, filled};
 use unicode_width::UnicodeWidthStr;
 
@@ -69,7 +69,8 @@ impl<'r> Writer<'r, '_> {
             self.note(gutter, self.words.controls, &visible(&finding.controls.join(self.words.comma)))?;
         }
         if let Some(page) = self.rendering.pages.get(&finding.check).filter(|_| self.explained.insert(&finding.check)) {
-            let (why, fix) = (first_sentences(page.reason(self.rendering.language), 2), first_paragraph(page.fix(self.rendering.language)));
+            let (language, budget) = (self.rendering.language, self.style.detail.prose);
+            let (why, fix) = (first_sentences(page.reason(language), budget), first_sentences(page.fix(language), budget));
             self.note(gutter, self.words.why, &why)?;
             self.note(gutter, self.words.fix, &fix)?;
         }
