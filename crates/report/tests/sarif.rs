@@ -27,10 +27,8 @@ fn result<'r>(run: &'r Value, check: &str, kind: &str) -> &'r Value {
 
 #[test]
 fn every_kind_of_report_is_valid_by_the_official_schema() {
-    let mut schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    // The pattern holds a bracket that closes nothing. ECMA 262 reads it as itself; the validator wants that said.
-    let pattern = &mut schema["definitions"]["run"]["properties"]["language"]["pattern"];
-    *pattern = pattern.as_str().unwrap().replace("]?$", "\\]?$").into();
+    // Two patterns hold a bracket that closes nothing. ECMA 262 reads it as itself; the validator wants that said.
+    let schema: Value = serde_json::from_str(&SCHEMA.replace("{2}]?$", r"{2}\\]?$")).unwrap();
     assert_eq!(schema["title"], "Static Analysis Results Format (SARIF) Version 2.1.0 JSON Schema");
     let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
     for sample in [sample::files(), sample::live(), sample::clean(), sample::large(3)] {

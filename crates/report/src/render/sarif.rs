@@ -145,13 +145,7 @@ fn run<'a>(rendering: &Rendering<'a>) -> Run<'a> {
     let rules: Vec<Value> = checks.iter().filter_map(|(check, findings)| rule(rendering, check, findings)).collect();
     let index: BTreeMap<&str, usize> = checks.keys().copied().zip(0..).collect();
     Run {
-        tool: json!({"driver": {
-            "name": report.tool.name,
-            "version": report.tool.version,
-            "semanticVersion": report.tool.version,
-            "informationUri": env!("CARGO_PKG_REPOSITORY"),
-            "rules": rules,
-        }}),
+        tool: tool(report, &rules),
         invocations: [invocation(report)],
         language: "en",
         column_kind: "unicodeCodePoints",
@@ -159,6 +153,15 @@ fn run<'a>(rendering: &Rendering<'a>) -> Run<'a> {
         results: report.findings.iter().map(|finding| outcome(finding, index.get(finding.check.as_str()).copied().unwrap_or(0))).collect(),
         properties: run_properties(report),
     }
+}
+
+fn tool(report: &Report, rules: &[Value]) -> Value {
+    let mut driver = json!({"name": report.tool.name, "version": report.tool.version, "semanticVersion": report.tool.version, "rules": rules});
+    let home = env!("CARGO_PKG_REPOSITORY");
+    if let (Some(driver), false) = (driver.as_object_mut(), home.is_empty()) {
+        driver.insert("informationUri".to_owned(), home.into());
+    }
+    json!({"driver": driver})
 }
 
 fn run_properties(report: &Report) -> Value {
