@@ -83,6 +83,10 @@ fn every_fix_works() {
                     assert_cluster_fixed(entry, &snapshot, example, page_patch.as_deref());
                     continue;
                 }
+                if let Some(added) = examples(entry, "adds").next() {
+                    assert_fixed_by_adding(entry, example, added);
+                    continue;
+                }
                 let patch = page_patch.as_ref().unwrap_or_else(|| panic!("{id}: neither the judge nor the page proposes a fix"));
                 assert_fixed(entry, &snapshot, example, |reference| Some(reference) == subject.as_ref(), patch);
             }
@@ -111,6 +115,14 @@ fn assert_fixed(entry: &'static Entry, snapshot: &bartizan_cluster::Snapshot, ex
     let judgement = judge(&after, &only(entry));
     let left: Vec<_> = judgement.findings.iter().filter(|finding| finding.subject.as_ref() == Some(&fixed)).collect();
     assert!(left.is_empty(), "{id}: still there after the fix: {left:#?}\n{}", objects.join("\n"));
+}
+
+/// What is at fault is that some other object is not there: with it, the example passes.
+fn assert_fixed_by_adding(entry: &'static Entry, example: Example, added: Example) {
+    let id = entry.check.id;
+    let text = format!("{}\n---\n{}", example.text, added.text);
+    let judgement = judge(&world(&text, example.options, Vec::new()), &only(entry));
+    assert!(judgement.findings.is_empty(), "{id}: still there with what the page adds: {:#?}\n{text}", judgement.findings);
 }
 
 /// A fault of the cluster as a whole is mended by changing one of its objects, or by no object at all: then the page has a
