@@ -1,5 +1,7 @@
 //! The difference of two reports, as people and machines see it.
 
+use std::path::Path;
+
 use bartizan_report::render::diff::{DiffRendering, json, markdown, schema, text};
 use bartizan_report::render::json::read;
 use bartizan_report::render::text::TextStyle;
@@ -119,4 +121,16 @@ fn the_json_follows_its_schema() {
     let faults: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
     assert!(faults.is_empty(), "{faults:?}");
     assert_eq!(serde_json::from_value::<Diff>(value).unwrap(), difference());
+}
+
+/// The schema in the repository is the one that the code makes; with `UPDATE=1` it is written.
+#[test]
+fn the_committed_schema_is_what_the_code_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/bartizan.diff.1.json");
+    let generated = format!("{:#}\n", schema());
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == generated, "schemas/bartizan.diff.1.json is not what the code says; run the test again with UPDATE=1");
 }

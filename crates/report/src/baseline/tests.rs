@@ -42,7 +42,9 @@ fn failing(check: &str, name: &str, paths: &[&str]) -> Finding {
 
 fn report(findings: Vec<Finding>) -> Report {
     let mut tally = Tally::default();
-    findings.iter().for_each(|finding| tally.count(finding.severity, finding.verdict));
+    for finding in &findings {
+        tally.count(finding.severity, finding.verdict);
+    }
     Report {
         schema: SCHEMA.to_owned(),
         tool: Tool { name: "bartizan".to_owned(), version: "0.1.0".to_owned() },

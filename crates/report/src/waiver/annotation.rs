@@ -26,7 +26,7 @@ pub(super) fn collect(snapshot: &Snapshot, waivers: &mut Waivers) {
 }
 
 /// The annotations of an object and of the pods that it makes.
-pub(super) fn annotations_of<'a>(object: ObjectView<'a>) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+pub(super) fn annotations_of(object: ObjectView<'_>) -> impl Iterator<Item = (&str, Value<'_>)> {
     let own = object.annotations();
     let of_pods = PodView::of(object).into_iter().filter(move |_| object.kind() != Kind::Pod).filter_map(PodView::annotations);
     own.into_iter().chain(of_pods).flat_map(Value::entries)

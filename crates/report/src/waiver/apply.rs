@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bartizan_cluster::{ObjectRef, ObjectView, Snapshot, Value};
+use bartizan_cluster::{ObjectRef, ObjectView, Reason, Snapshot, Value};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -67,12 +67,20 @@ struct Held<'w> {
     waiver: &'w Waiver,
     check: &'static str,
     expired: bool,
-    /// Whether it accepts something, or would if it had not expired.
-    met: bool,
-    /// Whether a fault of its subject may be there that was not seen.
-    open: bool,
-    /// Whether its subject fails at another place.
-    elsewhere: bool,
+    found: Found,
+}
+
+/// What a waiver was found to accept; the later, the more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    /// Nothing.
+    Nothing,
+    /// Nothing, but its subject fails at another place.
+    Elsewhere,
+    /// A fault of its subject may be there that was not seen.
+    Perhaps,
+    /// Something, or it would if it had not expired.
+    Something,
 }
 
 fn resolve<'w>(waivers: &'w Waivers, today: Date, checks: &[&'static Check], rejected: &mut Vec<Rejected>) -> Vec<Held<'w>> {
@@ -83,7 +91,7 @@ fn resolve<'w>(waivers: &'w Waivers, today: Date, checks: &[&'static Check], rej
             _ if canonical(id, OWN_CHECKS).is_some() => Fault::OwnCheck(id.to_owned()),
             Some(check) => {
                 let expired = waiver.until.is_some_and(|until| until < today);
-                held.push(Held { waiver, check, expired, met: false, open: false, elsewhere: false });
+                held.push(Held { waiver, check, expired, found: Found::Nothing });
                 continue;
             }
             None => Fault::UnknownCheck(id.to_owned()),
@@ -102,13 +110,18 @@ fn accept(finding: &mut Finding, candidates: &[usize], held: &mut [Held<'_>], ta
         let target = &one.waiver.target;
         let subject = target.covers_subject(finding.subject.as_ref());
         if finding.verdict == Verdict::Unknown {
-            one.open |= subject || matches!(target, Target::Line { .. } | Target::Inside(_));
+            if subject || matches!(target, Target::Line { .. } | Target::Inside(_)) {
+                one.found = one.found.max(Found::Perhaps);
+            }
             continue;
         }
         let places: Vec<bool> = finding.places.iter().map(|place| target.covers(finding.subject.as_ref(), place)).collect();
         let met = places.contains(&true) || (finding.places.is_empty() && subject);
-        one.met |= met;
-        one.elsewhere |= subject;
+        one.found = one.found.max(match (met, subject) {
+            (true, _) => Found::Something,
+            (false, true) => Found::Elsewhere,
+            (false, false) => Found::Nothing,
+        });
         if one.expired || !met {
             continue;
         }
@@ -167,13 +180,11 @@ fn path_of(root: Value<'_>, pointer: &str) -> String {
     let mut absent = Vec::new();
     for step in steps.by_ref() {
         let child = if here.is_list() { step.parse().ok().and_then(|at: usize| here.items().nth(at)) } else { here.entries().find(|(key, _)| *key == step).map(|(_, child)| child) };
-        match child {
-            Some(child) => here = child,
-            None => {
-                absent.push(step);
-                break;
-            }
-        }
+        let Some(child) = child else {
+            absent.push(step);
+            break;
+        };
+        here = child;
     }
     let mut path = here.path();
     absent.into_iter().chain(steps).for_each(|step| path.push_key(&step));
@@ -252,17 +263,17 @@ fn about<'w>(held: &Held<'w>, ground: &Ground<'_>) -> Option<Said<'w>> {
     }
     let names = || vec![("check", held.check.to_owned()), ("subject", waiver.target.to_string())];
     let said = |check, key, args| Some(Said { check, written: &waiver.written, key, args });
-    let undecided = held.open || ground.may_be_missing(&waiver.target);
+    let undecided = held.found == Found::Perhaps || ground.may_be_missing(&waiver.target);
     if held.expired {
         let until = waiver.until.map(|day| day.to_string()).unwrap_or_default();
-        let key = if held.met || undecided { "expired" } else { "gone" };
+        let key = if held.found == Found::Something || undecided { "expired" } else { "gone" };
         return said(&EXPIRED, key, names().into_iter().chain([("until", until)]).collect());
     }
-    if held.met || undecided {
+    if held.found == Found::Something || undecided {
         return None;
     }
     match &waiver.target {
-        Target::Pattern { path: Some(path), .. } if held.elsewhere => said(&UNUSED, "elsewhere", names().into_iter().chain([("path", path.as_str().to_owned())]).collect()),
+        Target::Pattern { path: Some(path), .. } if held.found == Found::Elsewhere => said(&UNUSED, "elsewhere", names().into_iter().chain([("path", path.as_str().to_owned())]).collect()),
         Target::Pattern { subject, .. } if !subject.is_cluster() && !ground.snapshot.objects().any(|object| subject.matches(Some(&object.reference()))) => {
             // Another part of the configuration's world may hold it.
             if ground.partial { None } else { said(&UNUSED, "absent", names()) }
@@ -290,7 +301,8 @@ impl Ground<'_> {
         let Target::Pattern { subject, .. } = target else { return false };
         let unread = self.snapshot.problems().iter().any(|problem| problem.kind.is_loss());
         let (kinds, namespace) = subject.reach();
-        unread || kinds.into_iter().filter(|&kind| kind != bartizan_cluster::Kind::Secret).any(|kind| self.snapshot.gap(kind, namespace).is_some())
+        // That manifests may hold no Secret is no reason to expect one there.
+        unread || kinds.into_iter().filter_map(|kind| self.snapshot.gap(kind, namespace)).any(|gap| gap.reason != Reason::NotInSource)
     }
 }
 

@@ -13,12 +13,8 @@ const MARK: &str = "bartizan:";
 const MEANT: [&str; 7] = ["ignore", "skip", "disable", "allow", "suppress", "exempt", "accept"];
 
 pub(super) fn collect(snapshot: &Snapshot, waivers: &mut Waivers) {
-    for (number, source) in snapshot.circumstances().sources.iter().enumerate() {
-        if source.content().is_some_and(|text| text.contains(MARK)) {
-            for document in documents(snapshot, number) {
-                document.comments(source, |comment, place| document.take(snapshot, source, &comment, place, waivers));
-            }
-        }
+    for (source, document) in documents(snapshot, |text| text.contains(MARK)) {
+        document.comments(source, |comment, place| document.take(snapshot, source, &comment, place, waivers));
     }
 }
 
@@ -43,15 +39,19 @@ pub(super) enum Place {
     LineAt(u32),
 }
 
-/// The YAML documents of source `number` that hold objects, in their order.
-pub(super) fn documents(snapshot: &Snapshot, number: usize) -> Vec<Document<'_>> {
-    let mut documents: Vec<Document<'_>> = Vec::new();
-    let yaml = snapshot.objects().filter(|object| object.origin().source.0 as usize == number && !object.origin().is_json);
-    for object in yaml {
-        let Some(range) = object.origin().range else { continue };
+/// The YAML documents that hold objects, of the sources whose text is `wanted`, in their order.
+pub(super) fn documents(snapshot: &Snapshot, wanted: impl Fn(&str) -> bool) -> Vec<(&Source, Document<'_>)> {
+    let sources: Vec<Option<&Source>> = snapshot.circumstances().sources.iter().map(|source| Some(source).filter(|source| source.content().is_some_and(&wanted))).collect();
+    let mut documents: Vec<(&Source, Document<'_>)> = Vec::new();
+    if sources.iter().all(Option::is_none) {
+        return documents;
+    }
+    for object in snapshot.objects() {
+        let origin = object.origin();
+        let Some((source, range)) = sources.get(origin.source.0 as usize).copied().flatten().zip(origin.range).filter(|_| !origin.is_json) else { continue };
         match documents.last_mut() {
-            Some(last) if last.range == range => last.objects.push(object),
-            _ => documents.push(Document { range, objects: vec![object] }),
+            Some((of, last)) if std::ptr::eq(*of, source) && last.range == range => last.objects.push(object),
+            _ => documents.push((source, Document { range, objects: vec![object] })),
         }
     }
     documents

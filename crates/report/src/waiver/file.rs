@@ -2,6 +2,7 @@
 //! `owner`. They are read with their lines, and written without touching a byte of what is there.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use bartizan_cluster::{Location, Source};
 use toml::Spanned;
@@ -77,7 +78,7 @@ fn take(entry: &DeTable<'_>, number: usize, location: Option<Location>, place: &
         let at = entry.get("subject").and_then(|value| place(value.span()));
         faults.push((at, if subject.is_empty() { Fault::NoSubject } else { Fault::BadSubject(subject.to_owned()) }));
     }
-    let until = entry.get("until").and_then(|value| written_day(value));
+    let until = entry.get("until").and_then(written_day);
     let owner = Some(text("owner")).filter(|owner| !owner.is_empty());
     let parts = Parts { check, reason: text("reason").to_owned(), until: until.as_deref(), owner, unknown: Vec::new() };
     let Some(subject) = pattern.filter(|_| faults.is_empty()) else {
@@ -188,17 +189,15 @@ pub fn add_to_file(name: &str, text: &str, entry: &Entry, checks: &[&'static Che
     whole.push_str(newline);
     for (name, value) in fields {
         if let Some(value) = value {
-            whole.push_str(&format!("{name} = {}{newline}", toml::Value::String(value.to_owned())));
+            let _ = write!(whole, "{name} = {}{newline}", toml::Value::String(value.to_owned()));
         }
     }
-    match DeTable::parse(&whole) {
-        Ok(_) => Ok(whole),
-        // What was there parsed, so the two do not go together.
-        Err(_) => {
-            let at = DeTable::parse(text).ok().and_then(|table| table.get_ref().get("waive").map(Spanned::span)).and_then(|span| u32::try_from(span.start).ok());
-            Err(WriteError::Inline(source.location(at.unwrap_or(0)).unwrap_or_else(|| Location { file: name.to_owned(), line: 1, column: 1 })))
-        }
+    if DeTable::parse(&whole).is_ok() {
+        return Ok(whole);
     }
+    // What was there parses, so the two do not go together.
+    let at = DeTable::parse(text).ok().and_then(|table| table.get_ref().get("waive").map(Spanned::span)).and_then(|span| u32::try_from(span.start).ok());
+    Err(WriteError::Inline(source.location(at.unwrap_or(0)).unwrap_or_else(|| Location { file: name.to_owned(), line: 1, column: 1 })))
 }
 
 fn checked(entry: &Entry, checks: &[&'static Check]) -> Result<&'static str, WriteError> {

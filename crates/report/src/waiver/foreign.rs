@@ -78,10 +78,16 @@ impl Ignore {
     }
 }
 
+/// How the annotations begin that may tell another tool to ignore something.
+const PREFIXES: [&str; 6] = ["ignore-check.kube-linter.io/", "kube-linter.io/", "checkov.io/", "bridgecrew.io/", "polaris.fairwinds.com/", "kubescape.io/"];
+
 /// Everything in a snapshot that other tools were told to ignore, by tool, id and subject.
 pub fn ignores(snapshot: &Snapshot) -> Vec<Ignore> {
     let mut found = BTreeSet::new();
     for object in snapshot.objects() {
+        if !annotations_of(object).any(|(key, _)| PREFIXES.iter().any(|prefix| key.starts_with(prefix))) {
+            continue;
+        }
         let owner = snapshot.owner_of(object);
         // Controllers copy annotations into what they make.
         if owner.id.is_some_and(|id| id != object.id()) {
@@ -91,13 +97,8 @@ pub fn ignores(snapshot: &Snapshot) -> Vec<Ignore> {
             annotation(object, &owner.reference, key, value, snapshot, &mut found);
         }
     }
-    for (number, source) in snapshot.circumstances().sources.iter().enumerate() {
-        let marked = source.content().is_some_and(|text| text.contains("trivy:ignore:") || text.contains("checkov:skip="));
-        if marked {
-            for document in documents(snapshot, number) {
-                comments(&document, source, snapshot, &mut found);
-            }
-        }
+    for (source, document) in documents(snapshot, |text| text.contains("trivy:ignore:") || text.contains("checkov:skip=")) {
+        comments(&document, source, snapshot, &mut found);
     }
     found.into_iter().collect()
 }
