@@ -74,7 +74,10 @@ fn hostile() -> Sample {
 
 /// What acts on a terminal or turns the text, and is no line break.
 fn acting(text: &str) -> Option<char> {
-    text.chars().find(|&letter| (letter.is_control() && letter != '\n') || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{e0000}'..='\u{e007f}'))
+    text.chars().find(|&letter| {
+        (letter.is_control() && letter != '\n')
+            || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{e0000}'..='\u{e007f}')
+    })
 }
 
 #[test]
@@ -430,7 +433,14 @@ fn the_schema_asks_for_what_is_always_there_and_leaves_room() {
         value.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(field).unwrap_or_else(|| panic!("no {pointer}/{field}"));
         validator.is_valid(&value)
     };
-    for (pointer, field) in [("", "findings"), ("/summary", "score"), ("/findings/{at}", "subject"), ("/findings/{at}", "missing"), ("/findings/{at}/places/0", "location"), ("/coverage/read", "objects")] {
+    for (pointer, field) in [
+        ("", "findings"),
+        ("/summary", "score"),
+        ("/findings/{at}", "subject"),
+        ("/findings/{at}", "missing"),
+        ("/findings/{at}/places/0", "location"),
+        ("/coverage/read", "objects"),
+    ] {
         assert!(!without(pointer, field), "{pointer}/{field} is always there");
     }
     assert!(without("/findings/{at}/subject", "namespace"), "an object of the cluster has no namespace");

@@ -77,12 +77,7 @@ impl<'a> Digest<'a> {
         for finding in report.findings.iter().filter(|finding| finding.verdict == Verdict::Unknown) {
             unknown.entry(finding.missing.as_ref()).or_default().push(finding);
         }
-        Self {
-            owners,
-            faults,
-            manual: report.findings.iter().filter(|finding| finding.verdict == Verdict::Manual).collect(),
-            unknown,
-        }
+        Self { owners, faults, manual: report.findings.iter().filter(|finding| finding.verdict == Verdict::Manual).collect(), unknown }
     }
 
     /// Whether the failures can be seen at one glance.

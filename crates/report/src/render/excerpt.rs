@@ -213,7 +213,9 @@ pub(crate) fn extent(line: &str, column: u32) -> Range<usize> {
         let start = line.len() - line.trim_start().len();
         return start..start + text.len();
     }
-    let in_flow = rest.starts_with('"') || before.trim_start().trim_start_matches(['-', ' ']).starts_with(['{', '[']) || before.matches(['{', '[']).count() > before.matches(['}', ']']).count();
+    let in_flow = rest.starts_with('"')
+        || before.trim_start().trim_start_matches(['-', ' ']).starts_with(['{', '['])
+        || before.matches(['{', '[']).count() > before.matches(['}', ']']).count();
     start..start + Scan::new(rest, in_flow).end()
 }
 
@@ -283,7 +285,8 @@ pub(crate) fn mask(line: &str) -> String {
     let indent = indent_of(line);
     let (lead, content) = line.split_at_checked(indent).unwrap_or(("", line));
     let key = content.find(": ").or_else(|| content.trim_end().strip_suffix(':').map(str::len)).and_then(|end| content.get(..end));
-    let is_key = |key: &&str| key.trim_matches(['"', '\'']).bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b'$'));
+    let is_key =
+        |key: &&str| key.trim_matches(['"', '\'']).bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b'$'));
     match key.filter(is_key) {
         Some(key) => {
             let value = content.get(key.len() + 1..).unwrap_or("").trim();

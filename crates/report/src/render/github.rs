@@ -46,6 +46,7 @@ fn place(out: &mut dyn io::Write, finding: &Finding, place: Option<&Place>) -> i
 }
 
 fn command(out: &mut dyn io::Write, level: &str, location: Option<&Location>, title: &str, message: &str) -> io::Result<()> {
-    let place = location.map_or_else(String::new, |location| format!("file={},line={},col={},", github_property(&location.file), location.line, location.column));
+    let place =
+        location.map_or_else(String::new, |location| format!("file={},line={},col={},", github_property(&location.file), location.line, location.column));
     writeln!(out, "::{level} {place}title={}::{}", github_property(title), github_data(message))
 }

@@ -50,7 +50,11 @@ impl Writer<'_, '_> {
         let (heads, counts): (Vec<&str>, Vec<String>) = cells.into_iter().unzip();
         writeln!(self.out, "| {} |\n|{}\n| {} |", heads.join(" | "), " ---: |".repeat(heads.len()), counts.join(" | "))?;
         if summary.fail.total() == 0 {
-            let verdict = if summary.pass == 0 && report.findings.is_empty() { words.nothing_judged.to_owned() } else { format!("{}{}", words.nothing_failed, words.stop) };
+            let verdict = if summary.pass == 0 && report.findings.is_empty() {
+                words.nothing_judged.to_owned()
+            } else {
+                format!("{}{}", words.nothing_failed, words.stop)
+            };
             writeln!(self.out, "\n{verdict}")?;
         }
         Ok(())
@@ -87,7 +91,13 @@ impl Writer<'_, '_> {
                 0 => String::new(),
                 more => format!(" {}", filled(words.more_in_details, &[("n", &more.to_string())])),
             };
-            writeln!(self.out, "| {} | {} | {place}{more} | {} |", code(&finding.check, true), self.subject(finding.subject.as_ref()), sentence(&self.rendering.message(finding), true))?;
+            writeln!(
+                self.out,
+                "| {} | {} | {place}{more} | {} |",
+                code(&finding.check, true),
+                self.subject(finding.subject.as_ref()),
+                sentence(&self.rendering.message(finding), true)
+            )?;
         }
         for fault in faults {
             self.details(fault)?;
@@ -137,7 +147,13 @@ impl Writer<'_, '_> {
         if !digest.manual.is_empty() {
             writeln!(self.out, "\n## {}\n\n| {} | {} | {} |\n| --- | --- | --- |", words.manual_title, words.check, words.subject, words.message)?;
             for finding in &digest.manual {
-                writeln!(self.out, "| {} | {} | {} |", code(&finding.check, true), self.subject(finding.subject.as_ref()), sentence(&self.rendering.message(finding), true))?;
+                writeln!(
+                    self.out,
+                    "| {} | {} | {} |",
+                    code(&finding.check, true),
+                    self.subject(finding.subject.as_ref()),
+                    sentence(&self.rendering.message(finding), true)
+                )?;
             }
         }
         self.waived()

@@ -159,7 +159,9 @@ fn words(text: &str) -> Vec<&str> {
     let mut start = 0;
     let mut before: Option<char> = None;
     for (at, letter) in text.char_indices() {
-        let parts = before.is_some_and(|before| letter.is_whitespace() || before.is_whitespace() || ((is_wide(before) || is_wide(letter)) && !closes(letter) && !opens(before)));
+        let parts = before.is_some_and(|before| {
+            letter.is_whitespace() || before.is_whitespace() || ((is_wide(before) || is_wide(letter)) && !closes(letter) && !opens(before))
+        });
         if parts {
             words.push(text.get(start..at).unwrap_or_default());
             start = at;

@@ -86,7 +86,13 @@ impl<'r> Writer<'r, '_> {
         writeln!(self.out, "{}", self.paint.bold(counted(self.words.manual_heading, digest.manual.len() as u64)))?;
         for group in digest.manual.chunk_by(|one, two| one.check == two.check) {
             let Some(first) = group.first() else { continue };
-            let line = format!("{} [{}]{}{}", visible(self.rendering.title(first)), self.paint.id(&first.check), self.words.colon, self.some_of(group, self.style.detail.owners));
+            let line = format!(
+                "{} [{}]{}{}",
+                visible(self.rendering.title(first)),
+                self.paint.id(&first.check),
+                self.words.colon,
+                self.some_of(group, self.style.detail.owners)
+            );
             writeln!(self.out, "  {line}")?;
         }
         writeln!(self.out)
@@ -105,7 +111,10 @@ impl<'r> Writer<'r, '_> {
             for group in findings.chunk_by(|one, two| one.check == two.check) {
                 checks.extend(group.first().map(|first| (first.check.as_str(), group.len())));
             }
-            let checks: Vec<String> = checks.into_iter().map(|(check, count)| if count == 1 { self.paint.id(check) } else { format!("{} ({count})", self.paint.id(check)) }).collect();
+            let checks: Vec<String> = checks
+                .into_iter()
+                .map(|(check, count)| if count == 1 { self.paint.id(check) } else { format!("{} ({count})", self.paint.id(check)) })
+                .collect();
             writeln!(self.out, "  {}", filled(self.words.leaves_open, &[("fact", &fact), ("checks", &checks.join(self.words.comma))]))?;
         }
         writeln!(self.out)

@@ -1,12 +1,17 @@
 //! A report that has one of everything: what the tests of the renderers render.
-#![expect(dead_code, reason = "every test uses its own part of the sample")]
 
 use bartizan_cluster::{Location, ObjectRef, Source};
 use bartizan_report::render::{Pages, Rendering};
 use bartizan_report::{
-    Check, Coverage, Finding, Fix, Language, Message, MissingFact, PatchOperation, Place, PlaceOrigin, ReadCounts, Related, Report, ReportProblem, SCHEMA, Safety, Scope,
-    Severity, SourceNote, Stage, Tally, Tool, Verdict, WaiverNote,
+    Check, Coverage, Finding, Fix, Language, Message, MissingFact, PatchOperation, Place, PlaceOrigin, ReadCounts, Related, Report, ReportProblem, SCHEMA,
+    Safety, Scope, Severity, SourceNote, Stage, Tally, Tool, Verdict, WaiverNote,
 };
+
+// Every test uses its own part of the sample; here all of it is used.
+const _: [fn() -> Sample; 3] = [files, live, clean];
+const _: fn(usize) -> Sample = large;
+const _: fn(&Sample, Language) -> Rendering<'_> = Sample::rendering;
+const _: &str = PASSWORD;
 
 /// The value that no renderer may ever show.
 pub(crate) const PASSWORD: &str = "hunter2-never-shown";
@@ -296,11 +301,17 @@ pub(crate) fn files() -> Sample {
         vec![place(&container("cart", "securityContext.privileged"), Some("cart"), here("privileged: true"))],
     );
     let value = serde_json::Value::Bool(false);
-    privileged.fix =
-        Some(Fix { safety: Safety::Unsafe, patch: vec![PatchOperation::Replace { path: "/spec/template/spec/containers/0/securityContext/privileged".into(), value }] });
+    privileged.fix = Some(Fix {
+        safety: Safety::Unsafe,
+        patch: vec![PatchOperation::Replace { path: "/spec/template/spec/containers/0/securityContext/privileged".into(), value }],
+    });
 
     let mut second = place(&container("proxy", "securityContext.allowPrivilegeEscalation"), Some("proxy"), here("allowPrivilegeEscalation"));
-    second.message = Some(Message { key: "allowed".into(), args: [("container".to_owned(), "proxy".to_owned())].into(), text: "container `proxy` may gain privileges".into() });
+    second.message = Some(Message {
+        key: "allowed".into(),
+        args: [("container".to_owned(), "proxy".to_owned())].into(),
+        text: "container `proxy` may gain privileges".into(),
+    });
     second.origin = PlaceOrigin::Admission;
     let escalation = finding(
         "privilege-escalation",
@@ -346,7 +357,8 @@ pub(crate) fn files() -> Sample {
         &[],
         vec![place("spec.template.spec.hostPID", None, None)],
     );
-    waived.waiver = Some(WaiverNote { reason: "reads <cgroups>".into(), until: Some("2027-01-01".into()), owner: Some("sre".into()), source: "bartizan.toml:12".into() });
+    waived.waiver =
+        Some(WaiverNote { reason: "reads <cgroups>".into(), until: Some("2027-01-01".into()), owner: Some("sre".into()), source: "bartizan.toml:12".into() });
 
     let coverage = Coverage {
         read: ReadCounts { files: 3, documents: 5, objects: 4, other_documents: 0, skipped: 1 },
@@ -377,7 +389,11 @@ pub(crate) fn live() -> Sample {
     host_pid.owner_chain = Some("broken".into());
     let cluster = finding("anonymous-access", Verdict::Fail, None, "m", &[], vec![]);
     let coverage = Coverage { read: ReadCounts { objects: 80, ..ReadCounts::default() }, ..Coverage::default() };
-    Sample { report: report("live", &["https://10.0.0.1:6443"], vec![host_pid, cluster], coverage), pages: Pages::new(&CHECKS), sources: vec![Source::without_text("https://10.0.0.1:6443")] }
+    Sample {
+        report: report("live", &["https://10.0.0.1:6443"], vec![host_pid, cluster], coverage),
+        pages: Pages::new(&CHECKS),
+        sources: vec![Source::without_text("https://10.0.0.1:6443")],
+    }
 }
 
 /// Nothing found, everything read.

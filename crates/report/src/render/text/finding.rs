@@ -32,7 +32,13 @@ impl<'r> Writer<'r, '_> {
         let most = self.style.detail.places;
         let shown: Vec<&Place> = finding.places.iter().take(most).collect();
         let sites = self.sites(finding, &shown);
-        let last = sites.iter().filter(|site| site.excerpt.is_some()).flat_map(|site| &site.places).filter_map(|place| place.location.as_ref()).map(|location| location.line).max();
+        let last = sites
+            .iter()
+            .filter(|site| site.excerpt.is_some())
+            .flat_map(|site| &site.places)
+            .filter_map(|place| place.location.as_ref())
+            .map(|location| location.line)
+            .max();
         let gutter = frame::gutter(last.unwrap_or(1));
         let mut said = false;
         for (number, site) in sites.iter().enumerate() {

@@ -124,7 +124,13 @@ impl<'r> Writer<'r, '_> {
             let severity = fault.leader.severity;
             let owners = self.some_of(&fault.findings, 1);
             let title = visible(self.rendering.title(fault.leader));
-            writeln!(self.out, "  {number}. {} {title} [{}]{}{owners}", self.paint.severity(severity, self.words.severity(severity)), self.paint.id(&fault.leader.check), self.words.colon)?;
+            writeln!(
+                self.out,
+                "  {number}. {} {title} [{}]{}{owners}",
+                self.paint.severity(severity, self.words.severity(severity)),
+                self.paint.id(&fault.leader.check),
+                self.words.colon
+            )?;
         }
         writeln!(self.out)
     }
