@@ -40,7 +40,7 @@ fn a_forecast_counts_who_would_be_refused_at_each_level_and_names_why() {
     let world =
         format!("{SHOP}{}{}{}", pod("good", SOUND), pod("plain", "containers: [{name: app}]"), pod("agent", "hostPID: true, containers: [{name: app}]"));
     let finding = one("pod-security-unenforced", &world, "");
-    assert_eq!(finding.message, "no Pod Security level is enforced; of 3 workloads 2 would be refused at `restricted` and 1 at `baseline`");
+    assert_eq!(finding.message, "no Pod Security level is enforced; workloads that would be refused at `restricted`: 2 of 3, at `baseline`: 1");
     let notes: Vec<(&str, &str)> = finding.related.iter().map(|related| (related.object.name.as_str(), related.note.as_str())).collect();
     let hardening = "capabilities-kept, privilege-escalation, root-allowed, seccomp-unset";
     assert_eq!(
@@ -58,11 +58,11 @@ fn a_level_that_refuses_nothing_is_safe_to_enforce_only_where_everything_was_rea
     let world = format!("{SHOP}{}", pod("good", SOUND));
     let live = one("pod-security-unenforced", &world, "live");
     assert_eq!(live.fix.as_ref().map(|fix| fix.safety), Some(Safety::Safe));
-    assert!(live.message.ends_with("all 1 workloads would be accepted at `restricted`"), "{}", live.message);
+    assert!(live.message.ends_with("`restricted` would accept every workload (1)"), "{}", live.message);
     assert_eq!(one("pod-security-unenforced", &world, "").fix.map(|fix| fix.safety), Some(Safety::Unsafe));
     let cut = run("pod-security-unenforced", &world, "live", vec![Missing::list(Kind::Job, None, Reason::Incomplete)]);
     assert_eq!(cut.findings[0].fix, None);
-    assert!(cut.findings[0].message.contains("1 workloads that could be read"), "{}", cut.findings[0].message);
+    assert!(cut.findings[0].message.contains("workloads that could be read (1)"), "{}", cut.findings[0].message);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_pod_is_open_unless_a_policy_closes_it_and_none_opens_it_again() {
         assert_eq!(verdicts(check, &format!("{SHOP}{both}{}", policy(spec))), [verdict], "{spec}");
     }
     let finding = one(check, &format!("{SHOP}{both}{}", policy("podSelector: {matchLabels: {app: web}}")), "");
-    assert_eq!(finding.message, "no NetworkPolicy limits who may connect to 1 of 2 workloads");
+    assert_eq!(finding.message, "no NetworkPolicy limits who may connect; workloads left open: 1 of 2");
     assert_eq!(finding.related[0].object.name, "cart");
 }
 

@@ -52,7 +52,8 @@ fn the_recording_stands_on_both_sides_of_every_gate() {
         verdicts.entry((case.name, case.level)).or_default().insert(case.version.minor_number(), case.forbidden);
     }
     for gate in GATES.into_iter().chain([NEWEST_GATE]) {
-        let changes = verdicts.values().filter(|by_version| by_version.get(&(gate - 1)).zip(by_version.get(&gate)).is_some_and(|(before, after)| before != after));
+        let changes =
+            verdicts.values().filter(|by_version| by_version.get(&(gate - 1)).zip(by_version.get(&gate)).is_some_and(|(before, after)| before != after));
         assert!(changes.count() > 0, "no recorded pod changes its verdict at 1.{gate}");
     }
 }
@@ -67,7 +68,8 @@ fn the_benchmarks_ask_for_the_rules_of_their_level_at_every_version() {
             let by_rules: BTreeSet<(&str, &str)> = RULES.iter().filter(|rule| rule.is_part_of(level, version)).map(|rule| (rule.control, rule.check)).collect();
             let table = &benchmark::ALL[format!("pss-{level}").as_str()];
             let controls = table.controls.iter().filter(|control| control.applies_to(version));
-            let by_table: BTreeSet<(&str, &str)> = controls.flat_map(|control| control.checks.iter().map(|check| (control.id.as_str(), check.as_str()))).collect();
+            let by_table: BTreeSet<(&str, &str)> =
+                controls.flat_map(|control| control.checks.iter().map(|check| (control.id.as_str(), check.as_str()))).collect();
             assert_eq!(by_rules, by_table, "{level} {version}");
             let selection = Selection { benchmark: Some(format!("pss-{level}")), ..Selection::default() };
             let run: BTreeSet<&str> = selected(&selection, &world(version)).iter().map(|entry| entry.check.id).collect();

@@ -61,7 +61,8 @@ impl<'a> Inbound<'a> {
     fn of(policy: ObjectView<'a>) -> Option<Self> {
         let spec = policy.spec()?;
         // Without `policyTypes` every policy is about connections to its pods.
-        let concerns = spec.get(field::POLICY_TYPES).filter(|types| !types.is_empty()).is_none_or(|types| types.items().any(|of| of.as_str() == Some("Ingress")));
+        let concerns =
+            spec.get(field::POLICY_TYPES).filter(|types| !types.is_empty()).is_none_or(|types| types.items().any(|of| of.as_str() == Some("Ingress")));
         let none = |rule: Value<'_>, name| rule.get(name).is_none_or(Value::is_empty);
         let opens_everything = spec.list(field::INGRESS).any(|rule| none(rule, field::FROM) && none(rule, field::PORTS));
         concerns.then(|| Self { pods: spec.get(field::POD_SELECTOR), opens_everything })

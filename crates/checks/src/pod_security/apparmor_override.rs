@@ -1,6 +1,6 @@
 //! `apparmor-override`: a container leaves the AppArmor profile of its runtime.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
@@ -8,7 +8,14 @@ use crate::sink::{Sink, set};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "apparmor-override", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("apparmor_override.md") },
+    check: Check {
+        id: "apparmor-override",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("apparmor_override.md"),
+    },
     reads: &[],
     judge: Judge::Pod(judge),
 };

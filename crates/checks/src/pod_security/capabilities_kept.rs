@@ -1,6 +1,6 @@
 //! `capabilities-kept`: a container does not give up every capability, or adds more than one.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
@@ -8,7 +8,14 @@ use crate::sink::{Sink, remove, set};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "capabilities-kept", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("capabilities_kept.md") },
+    check: Check {
+        id: "capabilities-kept",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("capabilities_kept.md"),
+    },
     reads: &[],
     judge: Judge::Pod(judge),
 };

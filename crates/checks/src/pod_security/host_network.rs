@@ -1,6 +1,6 @@
 //! `host-network`: the pod shares the network of its node.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
@@ -14,7 +14,5 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 fn judge<'a>(pod: PodView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    report(&standard::HOST_NETWORK, pod, facts, out, |breach| {
-        (msg!("shared"), Some(remove(&breach.spot)))
-    })
+    report(&standard::HOST_NETWORK, pod, facts, out, |breach| (msg!("shared"), Some(remove(&breach.spot))))
 }

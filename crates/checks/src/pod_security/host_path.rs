@@ -1,10 +1,10 @@
 //! `host-path`: the pod mounts a directory of its node.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
-use crate::sink::{Sink};
+use crate::sink::Sink;
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -14,7 +14,5 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 fn judge<'a>(pod: PodView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    report(&standard::HOST_PATH, pod, facts, out, |breach| {
-        (msg!("mounted", path = breach.value), None)
-    })
+    report(&standard::HOST_PATH, pod, facts, out, |breach| (msg!("mounted", path = breach.value), None))
 }

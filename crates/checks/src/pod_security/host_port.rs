@@ -1,6 +1,6 @@
 //! `host-port`: a container takes a port of its node.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};

@@ -1,6 +1,6 @@
 //! `host-probe`: a probe or hook is aimed at a host of the author's choice.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};

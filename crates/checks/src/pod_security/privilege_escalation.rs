@@ -8,7 +8,14 @@ use crate::sink::{Sink, set};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "privilege-escalation", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("privilege_escalation.md") },
+    check: Check {
+        id: "privilege-escalation",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("privilege_escalation.md"),
+    },
     reads: &[],
     judge: Judge::Pod(judge),
 };

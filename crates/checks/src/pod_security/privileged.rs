@@ -1,6 +1,6 @@
 //! `privileged`: a container runs privileged.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
@@ -14,7 +14,5 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 fn judge<'a>(pod: PodView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    report(&standard::PRIVILEGED, pod, facts, out, |breach| {
-        (msg!("privileged", container = breach.container_name()), Some(remove(&breach.spot)))
-    })
+    report(&standard::PRIVILEGED, pod, facts, out, |breach| (msg!("privileged", container = breach.container_name()), Some(remove(&breach.spot))))
 }

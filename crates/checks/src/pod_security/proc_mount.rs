@@ -1,6 +1,6 @@
 //! `proc-mount`: a container sees `/proc` unmasked.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};

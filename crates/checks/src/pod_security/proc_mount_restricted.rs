@@ -1,6 +1,6 @@
 //! `proc-mount-restricted`: a container sees `/proc` unmasked, whether or not it has a user namespace of its own.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
@@ -8,7 +8,14 @@ use crate::sink::{Sink, remove};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "proc-mount-restricted", severity: Severity::Low, stage: Stage::Strict, since: "0.1.0", aliases: &[], page: include_str!("proc_mount_restricted.md") },
+    check: Check {
+        id: "proc-mount-restricted",
+        severity: Severity::Low,
+        stage: Stage::Strict,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("proc_mount_restricted.md"),
+    },
     reads: &[],
     judge: Judge::Pod(judge),
 };

@@ -1,10 +1,10 @@
 //! `root-user`: the pod or a container asks to run as user 0.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
-use crate::sink::{Sink};
+use crate::sink::Sink;
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {

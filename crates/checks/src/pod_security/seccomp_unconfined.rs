@@ -1,6 +1,6 @@
 //! `seccomp-unconfined`: a container may make every system call.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
@@ -8,7 +8,14 @@ use crate::sink::{Sink, set};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "seccomp-unconfined", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("seccomp_unconfined.md") },
+    check: Check {
+        id: "seccomp-unconfined",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("seccomp_unconfined.md"),
+    },
     reads: &[],
     judge: Judge::Pod(judge),
 };

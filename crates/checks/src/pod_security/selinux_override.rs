@@ -1,6 +1,6 @@
 //! `selinux-override`: the pod or a container chooses its own SELinux label.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
@@ -8,7 +8,14 @@ use crate::sink::{Sink, remove};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "selinux-override", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("selinux_override.md") },
+    check: Check {
+        id: "selinux-override",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("selinux_override.md"),
+    },
     reads: &[],
     judge: Judge::Pod(judge),
 };

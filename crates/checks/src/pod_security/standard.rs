@@ -136,10 +136,8 @@ pub(super) static PROC_MOUNT: Rule = Rule::new(BASELINE, "proc-mount", "procMoun
 pub(super) static PROC_MOUNT_RESTRICTED: Rule = Rule::new(RESTRICTED, "proc-mount-restricted", "procMount_restricted", proc_mounts).since(35);
 pub(super) static ROOT_ALLOWED: Rule = Rule::new(RESTRICTED, "root-allowed", "runAsNonRoot", root_allowed).spares_user_namespaces_since(35);
 pub(super) static ROOT_USER: Rule = Rule::new(RESTRICTED, "root-user", "runAsUser", root_users).since(23).spares_user_namespaces_since(35);
-pub(super) static SECCOMP_UNCONFINED: Rule =
-    Rule::new(BASELINE, "seccomp-unconfined", "seccompProfile_baseline", seccomp_unconfined).overridden_since(19);
-pub(super) static SECCOMP_UNSET: Rule =
-    Rule::new(RESTRICTED, "seccomp-unset", "seccompProfile_restricted", seccomp_unset).since(19).spares_windows_since(25);
+pub(super) static SECCOMP_UNCONFINED: Rule = Rule::new(BASELINE, "seccomp-unconfined", "seccompProfile_baseline", seccomp_unconfined).overridden_since(19);
+pub(super) static SECCOMP_UNSET: Rule = Rule::new(RESTRICTED, "seccomp-unset", "seccompProfile_restricted", seccomp_unset).since(19).spares_windows_since(25);
 pub(super) static SELINUX_OVERRIDE: Rule = Rule::new(BASELINE, "selinux-override", "seLinuxOptions", selinux_overrides);
 pub(super) static UNSAFE_SYSCTL: Rule = Rule::new(BASELINE, "unsafe-sysctl", "sysctls", unsafe_sysctls);
 pub(super) static VOLUME_TYPE: Rule = Rule::new(RESTRICTED, "volume-type", "restrictedVolumes", volume_types);
@@ -189,21 +187,8 @@ const SECCOMP_POD_ANNOTATION: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER_ANNOTATION: &str = "container.seccomp.security.alpha.kubernetes.io/";
 
 /// What a container runtime grants without being asked, less `NET_RAW`.
-const DEFAULT_CAPABILITIES: [&str; 13] = [
-    "AUDIT_WRITE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "MKNOD",
-    "NET_BIND_SERVICE",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYS_CHROOT",
-];
+const DEFAULT_CAPABILITIES: [&str; 13] =
+    ["AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"];
 
 /// The volumes that `restricted` knows to hold nothing of the node's.
 const HARMLESS_VOLUMES: [Symbol; 9] = [
@@ -323,9 +308,8 @@ fn kept_capabilities(pod: PodView<'_>, _: KubernetesVersion) -> Vec<Breach<'_>> 
         dropped.is_some_and(|dropped| dropped.items().any(|name| text(name) == "ALL"))
     };
     let keeping = pod.containers().filter(|container| !drops_all(container));
-    let mut breaches: Vec<_> = keeping
-        .map(|container| Breach::new(Some(container), container.at(&[field::SECURITY_CONTEXT, field::CAPABILITIES, field::DROP]), ""))
-        .collect();
+    let mut breaches: Vec<_> =
+        keeping.map(|container| Breach::new(Some(container), container.at(&[field::SECURITY_CONTEXT, field::CAPABILITIES, field::DROP]), "")).collect();
     breaches.extend(capabilities_added_beyond(pod, &["NET_BIND_SERVICE"]));
     breaches
 }

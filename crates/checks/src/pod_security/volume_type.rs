@@ -1,10 +1,10 @@
 //! `volume-type`: the pod mounts a volume of a type that `restricted` does not know to be harmless.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
-use crate::sink::{Sink};
+use crate::sink::Sink;
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {

@@ -1,6 +1,6 @@
 //! `windows-host-process`: a container runs as a process of its Windows node.
 
-use bartizan_cluster::{PodView};
+use bartizan_cluster::PodView;
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{report, standard};
@@ -8,7 +8,14 @@ use crate::sink::{Sink, remove};
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "windows-host-process", severity: Severity::High, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("windows_host_process.md") },
+    check: Check {
+        id: "windows-host-process",
+        severity: Severity::High,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("windows_host_process.md"),
+    },
     reads: &[],
     judge: Judge::Pod(judge),
 };

@@ -99,7 +99,13 @@ fn annotations(chance: &mut Chance, care: Care, containers: &[String]) -> Value 
             "example.com/",
         ]);
         let stranger = chance.pick(&["pod".to_owned(), "nobody".to_owned(), String::new()]);
-        let name = if prefix.starts_with("seccomp") { "pod".to_owned() } else if containers.is_empty() || chance.one_in(4) { stranger } else { chance.pick(containers) };
+        let name = if prefix.starts_with("seccomp") {
+            "pod".to_owned()
+        } else if containers.is_empty() || chance.one_in(4) {
+            stranger
+        } else {
+            chance.pick(containers)
+        };
         let value = if care.slips(chance) || chance.one_in(4) { if chance.one_in(8) { Value::Null } else { chance.pick(&bad) } } else { chance.pick(&good) };
         annotations.insert(format!("{prefix}{name}"), value);
     }
@@ -108,7 +114,14 @@ fn annotations(chance: &mut Chance, care: Care, containers: &[String]) -> Value 
 
 fn profile(chance: &mut Chance, care: Care) -> Value {
     if care.slips(chance) {
-        return chance.pick(&[json!({"type": "Unconfined"}), json!({"type": "unconfined"}), json!({}), json!({"type": ""}), json!({"type": null}), json!({"localhostProfile": "a"})]);
+        return chance.pick(&[
+            json!({"type": "Unconfined"}),
+            json!({"type": "unconfined"}),
+            json!({}),
+            json!({"type": ""}),
+            json!({"type": null}),
+            json!({"localhostProfile": "a"}),
+        ]);
     }
     chance.pick(&[json!({"type": "RuntimeDefault"}), json!({"type": "RuntimeDefault"}), json!({"type": "Localhost", "localhostProfile": "a"}), Value::Null])
 }
@@ -120,7 +133,10 @@ fn shared_context(chance: &mut Chance, care: Care, context: &mut Map<String, Val
         context.insert("runAsNonRoot".into(), value);
     }
     if chance.one_in(3) {
-        context.insert("runAsUser".into(), if care.slips(chance) { json!(0) } else { chance.pick(&[json!(1), json!(1000), json!(4_294_967_296_i64), Value::Null]) });
+        context.insert(
+            "runAsUser".into(),
+            if care.slips(chance) { json!(0) } else { chance.pick(&[json!(1), json!(1000), json!(4_294_967_296_i64), Value::Null]) },
+        );
     }
     if care.hardened && chance.one_in(2) || chance.one_in(4) {
         let value = profile(chance, care);
@@ -146,7 +162,10 @@ fn shared_context(chance: &mut Chance, care: Care, context: &mut Map<String, Val
     }
     if chance.one_in(5) {
         let host_process = if care.slips(chance) || chance.one_in(5) { json!(true) } else { chance.pick(&[json!(false), Value::Null]) };
-        context.insert("windowsOptions".into(), chance.pick(&[json!({"hostProcess": host_process}), json!({"hostProcess": host_process}), json!({}), Value::Null]));
+        context.insert(
+            "windowsOptions".into(),
+            chance.pick(&[json!({"hostProcess": host_process}), json!({"hostProcess": host_process}), json!({}), Value::Null]),
+        );
     }
 }
 
@@ -175,7 +194,12 @@ fn pod_context(chance: &mut Chance, care: Care, bare: bool) -> Value {
         ];
         let mut sysctls: Vec<Value> = (0..chance.below(3)).map(|_| json!({"name": chance.pick(&KNOWN), "value": "1"})).collect();
         if care.slips(chance) {
-            sysctls.push(chance.pick(&[json!({"name": "kernel.msgmax", "value": "1"}), json!({"name": "net.core.somaxconn", "value": "1"}), json!({"value": "1"}), Value::Null]));
+            sysctls.push(chance.pick(&[
+                json!({"name": "kernel.msgmax", "value": "1"}),
+                json!({"name": "net.core.somaxconn", "value": "1"}),
+                json!({"value": "1"}),
+                Value::Null,
+            ]));
         }
         context.insert("sysctls".into(), Value::Array(sysctls));
     }
@@ -224,7 +248,11 @@ fn container(chance: &mut Chance, care: Care, windows: bool, names: &mut Vec<Str
 fn handler(chance: &mut Chance, care: Care) -> Value {
     let mut action = json!({"port": 8080});
     if chance.one_in(2) {
-        action["host"] = if care.slips(chance) { chance.pick(&[json!("127.0.0.1"), json!("localhost"), json!("10.0.0.1"), json!(" ")]) } else { chance.pick(&[json!(""), Value::Null]) };
+        action["host"] = if care.slips(chance) {
+            chance.pick(&[json!("127.0.0.1"), json!("localhost"), json!("10.0.0.1"), json!(" ")])
+        } else {
+            chance.pick(&[json!(""), Value::Null])
+        };
     }
     let kind = chance.pick(&["httpGet", "tcpSocket"]);
     chance.pick(&[json!({kind: action.clone()}), json!({kind: action}), json!({kind: null}), json!({"exec": {"command": ["true"]}}), Value::Null])
@@ -240,14 +268,32 @@ fn container_context(chance: &mut Chance, care: Care) -> Value {
         context.insert("allowPrivilegeEscalation".into(), if care.slips(chance) { chance.pick(&[json!(true), Value::Null]) } else { json!(false) });
     }
     if chance.one_in(6) {
-        context.insert("procMount".into(), if care.slips(chance) { chance.pick(&[json!("Unmasked"), json!(""), json!("default")]) } else { chance.pick(&[json!("Default"), Value::Null]) });
+        context.insert(
+            "procMount".into(),
+            if care.slips(chance) { chance.pick(&[json!("Unmasked"), json!(""), json!("default")]) } else { chance.pick(&[json!("Default"), Value::Null]) },
+        );
     }
     if care.hardened || chance.one_in(3) {
         let mut capabilities = Map::new();
-        capabilities.insert("drop".into(), if care.slips(chance) { chance.pick(&[json!(["all"]), json!(["NET_RAW", "MKNOD"]), json!([]), Value::Null, json!(["CAP_ALL"])]) } else { chance.pick(&[json!(["ALL"]), json!(["NET_RAW", "ALL"])]) });
+        capabilities.insert(
+            "drop".into(),
+            if care.slips(chance) {
+                chance.pick(&[json!(["all"]), json!(["NET_RAW", "MKNOD"]), json!([]), Value::Null, json!(["CAP_ALL"])])
+            } else {
+                chance.pick(&[json!(["ALL"]), json!(["NET_RAW", "ALL"])])
+            },
+        );
         if chance.one_in(3) {
             let good = [json!(["NET_BIND_SERVICE"]), json!([]), Value::Null];
-            let bad = [json!(["SYS_ADMIN"]), json!(["CHOWN"]), json!(["NET_RAW", "KILL"]), json!(["CAP_CHOWN"]), json!(["NET_BIND_SERVICE", "SYS_CHROOT"]), json!([null]), json!(["ALL"])];
+            let bad = [
+                json!(["SYS_ADMIN"]),
+                json!(["CHOWN"]),
+                json!(["NET_RAW", "KILL"]),
+                json!(["CAP_CHOWN"]),
+                json!(["NET_BIND_SERVICE", "SYS_CHROOT"]),
+                json!([null]),
+                json!(["ALL"]),
+            ];
             capabilities.insert("add".into(), if care.slips(chance) || chance.one_in(4) { chance.pick(&bad) } else { chance.pick(&good) });
         }
         context.insert("capabilities".into(), if care.slips(chance) { chance.pick(&[json!({}), Value::Null]) } else { Value::Object(capabilities) });
