@@ -496,8 +496,8 @@ impl Builder {
         Some(start)
     }
 
-    /// Appends a copy of the finished subtree at `start` under `key`, which stands at byte `place` of the source.
-    pub(crate) fn copy(&mut self, start: usize, key: Symbol, place: u32) {
+    /// Appends a copy of the finished subtree at `start` under `key`, which stands at `place`.
+    pub(crate) fn copy(&mut self, start: usize, key: Symbol, place: Span) {
         let (first, size) = (self.nodes.len(), self.size_at(start));
         self.nodes.extend_from_within(start..start + size);
         if let Some(node) = self.nodes.get_mut(first) {
@@ -506,7 +506,7 @@ impl Builder {
         if self.spanned {
             self.spans.extend_from_within(start..start + size);
             if let Some(span) = self.spans.get_mut(first) {
-                span.start = place;
+                *span = place;
             }
         }
         if !self.gone.is_empty() {

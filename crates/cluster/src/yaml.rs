@@ -169,7 +169,7 @@ struct Anchor {
 enum Target {
     Container { start: usize, is_map: bool },
     /// A scalar, which may have been a key: what it is as a value and as a key.
-    Scalar { value: Result<(Tag, u32), ScalarProblem>, key: Result<Symbol, ScalarProblem>, place: Span },
+    Scalar { value: Result<(Tag, u32), ScalarProblem>, key: Result<Symbol, ScalarProblem> },
 }
 
 impl Reader<'_> {
@@ -317,7 +317,7 @@ impl Reader<'_> {
         self.spend(1, 0, place)?;
         if self.awaits_key() {
             if anchor != 0 {
-                self.remember_scalar(anchor, &scalar, place);
+                self.remember_scalar(anchor, &scalar);
             }
             let text = scalar.into_key().map_err(|problem| problem_at(problem, place))?;
             self.key = Key::Read(self.strings.intern(&text), place.start);
@@ -327,15 +327,15 @@ impl Reader<'_> {
         let (tag, payload) = scalar.store(self.strings).map_err(|problem| problem_at(problem, place))?;
         self.builder.push(key, tag, payload, Span { start, ..place });
         if anchor != 0 {
-            self.remember_scalar(anchor, &scalar, place);
+            self.remember_scalar(anchor, &scalar);
         }
         Ok(())
     }
 
-    fn remember_scalar(&mut self, anchor: usize, scalar: &Scalar<'_>, place: Span) {
+    fn remember_scalar(&mut self, anchor: usize, scalar: &Scalar<'_>) {
         let value = scalar.store(self.strings);
         let key = scalar.clone().into_key().map(|text| self.strings.intern(&text));
-        self.anchors.insert(anchor, Anchor { target: Target::Scalar { value, key, place }, height: 0, decoded: 1 });
+        self.anchors.insert(anchor, Anchor { target: Target::Scalar { value, key }, height: 0, decoded: 1 });
     }
 
     /// The key under which a value at `place` stands, and where that begins. A scalar cannot be the value of `<<`.
@@ -440,10 +440,10 @@ impl Reader<'_> {
             (Target::Container { .. }, true) => {
                 Err(Fault { offset: place.start, message: "a key is a list or a map; keys of Kubernetes objects are strings".into() })
             }
-            (Target::Scalar { value, place: origin, .. }, false) => {
+            (Target::Scalar { value, .. }, false) => {
                 let (key, start) = self.take_key(place)?;
                 let (tag, payload) = value.map_err(|problem| problem_at(problem, place))?;
-                self.builder.push(key, tag, payload, Span { start, ..origin });
+                self.builder.push(key, tag, payload, Span { start, ..place });
                 Ok(())
             }
             (Target::Container { start, is_map }, false) => self.alias_container(start, is_map, anchor.height, place),
@@ -464,7 +464,8 @@ impl Reader<'_> {
             return Ok(());
         }
         let (key, begin) = self.take_key(place)?;
-        self.builder.copy(start, key, begin);
+        // The copy stands where the alias is written; what is inside it, where its origin is.
+        self.builder.copy(start, key, Span { start: begin, ..place });
         self.raise(height);
         Ok(())
     }
@@ -489,7 +490,7 @@ impl Reader<'_> {
     fn merge_entries(&mut self, map: usize) {
         let first = self.builder.len();
         for entry in self.builder.children(map) {
-            let (key, place) = (self.builder.node(entry).map_or(field::EMPTY, |node| node.key), self.builder.span_at(entry).start);
+            let (key, place) = (self.builder.node(entry).map_or(field::EMPTY, |node| node.key), self.builder.span_at(entry));
             self.builder.copy(entry, key, place);
         }
         let merged = first..self.builder.len();

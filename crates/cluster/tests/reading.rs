@@ -137,7 +137,10 @@ fn a_merge_counts_at_its_place_and_is_no_repetition() {
 }
 
 #[test]
-fn an_alias_is_a_copy_with_the_place_of_its_origin() {
+fn an_alias_is_a_copy_that_stands_where_it_is_written() {
+    let text = format!("{HEAD}a: &a {{k: x}}\nvalue: *a\n");
+    assert_eq!(place(&text, &["value"]), ("5:1".to_owned(), "*a".to_owned()));
+    assert_eq!(place(&text, &["value", "k"]), ("4:8".to_owned(), "x".to_owned()));
     assert_eq!(probe("a: &a [1, {k: &k yes}]\nvalue: {x: *a, *k : 2, z: *k}\n"), json!({"x": [1, {"k": true}], "true": 2, "z": true}));
     assert_eq!(probe("a: &a 1\nb: &a 2\nvalue: *a\n"), json!(2));
     assert_eq!(refusal("value: *nobody\n").0, "4:8");

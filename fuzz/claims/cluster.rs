@@ -1,0 +1,143 @@
+//! What must hold of the readers of `bartizan-cluster` for any bytes at all. The fuzz targets call these functions, and so does
+//! `crates/cluster/tests/mutations.rs`, which runs everywhere.
+
+use base64::Engine as _;
+use bartizan_cluster::read::{Document, Format, Fragment, ProblemKind, ReadOptions, decode, split};
+use bartizan_cluster::{Circumstances, KubernetesVersion, PodView, Provenance, Snapshot, Source, SourceId, Value, schema};
+
+/// Paths cost as much as the list in which they stand: so many values of an object are looked at one by one.
+const VALUES_MAX: usize = 200;
+
+fn assemble(text: &str, documents: &[Document]) -> Snapshot {
+    let mut fragment = Fragment::new(ReadOptions { secret_key: [1; 32] });
+    for document in documents {
+        fragment.read(SourceId(0), text, document);
+    }
+    let circumstances = Circumstances {
+        provenance: Provenance::Files,
+        sources: vec![Source::text("fuzz", text)],
+        version: KubernetesVersion::NEWEST,
+        observed_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        missing: Vec::new(),
+    };
+    Snapshot::assemble(vec![fragment], circumstances)
+}
+
+fn whole(text: &str, format: Format) -> Document {
+    Document { range: 0..text.len(), format, implied: None }
+}
+
+fn values<'a>(root: Value<'a>) -> Vec<Value<'a>> {
+    let mut found = vec![root];
+    let mut at = 0;
+    while at < found.len() && found.len() < VALUES_MAX {
+        let value = found[at];
+        found.extend(value.entries().map(|(_, child)| child).chain(value.items()));
+        at += 1;
+    }
+    found.truncate(VALUES_MAX);
+    found
+}
+
+/// Equality but for the last bits of floats, which the JSON reader rounds in another way than they are written.
+fn same(one: &serde_json::Value, two: &serde_json::Value) -> bool {
+    use serde_json::Value as Json;
+    match (one, two) {
+        (Json::Array(one), Json::Array(two)) => one.len() == two.len() && one.iter().zip(two).all(|(one, two)| same(one, two)),
+        (Json::Object(one), Json::Object(two)) => one.len() == two.len() && one.iter().all(|(key, one)| two.get(key).is_some_and(|two| same(one, two))),
+        (Json::Number(one), Json::Number(two)) => one == two || one.as_f64().zip(two.as_f64()).is_some_and(|(one, two)| (one - two).abs() <= one.abs() * 1e-12),
+        _ => one == two,
+    }
+}
+
+/// A document of YAML: every place lies in the text, and what was read means the same when it is written as JSON.
+pub(crate) fn yaml(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let snapshot = assemble(text, &[whole(text, Format::Yaml)]);
+    for object in snapshot.objects() {
+        for value in values(object.root()) {
+            let span = value.span().unwrap();
+            assert!(span.start <= span.end && span.end as usize <= text.len(), "{span:?} of {} bytes", text.len());
+            assert!(text.is_char_boundary(span.start as usize));
+            value.path();
+        }
+        let json = object.root().to_json();
+        let written = json.to_string();
+        let again = assemble(&written, &[whole(&written, Format::Json)]);
+        // JSON stops at 127 levels; a Secret has lost its values, and its fields may be faulty without them.
+        if let Some(copy) = again.objects().next()
+            && object.secret().is_none()
+        {
+            assert!(same(&copy.root().to_json(), &json), "{json}\n{:?}", copy.root());
+        }
+    }
+}
+
+/// A document of JSON: it is read exactly if it is JSON.
+pub(crate) fn json(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let snapshot = assemble(text, &[whole(text, Format::Json)]);
+    let is_json = serde_json::from_str::<serde_json::Value>(text).is_ok();
+    let is_refused = snapshot.problems().iter().any(|problem| problem.kind == ProblemKind::Parse);
+    assert_eq!(is_json, !is_refused, "{:?}", snapshot.problems());
+}
+
+/// A whole file: documents lie in it in their order, and everything that looks at objects does so without trouble.
+pub(crate) fn file(bytes: &[u8]) {
+    let text = match decode(bytes) {
+        Ok(text) => text,
+        Err(error) => return assert!(error.offset <= bytes.len()),
+    };
+    let (documents, _) = split(&text);
+    for pair in documents.windows(2) {
+        assert!(pair[0].range.end <= pair[1].range.start, "{pair:?}");
+    }
+    assert!(documents.last().is_none_or(|last| last.range.end <= text.len()));
+    let snapshot = assemble(&text, &documents);
+    assert_eq!(snapshot.documents(), documents.len());
+    for problem in snapshot.problems() {
+        assert!(problem.location.is_some() && !problem.message.is_empty(), "{problem:?}");
+    }
+    for object in snapshot.objects() {
+        assert!(!object.name().is_empty());
+        PodView::of(object);
+        schema::unknown_fields(object);
+        snapshot.location(object, &object.root().into()).unwrap();
+    }
+    snapshot.workloads();
+}
+
+/// A value of a Secret: whatever it is, it does not stay.
+pub(crate) fn secret(bytes: &[u8]) {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
+    let text = format!(r#"{{"apiVersion":"v1","kind":"Secret","metadata":{{"name":"a"}},"type":"kubernetes.io/tls","data":{{"k":"{encoded}"}}}}"#);
+    let snapshot = assemble(&text, &[whole(&text, Format::Json)]);
+    let object = snapshot.objects().next().unwrap();
+    let facts = object.secret().unwrap();
+    assert_eq!((facts.entries.len(), facts.entries[0].length), (1, bytes.len()));
+    let saved = serde_json::to_string(facts).unwrap();
+    assert_eq!(&serde_json::from_str::<bartizan_cluster::secret::SecretFacts>(&saved).unwrap(), facts);
+    // Short values stand in other words by chance.
+    if encoded.len() > 12 {
+        assert!(snapshot.strings().texts().all(|known| !known.contains(&encoded)));
+    }
+}
+
+/// JSON without places: the place of each field is found again in the text.
+pub(crate) fn places(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let snapshot = assemble(text, &[whole(text, Format::Json)]);
+    for object in snapshot.objects() {
+        for value in values(object.root()).into_iter().skip(1) {
+            let place = snapshot.location(object, &value.into()).unwrap();
+            let source = snapshot.source_of(object).unwrap();
+            let line = source.line_start(place.line).unwrap() as usize;
+            let found: String = text[line..].chars().skip(place.column as usize - 1).collect();
+            let key = value.key();
+            if !key.is_empty() {
+                let written: Option<String> = serde_json::Deserializer::from_str(&found).into_iter().next().and_then(Result::ok);
+                assert_eq!(written.as_deref(), Some(key), "{}", value.path());
+            }
+        }
+    }
+}
