@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_report::render::html;
 use bartizan_report::render::{Pages, Rendering};
+use bartizan_report::report::Narrowing;
 use bartizan_report::{Language, WaiverNote};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sample::{PASSWORD, Sample};
@@ -171,11 +172,11 @@ fn each_language_has_all_its_words() {
     let (english, chinese) = (page(&sample, Language::English), page(&sample, Language::Chinese));
     assert!(english.contains("<html lang=\"en\">") && chinese.contains("<html lang=\"zh-Hans\">"));
     assert!(english.contains("What to do first") && english.contains("Why it matters") && english.contains("6 faults"));
-    for words in ["首先要做的事", "Pod 共享宿主机的进程命名空间", "容器 <code>cart</code> 以特权模式运行", "6 个问题", "没有访问权限", "已豁免"]
+    for words in ["首先要做的事", "Pod 共享宿主机的进程命名空间", "容器 <code>cart</code> 以特权模式运行", "6 个问题", "无权读取", "已豁免"]
     {
         assert!(chinese.contains(words), "{words}");
     }
-    for words in ["What", "Why it", "faults", "Findings", "Controls", "privileged container has", "denied"] {
+    for words in ["What", "Why it", "faults", "Findings", "Controls", "privileged container has", "forbidden"] {
         assert!(!body(&chinese).contains(words), "`{words}` in the Chinese page");
     }
 }
@@ -228,7 +229,8 @@ fn what_was_not_read_is_said_and_a_clean_report_is_short() {
         "tab in indentation",
         "shop/broken.yaml:3:7",
         "not judged",
-        "access was denied",
+        "reading is forbidden",
+        "<code>bartizan scan --preflight</code>",
         "component-flags",
         "reads &lt;cgroups&gt;",
         "2027-01-01",
@@ -239,6 +241,17 @@ fn what_was_not_read_is_said_and_a_clean_report_is_short() {
     assert!(clean.contains("No faults found") && clean.contains("Everything that was asked for could be read."));
     for words in ["This report is incomplete.", "What to do first", "id=\"filter\"", "id=\"checks\""] {
         assert!(!body(&clean).contains(words), "{words}");
+    }
+}
+
+#[test]
+fn what_was_left_out_on_purpose_is_said() {
+    let mut sample = sample::clean();
+    let narrowing = Narrowing { without: vec!["host-pid".into()], namespaces: vec!["shop".into(), "pay".into()], ..Narrowing::default() };
+    sample.report.narrowing = Some(narrowing);
+    let page = page(&sample, Language::English);
+    for row in ["<dt>Checks up to stage</dt><dd>default</dd>", "<dt>Without the checks</dt><dd>host-pid</dd>", "<dt>Namespace</dt><dd>shop, pay</dd>"] {
+        assert!(page.contains(row), "{row}");
     }
 }
 

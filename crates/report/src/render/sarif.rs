@@ -171,6 +171,7 @@ fn run_properties(report: &Report) -> Value {
         "observedAt": report.observed_at,
         "kubernetesVersion": report.kubernetes_version,
         "benchmark": report.benchmark,
+        "narrowing": report.narrowing,
         "assumptions": report.assumptions,
         "read": report.coverage.read,
         "notInSource": report.coverage.not_in_source,
@@ -205,8 +206,7 @@ fn invocation(report: &Report) -> Invocation {
             "properties": {"fact": missing.fact, "scope": missing.scope, "reason": missing.reason},
         })
     });
-    let lost = coverage.problems.iter().any(|problem| problem.lost);
-    Invocation { execution_successful: !lost && coverage.missing.is_empty(), tool_execution_notifications: problems.chain(missing).collect() }
+    Invocation { execution_successful: !coverage.is_incomplete(), tool_execution_notifications: problems.chain(missing).collect() }
 }
 
 fn rule(rendering: &Rendering<'_>, check: &str, findings: &[&Finding]) -> Option<Value> {

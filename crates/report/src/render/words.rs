@@ -179,7 +179,8 @@ pub(crate) fn missing_fact(words: &'static Words, missing: &MissingFact) -> Stri
     format!("{place}{}{}", words.colon, reason(words, &missing.reason))
 }
 
-fn reason<'t>(words: &'static Words, reason: &'t str) -> &'t str {
+/// Why a fact is missing; a reason that the table does not know stays as it is.
+pub(crate) fn reason<'t>(words: &'static Words, reason: &'t str) -> &'t str {
     match reason {
         "forbidden" => words.forbidden,
         "not-reachable" => words.not_reachable,

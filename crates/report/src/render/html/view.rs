@@ -13,11 +13,14 @@ use super::prose;
 use super::words::{Words, counted, grouped};
 use crate::check::Severity;
 use crate::finding::{Finding, MissingFact, PatchOperation, Place, PlaceOrigin, Related, Safety, Scope, Verdict};
-use crate::render::Rendering;
+use crate::render::prose::first_sentences;
+use crate::render::{Rendering, words};
 use crate::report::ReportProblem;
 
 /// Steps under "what to do first": as many as a person keeps in mind.
 const FIRST_STEPS: usize = 5;
+/// Columns of advice beside a step; the guide has all of it.
+const ADVICE: usize = 200;
 /// Up to this many failed findings, every owner is open from the start.
 const OPEN_ALL: usize = 120;
 /// Owners that are open from the start in a longer report.
@@ -43,7 +46,7 @@ pub(super) struct View<'a> {
     pub(super) read: Vec<(&'static str, String)>,
     pub(super) assumptions: &'a [String],
     pub(super) problems: Vec<(&'a ReportProblem, String)>,
-    pub(super) missing: Vec<(&'a MissingFact, &'a str)>,
+    pub(super) missing: Vec<(&'a MissingFact, &'a str, Html)>,
     pub(super) not_in_source: &'a [String],
     pub(super) owners: Vec<Owner<'a>>,
     pub(super) unknown: Vec<Question<'a>>,
@@ -209,7 +212,7 @@ impl<'a> View<'a> {
     pub(super) fn new(rendering: &Rendering<'a>) -> Self {
         let report = rendering.report;
         let words = Words::of(rendering.language);
-        let arranged = Arrangement { rendering, words, anchors: anchors(&report.findings) };
+        let arranged = Arrangement { rendering, words, shared: words::Words::of(rendering.language), anchors: anchors(&report.findings) };
         let failed: Vec<usize> = arranged.with(Verdict::Fail);
         let coverage = &report.coverage;
         View {
@@ -223,7 +226,7 @@ impl<'a> View<'a> {
             read: arranged.read(),
             assumptions: &report.assumptions,
             problems: coverage.problems.iter().map(|problem| (problem, place_of(problem))).collect(),
-            missing: coverage.missing.iter().map(|missing| (missing, words.reason(&missing.reason))).collect(),
+            missing: coverage.missing.iter().map(|missing| arranged.lost(missing)).collect(),
             not_in_source: &coverage.not_in_source,
             owners: arranged.owners(&failed),
             unknown: arranged.questions(Verdict::Unknown),
@@ -258,6 +261,8 @@ impl<'a> View<'a> {
 struct Arrangement<'r, 'a> {
     rendering: &'r Rendering<'a>,
     words: &'static Words,
+    /// The words of all renderers.
+    shared: &'static words::Words,
     /// The anchor of each finding.
     anchors: Vec<String>,
 }
@@ -289,8 +294,7 @@ impl<'a> Arrangement<'_, 'a> {
 
     fn headline(&self, failed: &[usize]) -> Headline {
         let (report, words) = (self.rendering.report, self.words);
-        let lost = report.coverage.problems.iter().any(|problem| problem.lost);
-        let incomplete = lost || !report.coverage.missing.is_empty();
+        let incomplete = report.coverage.is_incomplete();
         let open = incomplete || report.summary.unknown > 0;
         let subjects: BTreeSet<_> = self.picked(failed).into_iter().map(|(_, finding)| finding.subject.as_ref()).collect();
         let (text, more) = match failed.len() {
@@ -354,7 +358,7 @@ impl<'a> Arrangement<'_, 'a> {
         let read = &report.coverage.read;
         let mut rows = vec![
             (words.sources, format!("{} ({})", report.source.names.join(", "), words.source_kind(&report.source.kind))),
-            (words.observed, report.observed_at.clone()),
+            (words.observed, to_the_second(&report.observed_at)),
             (words.kubernetes, report.kubernetes_version.clone()),
         ];
         rows.extend(report.benchmark.iter().map(|benchmark| (words.benchmark, benchmark.clone())));
@@ -366,8 +370,29 @@ impl<'a> Arrangement<'_, 'a> {
             (words.skipped, read.skipped),
         ];
         rows.extend(counts.into_iter().filter(|&(name, count)| count > 0 || name == words.objects).map(|(name, count)| (name, grouped(count))));
+        rows.extend(self.narrowing());
         rows.push((words.tool, format!("{} {}", report.tool.name, report.tool.version)));
         rows
+    }
+
+    /// What was left out on purpose.
+    fn narrowing(&self) -> Vec<(&'static str, String)> {
+        let Some(narrowing) = &self.rendering.report.narrowing else { return Vec::new() };
+        let words = self.words;
+        let lists = [
+            (words.only, &narrowing.only),
+            (words.without, &narrowing.without),
+            (words.namespace, &narrowing.namespaces),
+            (words.labels, &narrowing.labels),
+            (words.judged, &narrowing.objects),
+        ];
+        let lists = lists.into_iter().filter(|(_, names)| !names.is_empty()).map(|(name, names)| (name, names.join(", ")));
+        [(words.stage, narrowing.stage.name().to_owned())].into_iter().chain(lists).collect()
+    }
+
+    fn lost(&self, missing: &'a MissingFact) -> (&'a MissingFact, &'a str, Html) {
+        let remedy = words::remedy(self.shared, missing).map(prose::inline).unwrap_or_default();
+        (missing, words::reason(self.shared, &missing.reason), remedy)
     }
 
     fn steps(&self, failed: &[usize]) -> Vec<Step<'a>> {
@@ -383,7 +408,6 @@ impl<'a> Arrangement<'_, 'a> {
             .map(|(check, first, findings)| {
                 let patches = findings.iter().filter(|finding| finding.fix.is_some()).count();
                 let advice = self.rendering.pages.get(check).map_or("", |page| page.fix(self.rendering.language));
-                let advice = advice.split("\n\n").next().unwrap_or("");
                 Step {
                     badge: self.badge(first.severity),
                     title: prose::inline(self.rendering.title(first)),
@@ -391,7 +415,7 @@ impl<'a> Arrangement<'_, 'a> {
                     anchor: check_anchor(check),
                     reach: self.reach(findings.len()),
                     patches: (patches > 0).then(|| counted(patches, self.words.one_patch, self.words.many_patches)),
-                    advice: prose::blocks(advice),
+                    advice: prose::inline(&first_sentences(advice, ADVICE)),
                 }
             })
             .collect()
@@ -492,7 +516,7 @@ impl<'a> Arrangement<'_, 'a> {
                     facets: facets(first, findings.iter().map(|finding| namespace(finding))),
                     badge: self.badge(severity),
                     missing,
-                    reason: missing.map_or(self.words.missing_unsaid, |missing| self.words.reason(&missing.reason)),
+                    reason: missing.map_or(self.words.missing_unsaid, |missing| words::reason(self.shared, &missing.reason)),
                     title: prose::inline(self.rendering.title(first)),
                     guide: check_anchor(check),
                     messages: messages.iter().map(|message| prose::inline(message)).collect(),
@@ -622,6 +646,14 @@ fn place_of(problem: &ReportProblem) -> String {
     problem.location.as_ref().map_or_else(|| problem.source.clone(), ToString::to_string)
 }
 
+/// A time without the fraction of its second, which nobody reads.
+fn to_the_second(time: &str) -> String {
+    match time.split_once('.') {
+        Some((seconds, fraction)) => format!("{seconds}{}", fraction.trim_start_matches(|digit: char| digit.is_ascii_digit())),
+        None => time.to_owned(),
+    }
+}
+
 /// The patch as YAML: what `kubectl patch --type=json --patch-file` reads.
 fn patch_text(patch: &[PatchOperation]) -> String {
     let mut text = String::new();
@@ -660,6 +692,12 @@ mod tests {
                         - op: add\n  path: \"/metadata/annotations/a: b\"\n  value: {\"x\":[\"y\"]}\n\
                         - op: remove\n  path: /spec/x\n";
         assert_eq!(patch_text(&patch), expected);
+    }
+
+    #[test]
+    fn a_time_is_told_to_the_second() {
+        assert_eq!(to_the_second("2026-11-24T04:06:34.600256948Z"), "2026-11-24T04:06:34Z");
+        assert_eq!(to_the_second("2026-11-24T04:06:34Z"), "2026-11-24T04:06:34Z");
     }
 
     #[test]
