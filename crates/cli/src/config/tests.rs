@@ -141,7 +141,7 @@ fn the_templates_show_what_is_built_in() {
     for language in [Language::English, Language::Chinese] {
         let text = template(language);
         assert_eq!(load(text, &[], &Flags::default()).unwrap().stage, built_in.stage);
-        let shown = text.replace("\n#", "\n").lines().filter(|line| !line.starts_with([' ', '#'])).map(|line| format!("{line}\n")).collect::<String>();
+        let shown = text.replace("\n#", "\n").lines().filter(|line| !line.starts_with([' ', '#'])).collect::<Vec<_>>().join("\n");
         let config = load(&shown, &[], &Flags::default()).unwrap();
         // Two settings have no built-in value that could be written.
         let written = |values: Vec<String>| values.into_iter().filter(|value| !value.starts_with("kubernetes-version") && !value.starts_with("lang")).collect::<Vec<_>>();

@@ -21,12 +21,13 @@ pub(crate) fn show(config: &Config, language: Language) -> String {
     let lines: Vec<(&str, String, String)> = KEYS.iter().map(|key| (key.name, setting(config, key.name))).map(|(name, (value, origin))| (name, value, told(origin, language))).collect();
     let names = lines.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
     let values = lines.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or(0);
-    lines.iter().map(|(name, value, origin)| format!("{name:names$} = {value:values$}  # {origin}\n")).collect()
+    let lines: Vec<String> = lines.iter().map(|(name, value, origin)| format!("{name:names$} = {value:values$}  # {origin}")).collect();
+    lines.join("\n") + "\n"
 }
 
 /// The value of a setting as it would stand in the file, and its origin.
 fn setting<'c>(config: &'c Config, name: &str) -> (String, &'c Origin) {
-    fn of<'c, T>(setting: &'c Setting<T>, write: impl Fn(&T) -> String) -> (String, &'c Origin) {
+    fn of<T>(setting: &Setting<T>, write: impl Fn(&T) -> String) -> (String, &Origin) {
         (write(&setting.value), &setting.origin)
     }
     match name {
