@@ -5,7 +5,7 @@
 //! early is read up to where it ends, and the kinds that are not whole are missing as *incomplete*.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
 use bartizan_cluster::read::{Fragment, Problem, ProblemKind, ReadOptions};
 use bartizan_cluster::secret::SecretFacts;
@@ -113,7 +113,8 @@ pub fn write(snapshot: &Snapshot, tool_version: &str, out: impl Write) -> Result
 }
 
 fn write_lines(snapshot: &Snapshot, tool_version: &str, out: impl Write) -> io::Result<()> {
-    let mut out = GzBuilder::new().mtime(0).write(out, EFFORT);
+    // The compressor is slow at small bites, and JSON is written in small bites.
+    let mut out = BufWriter::with_capacity(1 << 16, GzBuilder::new().mtime(0).write(out, EFFORT));
     let circumstances = snapshot.circumstances();
     let mut objects = BTreeMap::new();
     for view in snapshot.objects() {
@@ -142,7 +143,7 @@ fn write_lines(snapshot: &Snapshot, tool_version: &str, out: impl Write) -> io::
         line(&mut out, &serde_json::json!({ "problem": problem }))?;
     }
     line(&mut out, &serde_json::json!({ "end": End { objects: snapshot.len() } }))?;
-    out.finish()?.flush()
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?.flush()
 }
 
 fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
