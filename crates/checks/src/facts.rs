@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use bartizan_cluster::snapshot::Provenance;
-use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectView, PodView, Snapshot, Workload};
+use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectView, PodView, Snapshot, Workload};
 
 use crate::grant::{BINDINGS, Grants};
 
@@ -26,6 +26,8 @@ pub struct Ground<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) workloads: Vec<Workload<'a>>,
     by_namespace: HashMap<&'a str, Vec<usize>>,
+    /// Objects that a later one of the same name takes the place of.
+    overridden: HashMap<ObjectId, ObjectView<'a>>,
     grants: OnceLock<Grants<'a>>,
 }
 
@@ -39,7 +41,8 @@ impl<'a> Ground<'a> {
                 by_namespace.entry(variant.pod.namespace()).or_default().push(at);
             }
         }
-        Self { snapshot, workloads, by_namespace, grants: OnceLock::new() }
+        let overridden = snapshot.duplicates().map(|(earlier, later)| (earlier.id(), later)).collect();
+        Self { snapshot, workloads, by_namespace, overridden, grants: OnceLock::new() }
     }
 }
 
@@ -141,7 +144,7 @@ impl<'a> Facts<'a> {
 
     /// The object that an earlier one of the same name was overridden by.
     pub fn duplicate_of(&self, object: ObjectView<'_>) -> Option<ObjectView<'a>> {
-        self.ground.snapshot.duplicates().find(|(earlier, _)| earlier.id() == object.id()).map(|(_, later)| later)
+        self.ground.overridden.get(&object.id()).copied()
     }
 
     /// The snapshot itself, for family code that declares what it reads on its own.

@@ -1,5 +1,5 @@
-//! Checks of one object that runs nothing: Services, Ingresses, roles and bindings, webhooks, ConfigMaps, Secrets, and
-//! whatever is written in an API that is gone.
+//! Checks of one object that runs nothing: a Service or Ingress, a role or binding, a webhook, configuration, and whatever
+//! is written in an API that is gone.
 
 mod anonymous_binding;
 mod authenticated_binding;

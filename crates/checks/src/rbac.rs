@@ -267,7 +267,7 @@ impl Subject<'_> {
 }
 
 /// The subjects of a binding, each with the place where it is written.
-pub(crate) fn subjects<'a>(binding: ObjectView<'a>) -> impl Iterator<Item = (Value<'a>, Subject<'a>)> {
+pub(crate) fn subjects(binding: ObjectView<'_>) -> impl Iterator<Item = (Value<'_>, Subject<'_>)> {
     binding.root().list(field::SUBJECTS).filter_map(|value| {
         let name = value.str(field::NAME)?;
         let subject = match value.str(field::KIND)? {
@@ -327,7 +327,7 @@ pub(crate) fn exists_by_default(binding: ObjectView<'_>, name: &str) -> bool {
     ROLES.contains(&(namespace, name))
 }
 
-/// The ClusterRoles of the default policy, those of the controllers aside.
+/// What every cluster has as `ClusterRole` from its first start, the roles of the controllers aside.
 const CLUSTER_ROLES: &[&str] = &[
     "admin",
     "cluster-admin",
@@ -363,7 +363,7 @@ const CLUSTER_ROLES: &[&str] = &[
     "view",
 ];
 
-/// The Roles of the default policy, with their namespaces.
+/// What every cluster has as `Role` from its first start, with the namespaces.
 const ROLES: &[(&str, &str)] = &[
     ("kube-public", "system:controller:bootstrap-signer"),
     ("kube-system", "extension-apiserver-authentication-reader"),

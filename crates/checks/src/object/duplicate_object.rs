@@ -12,10 +12,6 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 fn judge<'a>(object: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    // A server cannot hold two.
-    if !facts.from_files() {
-        return out.not_applicable();
-    }
     if let Some(later) = facts.duplicate_of(object) {
         let message = if later.root() == object.root() { msg!("same") } else { msg!("overridden") };
         out.fail(object.root().spot(&[field::METADATA, field::NAME]), message).related(later, "comes later and counts");

@@ -62,8 +62,8 @@ const CERTIFICATE_ELSEWHERE: [&str; 9] = [
 
 /// Whether an annotation says that TLS ends, or is passed on, by other means than `spec.tls`.
 fn ends_elsewhere(ingress: ObjectView<'_>) -> bool {
-    let is_set = |key: &&str| ingress.annotation(key).is_some_and(|value| !matches!(value, "" | "false"));
-    CERTIFICATE_ELSEWHERE.iter().any(|key| is_set(&key))
+    let is_set = |key: &str| ingress.annotation(key).is_some_and(|value| !matches!(value, "" | "false"));
+    CERTIFICATE_ELSEWHERE.iter().any(|key| is_set(key))
         // A load balancer of AWS finds its certificate by the host's name.
         || ingress.annotation("alb.ingress.kubernetes.io/listen-ports").is_some_and(|ports| ports.contains("HTTPS") && !ports.contains("\"HTTP\""))
         // The entry point that Traefik's own chart sets up with TLS.
