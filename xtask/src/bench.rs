@@ -1,7 +1,7 @@
 //! `cargo xtask bench scan`: how long a scan takes and how much memory it holds, beside its peers in the same run.
 //!
 //! Every figure is the median of whole processes, watched from outside. Peers that are not installed are named as such; with
-//! `--install` those that come from PyPI and the Rust registry are installed into the cache first, with `--trivy` trivy is built.
+//! `--install` those that come from `PyPI` and the Rust registry are installed into the cache first, with `--trivy` trivy is built.
 
 mod generator;
 mod peers;
@@ -29,9 +29,10 @@ usage: cargo xtask bench scan [--quick] [--install] [--trivy] [--cold-build]
 const RUNS: usize = 3;
 
 /// What a peer gets.
-const PEER_LIMIT: Duration = Duration::from_secs(60);
+const PEER_LIMIT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Options {
     quick: bool,
     install: bool,
@@ -170,7 +171,8 @@ fn start_up(binary: &Path) -> Result<()> {
 fn cold_build() -> Result<()> {
     let target = std::env::temp_dir().join(format!("bartizan-cold-{}", std::process::id()));
     let start = Instant::now();
-    let status = Command::new(env!("CARGO")).args(["build", "--release", "--workspace", "--quiet", "--target-dir"]).arg(&target).current_dir(root()).status()?;
+    let status =
+        Command::new(env!("CARGO")).args(["build", "--release", "--workspace", "--quiet", "--target-dir"]).arg(&target).current_dir(root()).status()?;
     let seconds = start.elapsed().as_secs_f64();
     fs::remove_dir_all(&target)?;
     if !status.success() {

@@ -68,8 +68,13 @@ fn pss(path: &Path) -> Result<(usize, usize)> {
 fn refuses(pod: &serde_json::Value, level: &str, version: KubernetesVersion) -> bool {
     let mut fragment = Fragment::new(ReadOptions { secret_key: [0; 32] });
     fragment.take_value(SourceId(0), pod);
-    let circumstances =
-        Circumstances { provenance: Provenance::Files, sources: vec![Source::without_text("case")], version, observed_at: Timestamp::UNIX_EPOCH, missing: Vec::new() };
+    let circumstances = Circumstances {
+        provenance: Provenance::Files,
+        sources: vec![Source::without_text("case")],
+        version,
+        observed_at: Timestamp::UNIX_EPOCH,
+        missing: Vec::new(),
+    };
     let snapshot = Snapshot::assemble(vec![fragment], circumstances);
     let selection = Selection { benchmark: Some(format!("pss-{level}")), ..Selection::default() };
     let judgement = bartizan_checks::judge(&snapshot, &selection);

@@ -50,15 +50,29 @@ fn binary() -> Result<std::path::PathBuf> {
 }
 
 fn output(binary: &Path, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(binary).args(arguments).current_dir(root()).env_clear().env("COLUMNS", "110").output().with_context(|| format!("bartizan {}", arguments.join(" ")))?;
+    let output = Command::new(binary)
+        .args(arguments)
+        .current_dir(root())
+        .env_clear()
+        .env("COLUMNS", "110")
+        .output()
+        .with_context(|| format!("bartizan {}", arguments.join(" ")))?;
     Ok(String::from_utf8(output.stdout)?)
 }
 
 /// The table of all checks.
 fn index(language: Language) -> String {
     let (title, head, note) = match language {
-        Language::English => ("# Checks", "| check | severity | stage | what it finds |", "Each id links to its page: why it matters, examples that the tests run, and how to fix it. `bartizan explain ID` shows the same."),
-        Language::Chinese => ("# 检查项", "| 检查项 | 严重程度 | 阶段 | 发现的问题 |", "每个编号链接到其页面：原因、测试会执行的示例以及修复方法。`bartizan explain ID --lang zh` 显示相同内容。"),
+        Language::English => (
+            "# Checks",
+            "| check | severity | stage | what it finds |",
+            "Each id links to its page: why it matters, examples that the tests run, and how to fix it. `bartizan explain ID` shows the same.",
+        ),
+        Language::Chinese => (
+            "# 检查项",
+            "| 检查项 | 严重程度 | 阶段 | 发现的问题 |",
+            "每个编号链接到其页面：原因、测试会执行的示例以及修复方法。`bartizan explain ID --lang zh` 显示相同内容。",
+        ),
     };
     let mut text = format!("{title}\n\n{note}\n\n{head}\n|---|---|---|---|\n");
     let families = ["cluster", "namespace", "object", "pod_security", "relation", "workload"];
@@ -68,7 +82,13 @@ fn index(language: Language) -> String {
             let check = &entry.check;
             let page = bartizan_checks::page_of(entry);
             let file = check.id.replace('-', "_");
-            let row = format!("| [`{}`](../crates/checks/src/{name}/{file}.md) | {} | {} | {} |", check.id, check.severity, check.stage.name(), page.title(language).replace('|', "\\|"));
+            let row = format!(
+                "| [`{}`](../crates/checks/src/{name}/{file}.md) | {} | {} | {} |",
+                check.id,
+                check.severity,
+                check.stage.name(),
+                page.title(language).replace('|', "\\|")
+            );
             rows.push((check.severity, check.stage, row));
         }
     }

@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<()> {
             contents(file, &text, &mut faults);
         }
     }
-    mentioned_paths(&files, &mut faults)?;
+    mentioned_paths(&files, &mut faults);
     faults.sort();
     for fault in &faults {
         say(fault);
@@ -42,7 +42,8 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn tracked() -> Result<Vec<PathBuf>> {
-    let output = Command::new("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root()).output().context("git ls-files")?;
+    let output =
+        Command::new("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root()).output().context("git ls-files")?;
     if !output.status.success() {
         bail!("git ls-files ended with {}", output.status);
     }
@@ -92,7 +93,8 @@ fn drawn_arrows() -> Result<BTreeMap<String, BTreeSet<String>>> {
     for row in rows {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let [_, name, _, imports, ..] = cells.as_slice() else { continue };
-        let imports = imports.split(',').map(str::trim).filter(|import| !import.is_empty() && *import != "–").map(|import| import.trim_matches('`').to_owned()).collect();
+        let imports =
+            imports.split(',').map(str::trim).filter(|import| !import.is_empty() && *import != "–").map(|import| import.trim_matches('`').to_owned()).collect();
         drawn.insert(name.trim_matches('`').to_owned(), imports);
     }
     if drawn.is_empty() {
@@ -123,7 +125,8 @@ fn contents(file: &Path, text: &str, faults: &mut Vec<String>) {
     }
     for (line, number) in text.lines().zip(1..) {
         // Split, so that this file does not accuse itself.
-        if [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("todo", "!("), concat!("unimplemented", "!(")].iter().any(|word| line.contains(word)) && is_rust {
+        if [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("todo", "!("), concat!("unimplemented", "!(")].iter().any(|word| line.contains(word)) && is_rust
+        {
             faults.push(format!("{name}:{number}: unfinished by its own words"));
         }
         if is_rust && line.contains(concat!("#[ign", "ore")) {
@@ -136,7 +139,7 @@ fn contents(file: &Path, text: &str, faults: &mut Vec<String>) {
 }
 
 /// Paths that the hand-written documents name exist.
-fn mentioned_paths(files: &[PathBuf], faults: &mut Vec<String>) -> Result<()> {
+fn mentioned_paths(files: &[PathBuf], faults: &mut Vec<String>) {
     let documents = ["README.md", "README.zh-CN.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "tests/real/README.md"];
     let known: BTreeSet<String> = files.iter().flat_map(|file| file.ancestors().map(|part| part.display().to_string()).collect::<Vec<_>>()).collect();
     let roots: BTreeSet<&str> = ["crates", "xtask", "examples", "tests", "benchmarks", "schemas", "fuzz", "docs"].into();
@@ -147,11 +150,11 @@ fn mentioned_paths(files: &[PathBuf], faults: &mut Vec<String>) -> Result<()> {
         };
         for quoted in text.split('`').skip(1).step_by(2) {
             let path = quoted.trim_end_matches('/');
-            let looks_like_one = path.split('/').next().is_some_and(|first| roots.contains(first)) && path.contains('/') && !path.contains(['*', '<', ' ', '{', '…']);
+            let looks_like_one =
+                path.split('/').next().is_some_and(|first| roots.contains(first)) && path.contains('/') && !path.contains(['*', '<', ' ', '{', '…']);
             if looks_like_one && !known.contains(path) {
                 faults.push(format!("{document}: names `{quoted}`, which does not exist"));
             }
         }
     }
-    Ok(())
 }

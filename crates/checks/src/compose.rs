@@ -58,7 +58,9 @@ fn assumptions(snapshot: &Snapshot, reading: &Reading) -> Vec<String> {
         if !reading.version_given {
             assumptions.push(format!("Kubernetes {}, the newest known version", snapshot.version()));
         }
-        if snapshot.objects().any(|object| object.kind().namespaced() == Some(true) && object.metadata().is_none_or(|metadata| metadata.str(bartizan_cluster::field::NAMESPACE).is_none())) {
+        if snapshot.objects().any(|object| {
+            object.kind().namespaced() == Some(true) && object.metadata().is_none_or(|metadata| metadata.str(bartizan_cluster::field::NAMESPACE).is_none())
+        }) {
             assumptions.push("objects without a namespace go to `default`".to_owned());
         }
     }

@@ -346,7 +346,7 @@ mod tests {
             "123",
             "MONKEY",
         ] {
-            assert!(!head(&words(name)).is_some(), "{name}");
+            assert!(head(&words(name)).is_none(), "{name}");
         }
     }
 

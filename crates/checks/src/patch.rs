@@ -19,7 +19,9 @@ pub fn ordered(operations: Vec<PatchOperation>) -> Vec<PatchOperation> {
             list.push(operation);
         }
     }
-    removals.sort_by_cached_key(|operation| std::cmp::Reverse(steps(pointer(operation)).map(|step| (step.parse::<usize>().ok(), step.clone())).collect::<Vec<_>>()));
+    removals.sort_by_cached_key(|operation| {
+        std::cmp::Reverse(steps(pointer(operation)).map(|step| (step.parse::<usize>().ok(), step.clone())).collect::<Vec<_>>())
+    });
     changes.append(&mut removals);
     changes
 }
@@ -86,7 +88,8 @@ mod tests {
     #[test]
     fn removals_from_one_list_do_not_move_each_other() {
         let mut document = json!({"a": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"], "b": 1});
-        let patch = ordered(vec![remove("/a/2"), remove("/a/10"), remove("/a/2"), PatchOperation::Replace { path: "/b".into(), value: json!(2) }, remove("/a/9")]);
+        let patch =
+            ordered(vec![remove("/a/2"), remove("/a/10"), remove("/a/2"), PatchOperation::Replace { path: "/b".into(), value: json!(2) }, remove("/a/9")]);
         apply(&mut document, &patch).unwrap();
         assert_eq!(document, json!({"a": ["0", "1", "3", "4", "5", "6", "7", "8"], "b": 2}));
     }

@@ -118,9 +118,14 @@ pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
     let entries = selected(selection, snapshot);
     let focus = &selection.focus;
     let run = Run { ground: &ground, snapshot, focus, trace: selection.trace };
-    let by_workload = ground.workloads.par_iter().fold(Judgement::default, |judgement, workload| run.workload(&entries, workload, judgement)).reduce(Judgement::default, Judgement::join);
+    let by_workload = ground
+        .workloads
+        .par_iter()
+        .fold(Judgement::default, |judgement, workload| run.workload(&entries, workload, judgement))
+        .reduce(Judgement::default, Judgement::join);
     let objects: Vec<ObjectView<'_>> = snapshot.objects().collect();
-    let by_object = objects.par_iter().fold(Judgement::default, |judgement, &object| run.object(&entries, object, judgement)).reduce(Judgement::default, Judgement::join);
+    let by_object =
+        objects.par_iter().fold(Judgement::default, |judgement, &object| run.object(&entries, object, judgement)).reduce(Judgement::default, Judgement::join);
     let mut all = run.cluster(&entries, by_workload.join(by_object));
     all.findings.sort_by(|one, two| one.order().cmp(&two.order()));
     all.decided.sort();

@@ -38,10 +38,15 @@ fn every_failing_example_fails_at_the_marked_lines() {
             let judgement = judge(&snapshot, &only(entry));
             let failed: Vec<_> = judgement.findings.iter().filter(|finding| finding.verdict == Verdict::Fail).collect();
             assert!(!failed.is_empty(), "{id}: the failing example passes:\n{}", example.text);
-            let lines: BTreeSet<u32> = failed.iter().flat_map(|finding| &finding.places).filter_map(|place| place.location.as_ref()).map(|location| location.line).collect();
+            let lines: BTreeSet<u32> =
+                failed.iter().flat_map(|finding| &finding.places).filter_map(|place| place.location.as_ref()).map(|location| location.line).collect();
             assert_eq!(lines, marked_lines(example, id), "{id}: lines that fail, and lines that the page marks, in\n{}", example.text);
             for finding in failed {
-                assert!(page_of(entry).message(&finding.message_key, Language::English).is_some(), "{id}: message `{}` is not on the page", finding.message_key);
+                assert!(
+                    page_of(entry).message(&finding.message_key, Language::English).is_some(),
+                    "{id}: message `{}` is not on the page",
+                    finding.message_key
+                );
                 assert!(!finding.message.contains(['{', '}']) || finding.message.contains("{{"), "{id}: a slot stayed open in `{}`", finding.message);
             }
         }
@@ -58,7 +63,11 @@ fn every_passing_example_passes() {
             assert!(snapshot.problems().is_empty(), "{id}: {:?}", snapshot.problems());
             let judgement = judge(&snapshot, &only(entry));
             assert!(judgement.findings.is_empty(), "{id}: the passing example does not pass: {:#?}\n{}", judgement.findings, example.text);
-            assert!(judgement.decided.iter().any(|decided| decided.verdict == Verdict::Pass), "{id}: nothing is judged in the passing example\n{}", example.text);
+            assert!(
+                judgement.decided.iter().any(|decided| decided.verdict == Verdict::Pass),
+                "{id}: nothing is judged in the passing example\n{}",
+                example.text
+            );
         }
     }
 }
@@ -98,7 +107,13 @@ fn every_fix_works() {
     }
 }
 
-fn assert_fixed(entry: &'static Entry, snapshot: &bartizan_cluster::Snapshot, example: Example, is_subject: impl Fn(&bartizan_cluster::ObjectRef) -> bool, patch: &[PatchOperation]) {
+fn assert_fixed(
+    entry: &'static Entry,
+    snapshot: &bartizan_cluster::Snapshot,
+    example: Example,
+    is_subject: impl Fn(&bartizan_cluster::ObjectRef) -> bool,
+    patch: &[PatchOperation],
+) {
     let id = entry.check.id;
     let mut objects = Vec::new();
     let mut fixed = None;
@@ -130,7 +145,11 @@ fn assert_fixed_by_adding(entry: &'static Entry, example: Example, added: Exampl
 fn assert_cluster_fixed(entry: &'static Entry, snapshot: &bartizan_cluster::Snapshot, example: Example, patch: Option<&[PatchOperation]>) {
     let id = entry.check.id;
     let Some(patch) = patch else {
-        assert!(examples(entry, "passes").any(|other| other.text == example.text && other.options != example.options), "{id}: the page shows no way out of\n{}", example.text);
+        assert!(
+            examples(entry, "passes").any(|other| other.text == example.text && other.options != example.options),
+            "{id}: the page shows no way out of\n{}",
+            example.text
+        );
         return;
     };
     let objects: Vec<serde_json::Value> = snapshot.objects().map(|object| object.root().to_json()).collect();
@@ -145,7 +164,8 @@ fn assert_cluster_fixed(entry: &'static Entry, snapshot: &bartizan_cluster::Snap
 
 fn read_patch(text: &str, id: &str) -> Vec<PatchOperation> {
     // The list is wrapped so that the reader for objects reads it.
-    let wrapped = format!("apiVersion: v1\nkind: Patch\nmetadata: {{name: patch}}\npatch:\n{}", text.lines().map(|line| format!("  {line}\n")).collect::<String>());
+    let wrapped =
+        format!("apiVersion: v1\nkind: Patch\nmetadata: {{name: patch}}\npatch:\n{}", text.lines().map(|line| format!("  {line}\n")).collect::<String>());
     let snapshot = world(&wrapped, "", Vec::new());
     let object = snapshot.objects().next().unwrap_or_else(|| panic!("{id}: the patch does not parse: {:?}", snapshot.problems()));
     let list = object.root().entry("patch").unwrap_or_else(|| panic!("{id}: the patch is empty")).to_json();
@@ -176,7 +196,13 @@ fn a_missing_fact_never_makes_a_check_pass() {
                         let after = judge(&world_of(example.text, example.options, missing, |at| keep.get(at).copied().unwrap_or(true)), &only(entry)).decided;
                         worlds += 1;
                         for decided in after.iter().filter(|decided| decided.verdict == Verdict::Pass) {
-                            assert!(before.contains(decided), "{}: without all of {kind:?} ({reason:?}), {:?} passes in\n{}", entry.check.id, decided.subject, example.text);
+                            assert!(
+                                before.contains(decided),
+                                "{}: without all of {kind:?} ({reason:?}), {:?} passes in\n{}",
+                                entry.check.id,
+                                decided.subject,
+                                example.text
+                            );
                         }
                     }
                 }

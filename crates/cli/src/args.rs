@@ -190,7 +190,10 @@ pub(crate) struct Narrowing {
 }
 
 fn stage(word: &str) -> Result<Stage, String> {
-    [Stage::Default, Stage::Strict, Stage::Auditor].into_iter().find(|stage| stage.name() == word).ok_or_else(|| "expected `default`, `strict` or `auditor`".to_owned())
+    [Stage::Default, Stage::Strict, Stage::Auditor]
+        .into_iter()
+        .find(|stage| stage.name() == word)
+        .ok_or_else(|| "expected `default`, `strict` or `auditor`".to_owned())
 }
 
 /// What is written, and where.
@@ -250,7 +253,7 @@ pub(crate) struct Scan {
     /// Tell on standard error how long each stage took.
     #[arg(long, hide = true)]
     pub(crate) timings: bool,
-    /// Only tell which permissions a live scan has and lacks, and print a ClusterRole for it.
+    /// Only tell which permissions a live scan has and lacks, and print a `ClusterRole` for it.
     #[arg(long, help_heading = "Live cluster")]
     pub(crate) preflight: bool,
 }
@@ -346,7 +349,10 @@ pub(crate) struct ListChecks {
 }
 
 fn severity(word: &str) -> Result<bartizan_report::Severity, String> {
-    bartizan_report::Severity::ALL.into_iter().find(|severity| severity.name() == word).ok_or_else(|| "expected `critical`, `high`, `medium` or `low`".to_owned())
+    bartizan_report::Severity::ALL
+        .into_iter()
+        .find(|severity| severity.name() == word)
+        .ok_or_else(|| "expected `critical`, `high`, `medium` or `low`".to_owned())
 }
 
 /// Formats of lists.

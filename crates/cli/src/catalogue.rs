@@ -36,7 +36,11 @@ pub(crate) fn find(id: &str) -> Result<&'static Check> {
 
 /// The candidate that differs least from `word`, if it is near enough to be a slip of the hand.
 pub(crate) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    candidates.map(|candidate| (distance(word, candidate), candidate)).min().filter(|(distance, _)| *distance <= 1 + word.len() / 4).map(|(_, candidate)| candidate)
+    candidates
+        .map(|candidate| (distance(word, candidate), candidate))
+        .min()
+        .filter(|(distance, _)| *distance <= 1 + word.len() / 4)
+        .map(|(_, candidate)| candidate)
 }
 
 /// Levenshtein's distance.

@@ -14,7 +14,14 @@ use crate::args::{Global, Sources};
 use crate::output::Terminal;
 
 /// Reads the cluster.
-pub(crate) fn gather(sources: &Sources, namespaces: &[String], objects: &[String], wanted: &[Kind], global: &Global, progress: &dyn Progress) -> Result<Gathered> {
+pub(crate) fn gather(
+    sources: &Sources,
+    namespaces: &[String],
+    objects: &[String],
+    wanted: &[Kind],
+    global: &Global,
+    progress: &dyn Progress,
+) -> Result<Gathered> {
     Ok(live::gather(&request(sources, namespaces, objects, wanted, global)?, progress)?)
 }
 
@@ -66,7 +73,9 @@ fn table(answer: &Preflight, role: &str, language: Language) -> String {
         Language::Chinese => ("是", "否", "未知", "# 包含扫描所需全部权限的 ClusterRole："),
     };
     let mut text = format!("{} {}\n\n", answer.server, answer.version.as_deref().unwrap_or(""));
-    let name = |permission: &Permission| if permission.group.is_empty() { permission.resource.clone() } else { format!("{}.{}", permission.resource, permission.group) };
+    let name = |permission: &Permission| {
+        if permission.group.is_empty() { permission.resource.clone() } else { format!("{}.{}", permission.resource, permission.group) }
+    };
     let width = answer.permissions.iter().map(|permission| name(permission).len()).max().unwrap_or(0);
     for permission in &answer.permissions {
         let allowed = match &permission.allowed {

@@ -21,7 +21,8 @@ pub(crate) fn before_parsing(arguments: impl Iterator<Item = OsString>) -> Langu
 }
 
 /// The Chinese texts of the help, by the English ones.
-static CHINESE: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| include_str!("help.zh-CN.txt").lines().filter_map(|line| line.split_once(" => ")).collect());
+static CHINESE: LazyLock<BTreeMap<&'static str, &'static str>> =
+    LazyLock::new(|| include_str!("help.zh-CN.txt").lines().filter_map(|line| line.split_once(" => ")).collect());
 
 /// The command with its help in `language`.
 pub(crate) fn translated(command: Command, language: Language) -> Command {

@@ -96,13 +96,12 @@ pub(crate) fn check(outputs: &Outputs) -> Result<()> {
 /// Writes a report to everything that was asked for.
 pub(crate) fn write(rendering: &Rendering<'_>, outputs: &Outputs, terminal: &Terminal) -> Result<()> {
     for target in targets(outputs)? {
-        match &target.file {
-            Some(file) => write_file(file, |out| one(rendering, target.format, outputs, None, out))?,
-            None => {
-                let mut out = BufWriter::new(io::stdout().lock());
-                one(rendering, target.format, outputs, Some(terminal), &mut out)?;
-                out.flush()?;
-            }
+        if let Some(file) = &target.file {
+            write_file(file, |out| one(rendering, target.format, outputs, None, out))?
+        } else {
+            let mut out = BufWriter::new(io::stdout().lock());
+            one(rendering, target.format, outputs, Some(terminal), &mut out)?;
+            out.flush()?;
         }
     }
     Ok(())
@@ -153,11 +152,5 @@ pub(crate) fn text_style(verbose: bool, terminal: Option<&Terminal>) -> TextStyl
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     // The plain C locale of old terminals cannot show more than ASCII.
     let unicode = locale.is_none_or(|locale| !matches!(locale.as_str(), "C" | "POSIX"));
-    TextStyle {
-        colour: terminal.is_some_and(Terminal::colours),
-        links: None,
-        width,
-        unicode,
-        detail: if verbose { Detail::FULL } else { Detail::NORMAL },
-    }
+    TextStyle { colour: terminal.is_some_and(Terminal::colours), links: None, width, unicode, detail: if verbose { Detail::FULL } else { Detail::NORMAL } }
 }

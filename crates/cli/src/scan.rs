@@ -57,7 +57,9 @@ fn read_baseline(file: &Path) -> Result<Baseline> {
 fn compared(comparison: &Comparison, language: Language) -> String {
     let (new, fixed, unchanged) = (comparison.new.len(), comparison.fixed.len(), comparison.unchanged);
     match language {
-        Language::English => format!("compared with the baseline: {new} new, {fixed} fixed, {unchanged} unchanged, {} not looked at", comparison.unconfirmed.len()),
+        Language::English => {
+            format!("compared with the baseline: {new} new, {fixed} fixed, {unchanged} unchanged, {} not looked at", comparison.unconfirmed.len())
+        }
         Language::Chinese => format!("与基线相比：新增 {new}，消除 {fixed}，未变 {unchanged}，未查看 {}", comparison.unconfirmed.len()),
     }
 }
@@ -95,7 +97,9 @@ fn offer_import(snapshot: &Snapshot, terminal: &Terminal) {
     let tools: BTreeSet<&str> = ignores.iter().map(|ignore| ignore.tool.name()).collect();
     let tools = tools.into_iter().collect::<Vec<_>>().join(", ");
     terminal.note(&match terminal.language {
-        Language::English => format!("note: {} ignore rules of {tools} were seen and not obeyed; `bartizan waive --import SOURCE` writes them as waivers", ignores.len()),
+        Language::English => {
+            format!("note: {} ignore rules of {tools} were seen and not obeyed; `bartizan waive --import SOURCE` writes them as waivers", ignores.len())
+        }
         Language::Chinese => format!("提示：发现 {} 条 {tools} 的忽略规则，未予采用；`bartizan waive --import SOURCE` 可将其写为豁免", ignores.len()),
     });
 }
@@ -117,7 +121,11 @@ pub(crate) fn selection(narrowing: &Narrowing) -> Result<Selection> {
         stage: narrowing.stage,
         only: ids(&narrowing.checks)?,
         without: ids(&narrowing.without)?,
-        focus: Focus { namespaces: narrowing.namespace.iter().cloned().collect(), labels: labels(narrowing.select.as_deref())?, objects: objects(&narrowing.object)? },
+        focus: Focus {
+            namespaces: narrowing.namespace.iter().cloned().collect(),
+            labels: labels(narrowing.select.as_deref())?,
+            objects: objects(&narrowing.object)?,
+        },
         trace: false,
     })
 }
@@ -133,7 +141,9 @@ fn labels(selector: Option<&str>) -> Result<Vec<(String, String)>> {
 }
 
 fn objects(given: &[String]) -> Result<Vec<(String, String)>> {
-    let parts = |object: &String| object.split_once('/').map(|(kind, name)| (kind.to_owned(), name.to_owned())).with_context(|| format!("`{object}` in --object is not KIND/NAME"));
+    let parts = |object: &String| {
+        object.split_once('/').map(|(kind, name)| (kind.to_owned(), name.to_owned())).with_context(|| format!("`{object}` in --object is not KIND/NAME"))
+    };
     given.iter().map(parts).collect()
 }
 

@@ -11,9 +11,9 @@ use bartizan_report::waiver::Waivers;
 use bartizan_report::{FailOn, Language, Outcome};
 
 use crate::args::{Global, Lang, Narrowing, Outputs, Sources};
+use crate::catalogue;
 use crate::config::{self, Config, ConfigFile, Flags};
 use crate::output::{self, Terminal};
-use crate::catalogue;
 
 /// Everything that a scan works with.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::io;
 
 use anyhow::Result;
-use bartizan_cluster::Kind;
 use bartizan_checks::Reading;
+use bartizan_cluster::Kind;
 use bartizan_gather::{Gathered, files};
 use bartizan_report::Outcome;
 use jiff::Timestamp;

@@ -7,8 +7,8 @@ use bartizan_report::waiver::{Entry, add_to_file};
 use bartizan_report::{Language, Outcome};
 
 use crate::args::{Global, Waive};
-use crate::{catalogue, config};
 use crate::output::{self, Terminal};
+use crate::{catalogue, config};
 
 pub(crate) fn run(waive: &Waive, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let here = std::env::current_dir().context("the working directory is gone")?;

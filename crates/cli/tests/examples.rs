@@ -32,7 +32,8 @@ fn documented() -> BTreeSet<(String, String)> {
     for row in text.lines().filter(|line| line.starts_with('|')) {
         let quoted: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
         let (checks, others): (Vec<&str>, Vec<&str>) = quoted.into_iter().partition(|word| ids.contains(word));
-        let objects = others.into_iter().filter(|word| word.contains('/') && word.split('/').any(|part| part.starts_with(|first: char| first.is_ascii_uppercase())));
+        let objects =
+            others.into_iter().filter(|word| word.contains('/') && word.split('/').any(|part| part.starts_with(|first: char| first.is_ascii_uppercase())));
         for object in objects {
             rows.extend(checks.iter().map(|check| (object.to_owned(), (*check).to_owned())));
         }

@@ -70,7 +70,8 @@ fn findings(report: &Value) -> Vec<Value> {
 /// (check, owner, paths, verdict) of a finding.
 fn essence(finding: &Value) -> (String, String, BTreeSet<String>, String) {
     let subject = &finding["subject"];
-    let owner = format!("{}/{}/{}", subject["namespace"].as_str().unwrap_or(""), subject["kind"].as_str().unwrap_or(""), subject["name"].as_str().unwrap_or(""));
+    let owner =
+        format!("{}/{}/{}", subject["namespace"].as_str().unwrap_or(""), subject["kind"].as_str().unwrap_or(""), subject["name"].as_str().unwrap_or(""));
     let paths = finding["places"].as_array().unwrap().iter().map(|place| place["path"].as_str().unwrap().to_owned()).collect();
     (finding["check"].as_str().unwrap().to_owned(), owner, paths, finding["verdict"].as_str().unwrap().to_owned())
 }

@@ -53,7 +53,8 @@ fn a_broken_document_is_reported_at_its_place_and_hides_nothing() {
 
 #[test]
 fn a_template_is_called_one_with_the_command_to_run() {
-    let template = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Values.name }}\n";
+    let template =
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Values.name }}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Values.name }}\n";
     let ran = scan(&[("templates.yaml", template)], &["-o", "json"]);
     let report = ran.report();
     let problems = report["coverage"]["problems"].as_array().unwrap();
@@ -85,7 +86,9 @@ fn json_and_yaml_give_the_same_findings_at_their_own_places() {
         findings
     };
     let (yaml, json) = (from("pod.yaml", POD), from("pod.json", json));
-    let at = |findings: &serde_json::Value| findings.as_array().unwrap().iter().find(|finding| finding["check"] == "host-pid").unwrap()["places"][0]["location"].clone();
+    let at = |findings: &serde_json::Value| {
+        findings.as_array().unwrap().iter().find(|finding| finding["check"] == "host-pid").unwrap()["places"][0]["location"].clone()
+    };
     assert_eq!(at(&json), serde_json::json!({"file": "./pod.json", "line": 2, "column": 11}));
     assert_eq!(at(&yaml), serde_json::json!({"file": "./pod.yaml", "line": 7, "column": 3}));
     assert_eq!(strip(yaml), strip(json));
@@ -101,12 +104,16 @@ fn wrong_types_are_refused_as_the_server_would() {
 #[test]
 fn several_outputs_at_once() {
     let place = directory(&[("a.yaml", POD)]);
-    let ran = run(place.path(), &["scan", "a.yaml", "-o", "sarif", "--output-file", "r.sarif", "-o", "html", "--output-file", "r.html", "-o", "concise"], "", &[]);
+    let ran =
+        run(place.path(), &["scan", "a.yaml", "-o", "sarif", "--output-file", "r.sarif", "-o", "html", "--output-file", "r.html", "-o", "concise"], "", &[]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(ran.stdout.contains("high[host-pid]"));
     let sarif: serde_json::Value = serde_json::from_str(&fs::read_to_string(place.path().join("r.sarif")).unwrap()).unwrap();
     assert_eq!(sarif["version"], "2.1.0");
-    assert!(fs::read_to_string(place.path().join("r.html")).unwrap().contains("<!DOCTYPE html>") || fs::read_to_string(place.path().join("r.html")).unwrap().contains("<!doctype html>"));
+    assert!(
+        fs::read_to_string(place.path().join("r.html")).unwrap().contains("<!DOCTYPE html>")
+            || fs::read_to_string(place.path().join("r.html")).unwrap().contains("<!doctype html>")
+    );
     let twice = run(place.path(), &["scan", "a.yaml", "-o", "json", "-o", "sarif"], "", &[]);
     assert_eq!(twice.code, 2);
     assert!(twice.stderr.contains("--output-file"), "{}", twice.stderr);

@@ -495,7 +495,8 @@ impl Fragment {
 
     /// A template whose expressions are quoted parses well; a name with braces tells it from a manifest.
     fn template_name(&self, object: &Object) -> Option<&'static str> {
-        let is_template = [object.name, object.api_version, object.kind_name].into_iter().chain(object.namespace).any(|name| self.strings.text(name).contains("{{"));
+        let is_template =
+            [object.name, object.api_version, object.kind_name].into_iter().chain(object.namespace).any(|name| self.strings.text(name).contains("{{"));
         is_template.then_some(GO_TEMPLATE)
     }
 

@@ -252,7 +252,8 @@ fn is_timestamp(text: &str) -> bool {
     let (whole, fraction) = time.split_once('.').map_or((time, "0"), |(whole, fraction)| (whole, fraction));
     let parts: Vec<&str> = whole.split(':').collect();
     let &[hour, minute, second] = parts.as_slice() else { return false };
-    let is_time = short(hour).zip(short(minute)).zip(short(second)).is_some_and(|((hour, minute), second)| jiff::civil::Time::new(hour, minute, second, 0).is_ok());
+    let is_time =
+        short(hour).zip(short(minute)).zip(short(second)).is_some_and(|((hour, minute), second)| jiff::civil::Time::new(hour, minute, second, 0).is_ok());
     is_date && is_time && !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -314,7 +315,20 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_those_of_go() {
-        let cases = [("0420", 272), ("0o420", 272), ("0777", 511), ("0x1F", 31), ("0b101", 5), ("1_000", 1000), ("1__0", 10), ("+12", 12), ("-0x10", -16), ("0", 0), ("-0", 0), ("0b-101", -5)];
+        let cases = [
+            ("0420", 272),
+            ("0o420", 272),
+            ("0777", 511),
+            ("0x1F", 31),
+            ("0b101", 5),
+            ("1_000", 1000),
+            ("1__0", 10),
+            ("+12", 12),
+            ("-0x10", -16),
+            ("0", 0),
+            ("-0", 0),
+            ("0b-101", -5),
+        ];
         for (text, value) in cases {
             reads(text, Scalar::Int(value));
         }

@@ -7,7 +7,30 @@ use std::path::Path;
 
 /// Bytes that mean something to one of the readers.
 const TOKENS: [&[u8]; 24] = [
-    b"{", b"}", b"[", b"]", b":", b",", b"\"", b"'", b"\n", b"\t", b"- ", b"---\n", b"&a ", b"*a", b"<<: ", b"!!int ", b"|\n", b"\xff", b"\xc2\x85", b"\0", b"\\u0041", b"-----BEGIN CERTIFICATE-----", b"null", b"1e5",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b":",
+    b",",
+    b"\"",
+    b"'",
+    b"\n",
+    b"\t",
+    b"- ",
+    b"---\n",
+    b"&a ",
+    b"*a",
+    b"<<: ",
+    b"!!int ",
+    b"|\n",
+    b"\xff",
+    b"\xc2\x85",
+    b"\0",
+    b"\\u0041",
+    b"-----BEGIN CERTIFICATE-----",
+    b"null",
+    b"1e5",
 ];
 
 struct Dice(u64);

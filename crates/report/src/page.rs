@@ -146,15 +146,12 @@ pub fn fill(template: &str, args: &BTreeMap<String, String>) -> String {
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         text.push_str(before);
-        match after.split_once('}') {
-            Some((name, tail)) => {
-                text.push_str(args.get(name).map_or(name, String::as_str));
-                rest = tail;
-            }
-            None => {
-                text.push('{');
-                rest = after;
-            }
+        if let Some((name, tail)) = after.split_once('}') {
+            text.push_str(args.get(name).map_or(name, String::as_str));
+            rest = tail;
+        } else {
+            text.push('{');
+            rest = after;
         }
     }
     text.push_str(rest);
@@ -162,7 +159,10 @@ pub fn fill(template: &str, args: &BTreeMap<String, String>) -> String {
 }
 
 fn headed<'a>(text: &'a str, separator: &str) -> Vec<(&'a str, &'a str)> {
-    text.split(separator).filter(|part| !part.trim().is_empty()).map(|part| part.split_once('\n').map_or((part.trim(), ""), |(name, content)| (name.trim(), content))).collect()
+    text.split(separator)
+        .filter(|part| !part.trim().is_empty())
+        .map(|part| part.split_once('\n').map_or((part.trim(), ""), |(name, content)| (name.trim(), content)))
+        .collect()
 }
 
 fn messages(content: &'static str) -> BTreeMap<&'static str, &'static str> {

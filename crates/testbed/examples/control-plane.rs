@@ -12,17 +12,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         control_plane.apply(&[serde_json::from_slice(&std::fs::read(file)?)?])?;
     }
     let mut out = std::io::stdout();
-    writeln!(
-        out,
-        "Kubernetes {} at {}",
-        control_plane.version(),
-        control_plane.url()
-    )?;
-    writeln!(
-        out,
-        "export KUBECONFIG={}",
-        control_plane.kubeconfig_path().display()
-    )?;
+    writeln!(out, "Kubernetes {} at {}", control_plane.version(), control_plane.url())?;
+    writeln!(out, "export KUBECONFIG={}", control_plane.kubeconfig_path().display())?;
     writeln!(out, "it stops when standard input ends")?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())

@@ -46,8 +46,7 @@ fn rank(manifest: &Value) -> u8 {
     match kind(manifest) {
         "Namespace" => 0,
         "CustomResourceDefinition" => 1,
-        "PriorityClass" | "RuntimeClass" | "StorageClass" | "IngressClass" | "ServiceAccount"
-        | "Secret" | "ConfigMap" | "Role" | "ClusterRole" | "Node" => 2,
+        "PriorityClass" | "RuntimeClass" | "StorageClass" | "IngressClass" | "ServiceAccount" | "Secret" | "ConfigMap" | "Role" | "ClusterRole" | "Node" => 2,
         "ValidatingWebhookConfiguration"
         | "MutatingWebhookConfiguration"
         | "ValidatingAdmissionPolicy"
@@ -77,11 +76,7 @@ struct Served {
 
 impl<'a> Applier<'a> {
     pub(crate) fn new(client: &'a Client, makes_accounts: bool) -> Self {
-        Self {
-            client,
-            makes_accounts,
-            served: Mutex::new(BTreeMap::new()),
-        }
+        Self { client, makes_accounts, served: Mutex::new(BTreeMap::new()) }
     }
 
     /// Applies everything, or says what was refused.
@@ -92,12 +87,7 @@ impl<'a> Applier<'a> {
         }
         let mut refusals = Vec::new();
         for current in 0..=4 {
-            let batch: Vec<(usize, &Value)> = flat
-                .iter()
-                .copied()
-                .enumerate()
-                .filter(|(_, manifest)| rank(manifest) == current)
-                .collect();
+            let batch: Vec<(usize, &Value)> = flat.iter().copied().enumerate().filter(|(_, manifest)| rank(manifest) == current).collect();
             refusals.extend(self.all(&batch));
         }
         if refusals.is_empty() {
@@ -114,16 +104,8 @@ impl<'a> Applier<'a> {
         let work = || {
             while let Some((index, manifest)) = batch.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if let Err((status, message)) = self.one(manifest) {
-                    let refusal = Refusal {
-                        index: *index,
-                        object: describe(manifest),
-                        status,
-                        message,
-                    };
-                    refusals
-                        .lock()
-                        .unwrap_or_else(std::sync::PoisonError::into_inner)
-                        .push(refusal);
+                    let refusal = Refusal { index: *index, object: describe(manifest), status, message };
+                    refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(refusal);
                 }
             }
         };
@@ -132,9 +114,7 @@ impl<'a> Applier<'a> {
                 scope.spawn(work);
             }
         });
-        refusals
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        refusals.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Creates one object, or applies it where it exists already.
@@ -142,10 +122,7 @@ impl<'a> Applier<'a> {
         let until = Instant::now() + PATIENCE;
         let object = strip(manifest);
         loop {
-            let (status, message) = match self
-                .place(&object)
-                .map_err(|error| (0, error.to_string()))?
-            {
+            let (status, message) = match self.place(&object).map_err(|error| (0, error.to_string()))? {
                 None => (0, "the server does not serve this kind".to_owned()),
                 Some(collection) => match self.create(&collection, &object)? {
                     (200..=299, _) => return self.settle(&object),
@@ -160,19 +137,12 @@ impl<'a> Applier<'a> {
         }
     }
 
-    fn create(
-        &self,
-        collection: &str,
-        object: &Value,
-    ) -> std::result::Result<(u16, Value), (u16, String)> {
+    fn create(&self, collection: &str, object: &Value) -> std::result::Result<(u16, Value), (u16, String)> {
         let lost = |error: Error| (0, error.to_string());
         let (status, body) = self.client.post(collection, object).map_err(lost)?;
         let exists = status == 409 && text(&body, "/reason") == Some("AlreadyExists");
         match name(object) {
-            Some(name) if exists => self
-                .client
-                .server_side_apply(&format!("{collection}/{name}"), object)
-                .map_err(lost),
+            Some(name) if exists => self.client.server_side_apply(&format!("{collection}/{name}"), object).map_err(lost),
             _ => Ok((status, body)),
         }
     }
@@ -200,14 +170,9 @@ impl<'a> Applier<'a> {
         let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
         let until = Instant::now() + PATIENCE;
         loop {
-            let (status, body) = self
-                .client
-                .get(&path)
-                .map_err(|error| (0, error.to_string()))?;
+            let (status, body) = self.client.get(&path).map_err(|error| (0, error.to_string()))?;
             let conditions = body.pointer("/status/conditions").and_then(Value::as_array);
-            let established = |one: &Value| {
-                text(one, "/type") == Some("Established") && text(one, "/status") == Some("True")
-            };
+            let established = |one: &Value| text(one, "/type") == Some("Established") && text(one, "/status") == Some("True");
             if conditions.is_some_and(|conditions| conditions.iter().any(established)) {
                 return Ok(());
             }
@@ -235,39 +200,25 @@ impl<'a> Applier<'a> {
 
     fn served(&self, object: &Value) -> Result<Option<Served>> {
         let group = group_path(object);
-        let mut known = self
-            .served
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self.served.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if !known.contains_key(&group) {
             let (status, list) = self.client.get(&group)?;
-            let kinds = if status == 200 {
-                kinds(&list)
-            } else {
-                BTreeMap::new()
-            };
+            let kinds = if status == 200 { kinds(&list) } else { BTreeMap::new() };
             known.insert(group.clone(), kinds);
         }
-        Ok(known
-            .get(&group)
-            .and_then(|kinds| kinds.get(kind(object)))
-            .cloned())
+        Ok(known.get(&group).and_then(|kinds| kinds.get(kind(object))).cloned())
     }
 
     /// Asks again what is served: a custom resource comes a moment after its definition.
     fn forget(&self, object: &Value) {
-        self.served
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .remove(&group_path(object));
+        self.served.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&group_path(object));
     }
 }
 
 /// Whether a refusal is one that time heals.
 fn passing(status: u16, message: &str, object: &Value) -> bool {
     // Only `example.dev/v1` and the like can be a definition on its way; `apps/v9` never comes.
-    let custom = text(object, "/apiVersion")
-        .is_some_and(|version| version.contains('.') && !version.contains(".k8s.io/"));
+    let custom = text(object, "/apiVersion").is_some_and(|version| version.contains('.') && !version.contains(".k8s.io/"));
     match status {
         0 | 404 => custom,
         403 => message.contains("error looking up service account"),
@@ -279,23 +230,11 @@ fn passing(status: u16, message: &str, object: &Value) -> bool {
 
 /// The kinds of a discovery document, subresources left out.
 fn kinds(list: &Value) -> BTreeMap<String, Served> {
-    let resources = list
-        .get("resources")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let resources = list.get("resources").and_then(Value::as_array).into_iter().flatten();
     let main = resources.filter_map(|one| {
-        let resource = text(one, "/name")
-            .filter(|name| !name.contains('/'))?
-            .to_owned();
+        let resource = text(one, "/name").filter(|name| !name.contains('/'))?.to_owned();
         let namespaced = one.get("namespaced")?.as_bool()?;
-        Some((
-            text(one, "/kind")?.to_owned(),
-            Served {
-                resource,
-                namespaced,
-            },
-        ))
+        Some((text(one, "/kind")?.to_owned(), Served { resource, namespaced }))
     });
     main.collect()
 }
@@ -315,14 +254,7 @@ fn flatten<'v>(manifest: &'v Value, out: &mut Vec<&'v Value>) {
 fn strip(manifest: &Value) -> Value {
     let mut object = manifest.clone();
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        for field in [
-            "uid",
-            "resourceVersion",
-            "creationTimestamp",
-            "generation",
-            "managedFields",
-            "selfLink",
-        ] {
+        for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"] {
             metadata.remove(field);
         }
     }
@@ -351,9 +283,7 @@ fn group_path(object: &Value) -> String {
 }
 
 fn describe(object: &Value) -> String {
-    let name = name(object)
-        .or_else(|| text(object, "/metadata/generateName"))
-        .unwrap_or("(no name)");
+    let name = name(object).or_else(|| text(object, "/metadata/generateName")).unwrap_or("(no name)");
     match text(object, "/metadata/namespace") {
         Some(namespace) => format!("{} {namespace}/{name}", kind(object)),
         None => format!("{} {name}", kind(object)),
@@ -377,32 +307,16 @@ mod tests {
         ]});
         let mut flat = Vec::new();
         flatten(&list, &mut flat);
-        assert_eq!(
-            flat.iter()
-                .map(|object| describe(object))
-                .collect::<Vec<_>>(),
-            ["ConfigMap a", "ConfigMap b"]
-        );
-        assert_eq!(
-            strip(flat[0]),
-            json!({"kind": "ConfigMap", "metadata": {"name": "a", "labels": {"kept": "yes"}}})
-        );
+        assert_eq!(flat.iter().map(|object| describe(object)).collect::<Vec<_>>(), ["ConfigMap a", "ConfigMap b"]);
+        assert_eq!(strip(flat[0]), json!({"kind": "ConfigMap", "metadata": {"name": "a", "labels": {"kept": "yes"}}}));
     }
 
     #[test]
     fn a_missing_builtin_kind_is_refused_at_once_and_a_custom_one_is_waited_for() {
         assert!(!passing(0, "", &json!({"apiVersion": "apps/v9"})));
-        assert!(!passing(
-            404,
-            "",
-            &json!({"apiVersion": "networking.k8s.io/v9"})
-        ));
+        assert!(!passing(404, "", &json!({"apiVersion": "networking.k8s.io/v9"})));
         assert!(passing(404, "", &json!({"apiVersion": "example.dev/v1"})));
-        assert!(passing(
-            403,
-            "pods \"a\" is forbidden: error looking up service account x/default: not found",
-            &json!({})
-        ));
+        assert!(passing(403, "pods \"a\" is forbidden: error looking up service account x/default: not found", &json!({})));
         assert!(!passing(403, "violates PodSecurity", &json!({})));
         assert!(!passing(422, "invalid", &json!({})));
     }

@@ -34,17 +34,9 @@ pub(crate) struct Build {
 }
 
 /// The API server.
-pub(crate) const API_SERVER: Build = kubernetes(
-    "kube-apiserver",
-    "k8s.io/kubernetes/cmd/kube-apiserver",
-    "6 minutes",
-);
+pub(crate) const API_SERVER: Build = kubernetes("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", "6 minutes");
 /// The controller manager.
-pub(crate) const CONTROLLER_MANAGER: Build = kubernetes(
-    "kube-controller-manager",
-    "k8s.io/kubernetes/cmd/kube-controller-manager",
-    "2 minutes",
-);
+pub(crate) const CONTROLLER_MANAGER: Build = kubernetes("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", "2 minutes");
 /// The Pod Security oracle.
 pub(crate) const POD_SECURITY: Build = oracle("psa", "./psa", "k8s.io/pod-security-admission");
 /// The YAML oracle.
@@ -57,39 +49,15 @@ pub(crate) const ETCDCTL: Build = etcd("etcdctl", "go.etcd.io/etcd/etcdctl/v3");
 pub(crate) const ETCDUTL: Build = etcd("etcdutl", "go.etcd.io/etcd/etcdutl/v3");
 
 const fn kubernetes(part: &'static str, package: &'static str, about: &'static str) -> Build {
-    Build {
-        part,
-        module: "control-plane",
-        package,
-        pinned_by: "k8s.io/kubernetes",
-        source: None,
-        stamped: true,
-        about,
-    }
+    Build { part, module: "control-plane", package, pinned_by: "k8s.io/kubernetes", source: None, stamped: true, about }
 }
 
 const fn oracle(part: &'static str, package: &'static str, pinned_by: &'static str) -> Build {
-    Build {
-        part,
-        module: "control-plane",
-        package,
-        pinned_by,
-        source: Some(part),
-        stamped: false,
-        about: "1 minute",
-    }
+    Build { part, module: "control-plane", package, pinned_by, source: Some(part), stamped: false, about: "1 minute" }
 }
 
 const fn etcd(part: &'static str, package: &'static str) -> Build {
-    Build {
-        part,
-        module: "etcd",
-        package,
-        pinned_by: package,
-        source: None,
-        stamped: false,
-        about: "1 minute",
-    }
+    Build { part, module: "etcd", package, pinned_by: package, source: None, stamped: false, about: "1 minute" }
 }
 
 impl Build {
@@ -113,35 +81,18 @@ impl Build {
     /// The version that the module pins, without its `v`.
     pub(crate) fn version(&self) -> Result<String> {
         let file = self.directory().join("go.mod");
-        let text = fs::read_to_string(&file)
-            .map_err(Error::io(format!("reading `{}`", file.display())))?;
-        let replaced = text.lines().find_map(|line| {
-            line.trim()
-                .strip_prefix(self.pinned_by)?
-                .trim()
-                .strip_prefix("=>")
-        });
+        let text = fs::read_to_string(&file).map_err(Error::io(format!("reading `{}`", file.display())))?;
+        let replaced = text.lines().find_map(|line| line.trim().strip_prefix(self.pinned_by)?.trim().strip_prefix("=>"));
         let required = text.lines().find_map(|line| {
-            let rest = line
-                .trim()
-                .trim_start_matches("require ")
-                .strip_prefix(self.pinned_by)?;
+            let rest = line.trim().trim_start_matches("require ").strip_prefix(self.pinned_by)?;
             rest.trim_start().starts_with('v').then_some(rest)
         });
-        let version = replaced.or(required).and_then(|rest| {
-            rest.split_whitespace()
-                .find_map(|word| word.strip_prefix('v'))
-        });
-        version.map(str::to_owned).ok_or_else(|| Error::NotPinned {
-            file,
-            module: self.pinned_by.to_owned(),
-        })
+        let version = replaced.or(required).and_then(|rest| rest.split_whitespace().find_map(|word| word.strip_prefix('v')));
+        version.map(str::to_owned).ok_or_else(|| Error::NotPinned { file, module: self.pinned_by.to_owned() })
     }
 
     fn directory(&self) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../tests/real")
-            .join(self.module)
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/real").join(self.module)
     }
 
     /// Sixteen hexadecimal digits over `go.sum`, which pins every dependency, and over our own source.
@@ -159,73 +110,36 @@ impl Build {
         }
         let mut hash = Sha256::new();
         for file in files {
-            hash.update(
-                fs::read(&file).map_err(Error::io(format!("reading `{}`", file.display())))?,
-            );
+            hash.update(fs::read(&file).map_err(Error::io(format!("reading `{}`", file.display())))?);
         }
         let digest = hash.finalize();
-        Ok(digest
-            .iter()
-            .take(8)
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
+        Ok(digest.iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
     }
 
     fn build(&self, root: &Path, home: &Path, version: &str) -> Result<()> {
         let module = self.directory();
-        let unfinished = tempfile::Builder::new()
-            .prefix(".building-")
-            .tempdir_in(root)
-            .map_err(Error::io(format!(
-                "creating a directory in `{}`",
-                root.display()
-            )))?;
-        say(&format!(
-            "building {} {version} (about {}, once per machine)",
-            self.part, self.about
-        ));
+        let unfinished =
+            tempfile::Builder::new().prefix(".building-").tempdir_in(root).map_err(Error::io(format!("creating a directory in `{}`", root.display())))?;
+        say(&format!("building {} {version} (about {}, once per machine)", self.part, self.about));
         let started = Instant::now();
         let output = Command::new("go")
             .current_dir(&module)
             .env("CGO_ENABLED", "0")
             .env("GOWORK", "off")
-            .args([
-                "build",
-                "-trimpath",
-                "-buildvcs=false",
-                "-ldflags",
-                &self.linker_flags(version),
-                "-o",
-            ])
+            .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &self.linker_flags(version), "-o"])
             .arg(unfinished.path().join(self.part))
             .arg(self.package)
             .output()
             .map_err(|error| match error.kind() {
-                ErrorKind::NotFound => Error::NoGo {
-                    part: self.part.to_owned(),
-                    wanted: go_version(&module),
-                },
-                _ => Error::Io {
-                    doing: "running `go build`".to_owned(),
-                    source: error,
-                },
+                ErrorKind::NotFound => Error::NoGo { part: self.part.to_owned(), wanted: go_version(&module) },
+                _ => Error::Io { doing: "running `go build`".to_owned(), source: error },
             })?;
         if !output.status.success() {
             let log = tail(&String::from_utf8_lossy(&output.stderr));
-            return Err(Error::Build {
-                part: self.part.to_owned(),
-                module,
-                log,
-            });
+            return Err(Error::Build { part: self.part.to_owned(), module, log });
         }
-        fs::rename(unfinished.keep(), home).map_err(Error::io(format!(
-            "moving the build to `{}`",
-            home.display()
-        )))?;
-        say(&format!(
-            "built {} {version} in {} s",
-            self.part,
-            started.elapsed().as_secs()
-        ));
+        fs::rename(unfinished.keep(), home).map_err(Error::io(format!("moving the build to `{}`", home.display())))?;
+        say(&format!("built {} {version} in {} s", self.part, started.elapsed().as_secs()));
         Ok(())
     }
 
@@ -233,15 +147,8 @@ impl Build {
         let mut flags = "-s -w".to_owned();
         if self.stamped {
             let mut numbers = version.split('.');
-            let (major, minor) = (
-                numbers.next().unwrap_or_default(),
-                numbers.next().unwrap_or_default(),
-            );
-            for (name, value) in [
-                ("gitVersion", format!("v{version}").as_str()),
-                ("gitMajor", major),
-                ("gitMinor", minor),
-            ] {
+            let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+            for (name, value) in [("gitVersion", format!("v{version}").as_str()), ("gitMajor", major), ("gitMinor", minor)] {
                 flags = format!("{flags} -X k8s.io/component-base/version.{name}={value}");
             }
         }
@@ -251,28 +158,18 @@ impl Build {
 
 /// `$BARTIZAN_CACHE`, else a directory of the user's cache; parts are below `real`.
 fn cache_directory() -> Result<PathBuf> {
-    let variable = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let own = variable("BARTIZAN_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("bartizan")))
         .or_else(|| variable("HOME").map(|home| home.join(".cache/bartizan")));
-    own.map(|directory| directory.join("real"))
-        .ok_or(Error::NoCache)
+    own.map(|directory| directory.join("real")).ok_or(Error::NoCache)
 }
 
 /// One build at a time on a machine: each uses every core.
 fn lock(root: &Path, part: &str) -> Result<File> {
     let path = root.join("lock");
     let locking = || format!("locking `{}`", path.display());
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(Error::io(locking()))?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(Error::io(locking()))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -280,10 +177,7 @@ fn lock(root: &Path, part: &str) -> Result<File> {
             file.lock().map_err(Error::io(locking()))?;
         }
         Err(TryLockError::Error(source)) => {
-            return Err(Error::Io {
-                doing: locking(),
-                source,
-            });
+            return Err(Error::Io { doing: locking(), source });
         }
     }
     Ok(file)
@@ -292,10 +186,7 @@ fn lock(root: &Path, part: &str) -> Result<File> {
 /// The Go release that a module asks for.
 fn go_version(module: &Path) -> String {
     let text = fs::read_to_string(module.join("go.mod")).unwrap_or_default();
-    text.lines()
-        .find_map(|line| line.strip_prefix("go "))
-        .unwrap_or("of this year")
-        .to_owned()
+    text.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or("of this year").to_owned()
 }
 
 /// A line of progress, so that minutes of silence have a reason.
@@ -320,11 +211,7 @@ mod tests {
             (&ETCDUTL, "3.7."),
         ] {
             let pinned = build.version().expect("pinned");
-            assert!(
-                pinned.starts_with(version),
-                "`{}` is at {pinned}",
-                build.part
-            );
+            assert!(pinned.starts_with(version), "`{}` is at {pinned}", build.part);
         }
     }
 
@@ -342,10 +229,7 @@ mod tests {
     fn our_own_programs_are_rebuilt_when_their_source_changes() {
         let server = API_SERVER.fingerprint().expect("go.sum is there");
         let oracle = POD_SECURITY.fingerprint().expect("source is there");
-        assert_eq!(
-            server,
-            CONTROLLER_MANAGER.fingerprint().expect("go.sum is there")
-        );
+        assert_eq!(server, CONTROLLER_MANAGER.fingerprint().expect("go.sum is there"));
         assert_ne!(server, oracle);
         assert_eq!(server.len(), 16);
     }

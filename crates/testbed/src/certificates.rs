@@ -34,10 +34,7 @@ pub struct Authority {
 /// What a certificate is for.
 enum Purpose<'a> {
     Authority,
-    Server {
-        names: &'a [&'a str],
-        addresses: &'a [Ipv4Addr],
-    },
+    Server { names: &'a [&'a str], addresses: &'a [Ipv4Addr] },
     Client,
 }
 
@@ -61,14 +58,9 @@ impl Authority {
     pub fn new(common_name: &str) -> Result<Self> {
         let keys = Keys::generate(common_name)?;
         let name = distinguished_name(common_name, &[]);
-        let certificate =
-            certificate(common_name, &name, &name, &keys, &keys, &Purpose::Authority)?;
+        let certificate = certificate(common_name, &name, &name, &keys, &keys, &Purpose::Authority)?;
         let identity = keys.identity(&certificate);
-        Ok(Self {
-            name,
-            keys,
-            identity,
-        })
+        Ok(Self { name, keys, identity })
     }
 
     /// The authority's own certificate and key.
@@ -77,12 +69,7 @@ impl Authority {
     }
 
     /// A serving certificate for these names and addresses.
-    pub fn server(
-        &self,
-        common_name: &str,
-        names: &[&str],
-        addresses: &[Ipv4Addr],
-    ) -> Result<Identity> {
+    pub fn server(&self, common_name: &str, names: &[&str], addresses: &[Ipv4Addr]) -> Result<Identity> {
         self.issue(common_name, &[], &Purpose::Server { names, addresses })
     }
 
@@ -94,14 +81,7 @@ impl Authority {
     fn issue(&self, common_name: &str, groups: &[&str], purpose: &Purpose<'_>) -> Result<Identity> {
         let keys = Keys::generate(common_name)?;
         let subject = distinguished_name(common_name, groups);
-        let certificate = certificate(
-            common_name,
-            &subject,
-            &self.name,
-            &keys,
-            &self.keys,
-            purpose,
-        )?;
+        let certificate = certificate(common_name, &subject, &self.name, &keys, &self.keys, purpose)?;
         Ok(keys.identity(&certificate))
     }
 }
@@ -109,10 +89,7 @@ impl Authority {
 /// A bearer token that nobody can guess, 32 hexadecimal digits.
 pub(crate) fn random_token(subject: &str) -> Result<String> {
     let mut bytes = [0_u8; 16];
-    let failed = |_| Error::Certificate {
-        subject: subject.to_owned(),
-        why: "no token could be drawn",
-    };
+    let failed = |_| Error::Certificate { subject: subject.to_owned(), why: "no token could be drawn" };
     SystemRandom::new().fill(&mut bytes).map_err(failed)?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
@@ -130,20 +107,11 @@ impl std::fmt::Debug for Keys {
 
 impl Keys {
     fn generate(subject: &str) -> Result<Self> {
-        let failed = |why| Error::Certificate {
-            subject: subject.to_owned(),
-            why,
-        };
+        let failed = |why| Error::Certificate { subject: subject.to_owned(), why };
         let random = SystemRandom::new();
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random)
-            .map_err(|_| failed("no key could be drawn"))?;
-        let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &random)
-                .map_err(|_| failed("the drawn key is not accepted"))?;
-        Ok(Self {
-            pkcs8: pkcs8.as_ref().to_vec(),
-            pair,
-        })
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).map_err(|_| failed("no key could be drawn"))?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &random).map_err(|_| failed("the drawn key is not accepted"))?;
+        Ok(Self { pkcs8: pkcs8.as_ref().to_vec(), pair })
     }
 
     fn public_key_info(&self) -> Vec<u8> {
@@ -152,31 +120,15 @@ impl Keys {
     }
 
     fn identity(&self, certificate: &[u8]) -> Identity {
-        Identity {
-            certificate: pem("CERTIFICATE", certificate),
-            key: pem("PRIVATE KEY", &self.pkcs8),
-            public_key: pem("PUBLIC KEY", &self.public_key_info()),
-        }
+        Identity { certificate: pem("CERTIFICATE", certificate), key: pem("PRIVATE KEY", &self.pkcs8), public_key: pem("PUBLIC KEY", &self.public_key_info()) }
     }
 }
 
-fn certificate(
-    common_name: &str,
-    subject: &[u8],
-    issuer: &[u8],
-    holder: &Keys,
-    signer: &Keys,
-    purpose: &Purpose<'_>,
-) -> Result<Vec<u8>> {
-    let failed = |why| Error::Certificate {
-        subject: common_name.to_owned(),
-        why,
-    };
+fn certificate(common_name: &str, subject: &[u8], issuer: &[u8], holder: &Keys, signer: &Keys, purpose: &Purpose<'_>) -> Result<Vec<u8>> {
+    let failed = |why| Error::Certificate { subject: common_name.to_owned(), why };
     let random = SystemRandom::new();
     let mut serial = [0_u8; 16];
-    random
-        .fill(&mut serial)
-        .map_err(|_| failed("no serial number could be drawn"))?;
+    random.fill(&mut serial).map_err(|_| failed("no serial number could be drawn"))?;
     // A leading byte in 64..128 keeps the number positive and free of leading zeros.
     serial[0] = (serial[0] & 0x3f) | 0x40;
 
@@ -191,15 +143,8 @@ fn certificate(
         holder.public_key_info(),
         element(0xa3, &sequence(&extensions(purpose))),
     ]);
-    let signature = signer
-        .pair
-        .sign(&random, &to_be_signed)
-        .map_err(|_| failed("it could not be signed"))?;
-    Ok(sequence(&[
-        to_be_signed,
-        algorithm,
-        bit_string(signature.as_ref()),
-    ]))
+    let signature = signer.pair.sign(&random, &to_be_signed).map_err(|_| failed("it could not be signed"))?;
+    Ok(sequence(&[to_be_signed, algorithm, bit_string(signature.as_ref())]))
 }
 
 fn extensions(purpose: &Purpose<'_>) -> Vec<Vec<u8>> {
@@ -208,44 +153,21 @@ fn extensions(purpose: &Purpose<'_>) -> Vec<Vec<u8>> {
     let certificate_and_list_signing = [0x01, 0x86];
     match purpose {
         Purpose::Authority => vec![
-            extension(
-                BASIC_CONSTRAINTS,
-                true,
-                &sequence(&[element(0x01, &[0xff])]),
-            ),
-            extension(
-                KEY_USAGE,
-                true,
-                &element(0x03, &certificate_and_list_signing),
-            ),
+            extension(BASIC_CONSTRAINTS, true, &sequence(&[element(0x01, &[0xff])])),
+            extension(KEY_USAGE, true, &element(0x03, &certificate_and_list_signing)),
         ],
         Purpose::Server { names, addresses } => {
             let names = names.iter().map(|name| element(0x82, name.as_bytes()));
-            let addresses = addresses
-                .iter()
-                .map(|address| element(0x87, &address.octets()));
+            let addresses = addresses.iter().map(|address| element(0x87, &address.octets()));
             vec![
                 extension(KEY_USAGE, true, &element(0x03, &digital_signature)),
-                extension(
-                    EXTENDED_KEY_USAGE,
-                    false,
-                    &sequence(&[object_id(SERVER_AUTH)]),
-                ),
-                extension(
-                    ALTERNATIVE_NAMES,
-                    false,
-                    &sequence(&names.chain(addresses).collect::<Vec<_>>()),
-                ),
+                extension(EXTENDED_KEY_USAGE, false, &sequence(&[object_id(SERVER_AUTH)])),
+                extension(ALTERNATIVE_NAMES, false, &sequence(&names.chain(addresses).collect::<Vec<_>>())),
             ]
         }
-        Purpose::Client => vec![
-            extension(KEY_USAGE, true, &element(0x03, &digital_signature)),
-            extension(
-                EXTENDED_KEY_USAGE,
-                false,
-                &sequence(&[object_id(CLIENT_AUTH)]),
-            ),
-        ],
+        Purpose::Client => {
+            vec![extension(KEY_USAGE, true, &element(0x03, &digital_signature)), extension(EXTENDED_KEY_USAGE, false, &sequence(&[object_id(CLIENT_AUTH)]))]
+        }
     }
 }
 
@@ -259,20 +181,9 @@ fn extension(id: &[u8], critical: bool, value: &[u8]) -> Vec<u8> {
 }
 
 fn distinguished_name(common_name: &str, organizations: &[&str]) -> Vec<u8> {
-    let attribute = |id: &[u8], value: &str| {
-        element(
-            0x31,
-            &sequence(&[object_id(id), element(0x0c, value.as_bytes())]),
-        )
-    };
-    let organizations = organizations
-        .iter()
-        .map(|name| attribute(ORGANIZATION, name));
-    sequence(
-        &organizations
-            .chain([attribute(COMMON_NAME, common_name)])
-            .collect::<Vec<_>>(),
-    )
+    let attribute = |id: &[u8], value: &str| element(0x31, &sequence(&[object_id(id), element(0x0c, value.as_bytes())]));
+    let organizations = organizations.iter().map(|name| attribute(ORGANIZATION, name));
+    sequence(&organizations.chain([attribute(COMMON_NAME, common_name)]).collect::<Vec<_>>())
 }
 
 fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
@@ -291,10 +202,7 @@ fn bit_string(bits: &[u8]) -> Vec<u8> {
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     let big_endian = content.len().to_be_bytes();
-    let significant: Vec<u8> = big_endian
-        .into_iter()
-        .skip_while(|byte| *byte == 0)
-        .collect();
+    let significant: Vec<u8> = big_endian.into_iter().skip_while(|byte| *byte == 0).collect();
     match significant.as_slice() {
         [] => out.push(0),
         [short] if *short < 0x80 => out.push(*short),

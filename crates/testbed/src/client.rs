@@ -27,29 +27,17 @@ pub struct Client {
 impl Client {
     /// A client that sends a bearer token.
     pub fn with_token(url: &str, ca_pem: &str, token: &str) -> Result<Self> {
-        Ok(Self {
-            agent: agent(ca_pem, None, Some(TIMEOUT))?,
-            url: url.to_owned(),
-            token: Some(token.to_owned()),
-        })
+        Ok(Self { agent: agent(ca_pem, None, Some(TIMEOUT))?, url: url.to_owned(), token: Some(token.to_owned()) })
     }
 
     /// A client that shows a client certificate.
     pub fn with_certificate(url: &str, ca_pem: &str, identity: &Identity) -> Result<Self> {
-        Ok(Self {
-            agent: agent(ca_pem, Some(identity), Some(TIMEOUT))?,
-            url: url.to_owned(),
-            token: None,
-        })
+        Ok(Self { agent: agent(ca_pem, Some(identity), Some(TIMEOUT))?, url: url.to_owned(), token: None })
     }
 
     /// A client that shows no credentials.
     pub fn anonymous(url: &str, ca_pem: &str) -> Result<Self> {
-        Ok(Self {
-            agent: agent(ca_pem, None, Some(TIMEOUT))?,
-            url: url.to_owned(),
-            token: None,
-        })
+        Ok(Self { agent: agent(ca_pem, None, Some(TIMEOUT))?, url: url.to_owned(), token: None })
     }
 
     /// Reads a path.
@@ -86,10 +74,7 @@ impl Client {
 
     fn send(&self, method: &str, path: &str, body: Option<(&str, &Value)>) -> Result<(u16, Value)> {
         let url = format!("{}{path}", self.url);
-        let mut request = Request::builder()
-            .method(method)
-            .uri(&url)
-            .header("accept", "application/json");
+        let mut request = Request::builder().method(method).uri(&url).header("accept", "application/json");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -97,42 +82,22 @@ impl Client {
             request = request.header("content-type", content_type);
         }
         let bytes = body.map(|(_, value)| value.to_string().into_bytes());
-        let failed = |source| Error::Request {
-            method: method.to_owned(),
-            url: url.clone(),
-            source: Box::new(source),
-        };
-        let request = request
-            .body(bytes.unwrap_or_default())
-            .map_err(|error| failed(error.into()))?;
+        let failed = |source| Error::Request { method: method.to_owned(), url: url.clone(), source: Box::new(source) };
+        let request = request.body(bytes.unwrap_or_default()).map_err(|error| failed(error.into()))?;
         let mut response = run(&self.agent, request).map_err(failed)?;
-        let text = response
-            .body_mut()
-            .with_config()
-            .limit(BODY_LIMIT)
-            .read_to_vec()
-            .map_err(failed)?;
+        let text = response.body_mut().with_config().limit(BODY_LIMIT).read_to_vec().map_err(failed)?;
         Ok((response.status().as_u16(), understand(&text)))
     }
 }
 
 /// JSON as it is, anything else (such as the `ok` of a health check) as a string.
 fn understand(body: &[u8]) -> Value {
-    serde_json::from_slice(body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
+    serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 
 /// An HTTP agent that trusts one authority, uses no proxy of the environment and takes every status for an answer.
-pub(crate) fn agent(
-    ca_pem: &str,
-    identity: Option<&Identity>,
-    timeout: Option<Duration>,
-) -> Result<Agent> {
-    let failed = |source| Error::Request {
-        method: "TLS".to_owned(),
-        url: "certificates".to_owned(),
-        source: Box::new(source),
-    };
+pub(crate) fn agent(ca_pem: &str, identity: Option<&Identity>, timeout: Option<Duration>) -> Result<Agent> {
+    let failed = |source| Error::Request { method: "TLS".to_owned(), url: "certificates".to_owned(), source: Box::new(source) };
     let root = Certificate::from_pem(ca_pem.as_bytes()).map_err(failed)?;
     let client = match identity {
         None => None,
@@ -141,25 +106,12 @@ pub(crate) fn agent(
             PrivateKey::from_pem(identity.key.as_bytes()).map_err(failed)?,
         )),
     };
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&[root]))
-        .client_cert(client)
-        .build();
-    Ok(Agent::config_builder()
-        .tls_config(tls)
-        .proxy(None)
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .timeout_global(timeout)
-        .build()
-        .new_agent())
+    let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).client_cert(client).build();
+    Ok(Agent::config_builder().tls_config(tls).proxy(None).max_redirects(0).http_status_as_error(false).timeout_global(timeout).build().new_agent())
 }
 
 /// Sends a request whatever its method; a body goes along with DELETE too.
-pub(crate) fn run(
-    agent: &Agent,
-    request: Request<Vec<u8>>,
-) -> std::result::Result<Response<Body>, ureq::Error> {
+pub(crate) fn run(agent: &Agent, request: Request<Vec<u8>>) -> std::result::Result<Response<Body>, ureq::Error> {
     let (head, body) = request.into_parts();
     if head.method == "DELETE" && !body.is_empty() {
         let mut builder = agent.delete(head.uri).force_send_body();

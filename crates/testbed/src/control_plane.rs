@@ -44,13 +44,8 @@ const BORN_WITH: [&str; 6] = [
 
 /// Sources of the aggregated cluster roles. The controller needs several rounds, because aggregated roles are sources too:
 /// each of these has to be contained in the other.
-const AGGREGATED: [(&str, &str); 5] = [
-    ("system:aggregate-to-view", "view"),
-    ("system:aggregate-to-edit", "edit"),
-    ("system:aggregate-to-admin", "admin"),
-    ("view", "edit"),
-    ("edit", "admin"),
-];
+const AGGREGATED: [(&str, &str); 5] =
+    [("system:aggregate-to-view", "view"), ("system:aggregate-to-edit", "edit"), ("system:aggregate-to-admin", "admin"), ("view", "edit"), ("edit", "admin")];
 
 /// How a control plane is started.
 #[derive(Clone, Debug)]
@@ -64,13 +59,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            parts: None,
-            controller_manager: true,
-            api_server_flags: Vec::new(),
-            without_api_server_flags: Vec::new(),
-            controller_manager_flags: Vec::new(),
-        }
+        Self { parts: None, controller_manager: true, api_server_flags: Vec::new(), without_api_server_flags: Vec::new(), controller_manager_flags: Vec::new() }
     }
 }
 
@@ -138,9 +127,7 @@ impl ControlPlane {
         let mut attempt = 1;
         loop {
             match Self::start_once(options, &parts) {
-                Err(Error::Ended { log, .. })
-                    if attempt < ATTEMPTS && log.contains("address already in use") =>
-                {
+                Err(Error::Ended { log, .. }) if attempt < ATTEMPTS && log.contains("address already in use") => {
                     attempt += 1;
                 }
                 done => return done,
@@ -155,45 +142,15 @@ impl ControlPlane {
         let etcd_url = format!("http://127.0.0.1:{etcd_port}");
         let url = format!("https://127.0.0.1:{port}");
 
-        let etcd = Kept::start(
-            "etcd",
-            parts.etcd(),
-            etcd_flags(&files, &etcd_url),
-            files.path("etcd.log"),
-        )?;
-        let flags = override_flags(
-            api_server_flags(&files, &etcd_url, port),
-            &options.api_server_flags,
-        );
+        let etcd = Kept::start("etcd", parts.etcd(), etcd_flags(&files, &etcd_url), files.path("etcd.log"))?;
+        let flags = override_flags(api_server_flags(&files, &etcd_url, port), &options.api_server_flags);
         let flags = leave_out(flags, &options.without_api_server_flags);
-        let api_server = Kept::start(
-            "kube-apiserver",
-            parts.api_server(),
-            flags,
-            files.path("kube-apiserver.log"),
-        )?;
+        let api_server = Kept::start("kube-apiserver", parts.api_server(), flags, files.path("kube-apiserver.log"))?;
 
-        let client =
-            Client::with_token(&url, &files.authority.identity().certificate, &files.token)?;
-        let mut control_plane = Self {
-            controller_manager: None,
-            api_server,
-            etcd,
-            client,
-            url,
-            etcd_url,
-            version: parts.version(),
-            files,
-            _janitor: janitor,
-        };
-        control_plane.files.write_kubeconfig(
-            "admin.kubeconfig",
-            &control_plane.url,
-            &control_plane.files.admin_login(),
-        )?;
-        control_plane.until_ready("kube-apiserver", |client| {
-            BORN_WITH.iter().all(|path| is_there(client, path))
-        })?;
+        let client = Client::with_token(&url, &files.authority.identity().certificate, &files.token)?;
+        let mut control_plane = Self { controller_manager: None, api_server, etcd, client, url, etcd_url, version: parts.version(), files, _janitor: janitor };
+        control_plane.files.write_kubeconfig("admin.kubeconfig", &control_plane.url, &control_plane.files.admin_login())?;
+        control_plane.until_ready("kube-apiserver", |client| BORN_WITH.iter().all(|path| is_there(client, path)))?;
         if options.controller_manager {
             control_plane.start_controller_manager(parts, &options.controller_manager_flags)?;
         } else {
@@ -210,17 +167,10 @@ impl ControlPlane {
         }
         let flags = override_flags(flags, extra);
         let log = self.files.path("kube-controller-manager.log");
-        self.controller_manager = Some(Kept::start(
-            "kube-controller-manager",
-            parts.controller_manager(),
-            flags,
-            log,
-        )?);
+        self.controller_manager = Some(Kept::start("kube-controller-manager", parts.controller_manager(), flags, log)?);
         self.until_ready("kube-controller-manager", |client| {
             is_there(client, "/api/v1/namespaces/default/serviceaccounts/default")
-                && AGGREGATED
-                    .iter()
-                    .all(|(source, role)| contains_rules(client, role, source))
+                && AGGREGATED.iter().all(|(source, role)| contains_rules(client, role, source))
         })
     }
 
@@ -240,9 +190,7 @@ impl ControlPlane {
     }
 
     fn components(&mut self) -> impl Iterator<Item = &mut Kept> {
-        [&mut self.etcd, &mut self.api_server]
-            .into_iter()
-            .chain(self.controller_manager.as_mut())
+        [&mut self.etcd, &mut self.api_server].into_iter().chain(self.controller_manager.as_mut())
     }
 
     fn not_ready(&mut self, part: &str, waited: Duration) -> Error {
@@ -250,16 +198,8 @@ impl ControlPlane {
             Ok((status, body)) => format!("{status} {}", body.as_str().unwrap_or_default()),
             Err(error) => error.to_string(),
         };
-        let log = self
-            .components()
-            .find(|kept| kept.part() == part)
-            .map(|kept| kept.log_tail());
-        Error::NotReady {
-            part: part.to_owned(),
-            waited,
-            last,
-            log: log.unwrap_or_default(),
-        }
+        let log = self.components().find(|kept| kept.part() == part).map(|kept| kept.log_tail());
+        Error::NotReady { part: part.to_owned(), waited, last, log: log.unwrap_or_default() }
     }
 
     /// What a controller manager would do for the namespaces that exist from the start.
@@ -322,22 +262,17 @@ impl ControlPlane {
 
     /// A kubeconfig that reaches the cluster at another address, such as a [`Proxy`](crate::Proxy)'s, with a token.
     pub fn kubeconfig_at(&self, url: &str, token: &str) -> Result<PathBuf> {
-        self.files
-            .write_new_kubeconfig(url, &json!({ "token": token }))
+        self.files.write_new_kubeconfig(url, &json!({ "token": token }))
     }
 
     /// A token of a ServiceAccount, as its pods would get it, for an hour.
     pub fn service_account_token(&self, namespace: &str, name: &str) -> Result<String> {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
-        let request =
-            json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+        let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
         let (status, answer) = self.client.post(&path, &request)?;
         match answer.pointer("/status/token").and_then(Value::as_str) {
             Some(token) => Ok(token.to_owned()),
-            None => Err(Error::Answer {
-                question: path,
-                why: format!("{status} {answer}"),
-            }),
+            None => Err(Error::Answer { question: path, why: format!("{status} {answer}") }),
         }
     }
 
@@ -348,11 +283,7 @@ impl ControlPlane {
 
     /// A client that shows a certificate of this user in these groups.
     pub fn client_for(&self, user: &str, groups: &[&str]) -> Result<Client> {
-        Client::with_certificate(
-            &self.url,
-            self.ca_pem(),
-            &self.files.authority.client(user, groups)?,
-        )
+        Client::with_certificate(&self.url, self.ca_pem(), &self.files.authority.client(user, groups)?)
     }
 
     /// Reads a path as the administrator.
@@ -390,16 +321,9 @@ impl ControlPlane {
 
     /// Makes a namespace with its default ServiceAccount and waits for both.
     pub fn ensure_namespace(&self, name: &str) -> Result<()> {
-        self.apply(&[
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
-        ])?;
+        self.apply(&[json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})])?;
         let account = format!("/api/v1/namespaces/{name}/serviceaccounts/default");
-        self.wait_for(
-            &account,
-            |account| account.get("kind").is_some(),
-            READY_WITHIN,
-        )
-        .map(drop)
+        self.wait_for(&account, |account| account.get("kind").is_some(), READY_WITHIN).map(drop)
     }
 
     /// Saves what etcd holds, as `etcdctl snapshot save` does.
@@ -413,19 +337,11 @@ impl ControlPlane {
             return Ok(());
         }
         let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(Error::Answer {
-            question: "etcdctl snapshot save".to_owned(),
-            why,
-        })
+        Err(Error::Answer { question: "etcdctl snapshot save".to_owned(), why })
     }
 
     /// Reads a path until the predicate holds for the body of a 200, and returns that body.
-    pub fn wait_for(
-        &self,
-        path: &str,
-        predicate: impl Fn(&Value) -> bool,
-        deadline: Duration,
-    ) -> Result<Value> {
+    pub fn wait_for(&self, path: &str, predicate: impl Fn(&Value) -> bool, deadline: Duration) -> Result<Value> {
         let started = Instant::now();
         loop {
             let (status, body) = self.client.get(path)?;
@@ -433,11 +349,7 @@ impl ControlPlane {
                 return Ok(body);
             }
             if started.elapsed() >= deadline {
-                return Err(Error::TimedOut {
-                    path: path.to_owned(),
-                    waited: deadline,
-                    last: format!("{status} {body}"),
-                });
+                return Err(Error::TimedOut { path: path.to_owned(), waited: deadline, last: format!("{status} {body}") });
             }
             std::thread::sleep(PAUSE);
         }
@@ -452,11 +364,7 @@ fn is_there(client: &Client, path: &str) -> bool {
 /// Whether a cluster role holds every rule of another one, and any at all.
 fn contains_rules(client: &Client, role: &str, source: &str) -> bool {
     let rules = |name: &str| {
-        let (_, role) = client
-            .get(&format!(
-                "/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}"
-            ))
-            .ok()?;
+        let (_, role) = client.get(&format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}")).ok()?;
         role.get("rules")?.as_array().cloned()
     };
     let (Some(own), Some(wanted)) = (rules(role), rules(source)) else {
@@ -475,38 +383,23 @@ struct Files {
 
 impl Files {
     fn create() -> Result<Self> {
-        let directory = tempfile::Builder::new()
-            .prefix("bartizan-testbed-")
-            .tempdir()
-            .map_err(Error::io("creating a temporary directory"))?;
+        let directory = tempfile::Builder::new().prefix("bartizan-testbed-").tempdir().map_err(Error::io("creating a temporary directory"))?;
         let authority = Authority::new("bartizan-testbed")?;
         let serving = authority.server(
             "kube-apiserver",
-            &[
-                "localhost",
-                "kubernetes",
-                "kubernetes.default",
-                "kubernetes.default.svc",
-            ],
+            &["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"],
             &[Ipv4Addr::LOCALHOST, Ipv4Addr::new(10, 96, 0, 1)],
         )?;
         // The tokens of ServiceAccounts are signed by a key that signs nothing else.
         let accounts = Authority::new("service-accounts")?;
         let token = random_token("admin")?;
 
-        let files = Self {
-            directory,
-            authority,
-            token,
-        };
+        let files = Self { directory, authority, token };
         files.write_identity("ca", files.authority.identity())?;
         files.write_identity("kube-apiserver", &serving)?;
         files.write_identity("service-accounts", accounts.identity())?;
         files.write("service-accounts.pub", &accounts.identity().public_key)?;
-        files.write(
-            "tokens.csv",
-            &format!("{},admin,admin,system:masters\n", files.token),
-        )?;
+        files.write("tokens.csv", &format!("{},admin,admin,system:masters\n", files.token))?;
         Ok(files)
     }
 
@@ -516,8 +409,7 @@ impl Files {
 
     fn write(&self, name: &str, content: &str) -> Result<PathBuf> {
         let path = self.path(name);
-        std::fs::write(&path, content)
-            .map_err(Error::io(format!("writing `{}`", path.display())))?;
+        std::fs::write(&path, content).map_err(Error::io(format!("writing `{}`", path.display())))?;
         Ok(path)
     }
 
@@ -538,10 +430,7 @@ impl Files {
             .tempfile_in(self.directory.path())
             .map_err(Error::io("creating a kubeconfig"))?
             .keep()
-            .map_err(|error| Error::Io {
-                doing: "keeping a kubeconfig".to_owned(),
-                source: error.error,
-            })?;
+            .map_err(|error| Error::Io { doing: "keeping a kubeconfig".to_owned(), source: error.error })?;
         self.write_kubeconfig(&path.to_string_lossy(), url, login)
     }
 
@@ -567,15 +456,8 @@ impl Files {
 /// Two ports of loopback that nobody listens on.
 fn free_ports() -> Result<[u16; 2]> {
     // Both are held until both are known, so that they differ.
-    let listen = || {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::io("looking for a free port"))
-    };
-    let port = |listener: &TcpListener| {
-        listener
-            .local_addr()
-            .map(|address| address.port())
-            .map_err(Error::io("looking for a free port"))
-    };
+    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::io("looking for a free port"));
+    let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port()).map_err(Error::io("looking for a free port"));
     let (first, second) = (listen()?, listen()?);
     Ok([port(&first)?, port(&second)?])
 }
@@ -604,14 +486,8 @@ fn api_server_flags(files: &Files, etcd_url: &str, port: u16) -> Vec<String> {
         format!("--tls-private-key-file={}", file("kube-apiserver.key")),
         format!("--client-ca-file={}", file("ca.crt")),
         format!("--token-auth-file={}", file("tokens.csv")),
-        format!(
-            "--service-account-key-file={}",
-            file("service-accounts.pub")
-        ),
-        format!(
-            "--service-account-signing-key-file={}",
-            file("service-accounts.key")
-        ),
+        format!("--service-account-key-file={}", file("service-accounts.pub")),
+        format!("--service-account-signing-key-file={}", file("service-accounts.key")),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         "--authorization-mode=Node,RBAC".to_owned(),
         format!("--service-cluster-ip-range={SERVICE_RANGE}"),
@@ -630,10 +506,7 @@ fn controller_manager_flags(files: &Files) -> Vec<String> {
         "--secure-port=0".to_owned(),
         "--leader-elect=false".to_owned(),
         "--use-service-account-credentials=true".to_owned(),
-        format!(
-            "--service-account-private-key-file={}",
-            file("service-accounts.key")
-        ),
+        format!("--service-account-private-key-file={}", file("service-accounts.key")),
         format!("--root-ca-file={}", file("ca.crt")),
         format!("--cluster-signing-cert-file={}", file("ca.crt")),
         format!("--cluster-signing-key-file={}", file("ca.key")),
@@ -645,10 +518,7 @@ fn controller_manager_flags(files: &Files) -> Vec<String> {
 
 /// The name of a flag: `--name=value` or `name`.
 fn flag_name(flag: &str) -> &str {
-    flag.trim_start_matches('-')
-        .split('=')
-        .next()
-        .unwrap_or_default()
+    flag.trim_start_matches('-').split('=').next().unwrap_or_default()
 }
 
 /// Adds flags, each instead of the one of its name: given twice, flags that hold lists would add up.
@@ -669,26 +539,10 @@ mod tests {
 
     #[test]
     fn an_extra_flag_replaces_the_testbeds_own() {
-        let own = vec![
-            "--authorization-mode=Node,RBAC".to_owned(),
-            "--secure-port=1".to_owned(),
-        ];
-        let extra = [
-            "--authorization-mode=ABAC".to_owned(),
-            "--max-requests-inflight=3000".to_owned(),
-        ];
+        let own = vec!["--authorization-mode=Node,RBAC".to_owned(), "--secure-port=1".to_owned()];
+        let extra = ["--authorization-mode=ABAC".to_owned(), "--max-requests-inflight=3000".to_owned()];
         let flags = override_flags(own, &extra);
-        assert_eq!(
-            flags,
-            [
-                "--secure-port=1",
-                "--authorization-mode=ABAC",
-                "--max-requests-inflight=3000"
-            ]
-        );
-        assert_eq!(
-            leave_out(flags, &["--authorization-mode".to_owned()]),
-            ["--secure-port=1", "--max-requests-inflight=3000"]
-        );
+        assert_eq!(flags, ["--secure-port=1", "--authorization-mode=ABAC", "--max-requests-inflight=3000"]);
+        assert_eq!(leave_out(flags, &["--authorization-mode".to_owned()]), ["--secure-port=1", "--max-requests-inflight=3000"]);
     }
 }

@@ -126,10 +126,7 @@ pub enum Error {
 impl Error {
     /// A closure for `map_err` that says what was being done.
     pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io {
-            doing: doing.into(),
-            source,
-        }
+        move |source| Self::Io { doing: doing.into(), source }
     }
 }
 
@@ -141,9 +138,5 @@ fn count(refusals: &[Refusal]) -> String {
 }
 
 fn lines(refusals: &[Refusal]) -> String {
-    refusals
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

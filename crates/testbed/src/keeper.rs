@@ -43,21 +43,11 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// Starts `program`; its output goes to `log`.
-    pub(crate) fn start<S: AsRef<OsStr>>(
-        part: &'static str,
-        program: &Path,
-        arguments: impl IntoIterator<Item = S>,
-        log: PathBuf,
-    ) -> Result<Self> {
+    pub(crate) fn start<S: AsRef<OsStr>>(part: &'static str, program: &Path, arguments: impl IntoIterator<Item = S>, log: PathBuf) -> Result<Self> {
         let mut command = shell(KEEPER);
         command.arg(&log).arg(program).args(arguments);
         let (keeper, leash) = spawn(&mut command, part)?;
-        Ok(Self {
-            part,
-            log,
-            keeper,
-            leash,
-        })
+        Ok(Self { part, log, keeper, leash })
     }
 
     /// What is running.
@@ -67,25 +57,15 @@ impl Kept {
 
     /// An error if the component has ended by itself.
     pub(crate) fn check(&mut self) -> Result<()> {
-        match self
-            .keeper
-            .try_wait()
-            .map_err(Error::io(format!("looking after `{}`", self.part)))?
-        {
+        match self.keeper.try_wait().map_err(Error::io(format!("looking after `{}`", self.part)))? {
             None => Ok(()),
-            Some(status) => Err(Error::Ended {
-                part: self.part.to_owned(),
-                status: describe(status),
-                log: self.log_tail(),
-            }),
+            Some(status) => Err(Error::Ended { part: self.part.to_owned(), status: describe(status), log: self.log_tail() }),
         }
     }
 
     /// The end of the component's output.
     pub(crate) fn log_tail(&self) -> String {
-        std::fs::read(&self.log)
-            .map(|bytes| tail(&String::from_utf8_lossy(&bytes)))
-            .unwrap_or_default()
+        std::fs::read(&self.log).map(|bytes| tail(&String::from_utf8_lossy(&bytes))).unwrap_or_default()
     }
 
     /// Kills the component and waits until it is gone.
@@ -112,10 +92,7 @@ pub(crate) struct Janitor {
 impl Janitor {
     pub(crate) fn of(directory: &Path) -> Result<Self> {
         let (keeper, leash) = spawn(shell(JANITOR).arg(directory), "sh")?;
-        Ok(Self {
-            keeper,
-            _leash: leash,
-        })
+        Ok(Self { keeper, _leash: leash })
     }
 }
 
@@ -129,26 +106,18 @@ impl Drop for Janitor {
 
 fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");
-    command
-        .args(["-c", script, "bartizan-testbed"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(["-c", script, "bartizan-testbed"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
 fn spawn(command: &mut Command, part: &str) -> Result<(Child, Option<ChildStdin>)> {
-    let mut keeper = command
-        .spawn()
-        .map_err(Error::io(format!("starting `{part}` through `sh`")))?;
+    let mut keeper = command.spawn().map_err(Error::io(format!("starting `{part}` through `sh`")))?;
     let leash = keeper.stdin.take();
     Ok((keeper, leash))
 }
 
 fn describe(status: ExitStatus) -> String {
-    status
-        .code()
-        .map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
+    status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
 }
 
 /// Lines of a log that an error shows: enough for a Go stack trace's head, little enough to read.
@@ -157,10 +126,5 @@ const TAIL_LINES: usize = 25;
 /// The last lines of a text.
 pub(crate) fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    lines
-        .iter()
-        .skip(lines.len().saturating_sub(TAIL_LINES))
-        .copied()
-        .collect::<Vec<_>>()
-        .join("\n")
+    lines.iter().skip(lines.len().saturating_sub(TAIL_LINES)).copied().collect::<Vec<_>>().join("\n")
 }

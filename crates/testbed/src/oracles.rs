@@ -59,22 +59,14 @@ pub struct PodSecurityOracle {
 impl PodSecurityOracle {
     /// Finds the program, or builds it.
     pub fn locate() -> Result<Self> {
-        Ok(Self {
-            program: builds::POD_SECURITY.have()?,
-        })
+        Ok(Self { program: builds::POD_SECURITY.have()? })
     }
 
     /// One verdict per question, in order. The inner error is the oracle's own: a level, version or pod that it cannot read.
-    pub fn ask(
-        &self,
-        questions: &[PodQuestion<'_>],
-    ) -> Result<Vec<std::result::Result<PodVerdict, String>>> {
+    pub fn ask(&self, questions: &[PodQuestion<'_>]) -> Result<Vec<std::result::Result<PodVerdict, String>>> {
         let lines = questions.iter().map(line).collect::<Result<Vec<_>>>()?;
         let answers = converse(&self.program, lines)?;
-        answers
-            .iter()
-            .map(|answer| read(answer, |value| serde_json::from_value(value).ok()))
-            .collect()
+        answers.iter().map(|answer| read(answer, |value| serde_json::from_value(value).ok())).collect()
     }
 }
 
@@ -113,47 +105,24 @@ struct YamlQuestion {
 impl YamlOracle {
     /// Finds the program, or builds it.
     pub fn locate() -> Result<Self> {
-        Ok(Self {
-            program: builds::YAML.have()?,
-        })
+        Ok(Self { program: builds::YAML.have()? })
     }
 
     /// The JSON value of each document, in order, or what Kubernetes says against it.
-    pub fn convert(
-        &self,
-        documents: &[&[u8]],
-        keys: Keys,
-    ) -> Result<Vec<std::result::Result<Value, String>>> {
+    pub fn convert(&self, documents: &[&[u8]], keys: Keys) -> Result<Vec<std::result::Result<Value, String>>> {
         let answers = self.ask(documents, keys == Keys::Unique, false)?;
-        answers
-            .iter()
-            .map(|answer| read(answer, |mut value| value.get_mut("json").map(Value::take)))
-            .collect()
+        answers.iter().map(|answer| read(answer, |mut value| value.get_mut("json").map(Value::take))).collect()
     }
 
     /// Each text split into documents and converted, as kubectl does for a file.
     pub fn documents(&self, texts: &[&[u8]]) -> Result<Vec<Stream>> {
-        let understand = |answer: &String| {
-            serde_json::from_str(answer).map_err(|error| garbled(answer, &error.to_string()))
-        };
-        self.ask(texts, false, true)?
-            .iter()
-            .map(understand)
-            .collect()
+        let understand = |answer: &String| serde_json::from_str(answer).map_err(|error| garbled(answer, &error.to_string()));
+        self.ask(texts, false, true)?.iter().map(understand).collect()
     }
 
     fn ask(&self, texts: &[&[u8]], strict: bool, stream: bool) -> Result<Vec<String>> {
-        let question = |text: &&[u8]| {
-            line(&YamlQuestion {
-                base64: STANDARD.encode(text),
-                strict,
-                stream,
-            })
-        };
-        converse(
-            &self.program,
-            texts.iter().map(question).collect::<Result<Vec<_>>>()?,
-        )
+        let question = |text: &&[u8]| line(&YamlQuestion { base64: STANDARD.encode(text), strict, stream });
+        converse(&self.program, texts.iter().map(question).collect::<Result<Vec<_>>>()?)
     }
 }
 
@@ -163,28 +132,18 @@ fn line(question: &impl Serialize) -> Result<String> {
 }
 
 /// An answer that is either what `take` finds or `{"error": "…"}`.
-fn read<T>(
-    answer: &str,
-    take: impl FnOnce(Value) -> Option<T>,
-) -> Result<std::result::Result<T, String>> {
-    let value: Value =
-        serde_json::from_str(answer).map_err(|error| garbled(answer, &error.to_string()))?;
+fn read<T>(answer: &str, take: impl FnOnce(Value) -> Option<T>) -> Result<std::result::Result<T, String>> {
+    let value: Value = serde_json::from_str(answer).map_err(|error| garbled(answer, &error.to_string()))?;
     if let Some(error) = value.get("error").and_then(Value::as_str) {
         return Ok(Err(error.to_owned()));
     }
-    take(value)
-        .map(Ok)
-        .ok_or_else(|| garbled(answer, "it is neither an answer nor an error"))
+    take(value).map(Ok).ok_or_else(|| garbled(answer, "it is neither an answer nor an error"))
 }
 
 /// Sends every line to a new process and collects as many.
 fn converse(program: &PathBuf, questions: Vec<String>) -> Result<Vec<String>> {
     let doing = || format!("talking to `{}`", program.display());
-    let mut child = Command::new(program)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(Error::io(doing()))?;
+    let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(Error::io(doing()))?;
     let asked = questions.len();
     let answers = exchange(&mut child, questions).map_err(Error::io(doing()));
     // After its input has ended the oracle ends too; after an error here it ends on a closed pipe.
@@ -210,14 +169,10 @@ fn exchange(child: &mut Child, questions: Vec<String>) -> std::io::Result<Vec<St
             }
             Ok::<(), std::io::Error>(())
         });
-        let answers = BufReader::new(output)
-            .lines()
-            .collect::<std::io::Result<Vec<_>>>();
+        let answers = BufReader::new(output).lines().collect::<std::io::Result<Vec<_>>>();
         match writer.join() {
             Ok(written) => written.and(answers),
-            Err(_) => Err(std::io::Error::other(
-                "the writer of the questions panicked",
-            )),
+            Err(_) => Err(std::io::Error::other("the writer of the questions panicked")),
         }
     })
 }
@@ -225,8 +180,5 @@ fn exchange(child: &mut Child, questions: Vec<String>) -> std::io::Result<Vec<St
 fn garbled(question: &str, why: &str) -> Error {
     /// Enough of an answer to recognise it.
     const SHOWN: usize = 200;
-    Error::Answer {
-        question: question.chars().take(SHOWN).collect(),
-        why: why.to_owned(),
-    }
+    Error::Answer { question: question.chars().take(SHOWN).collect(), why: why.to_owned() }
 }

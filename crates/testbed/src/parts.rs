@@ -41,9 +41,7 @@ impl KubernetesVersion {
 /// The first three numbers of `v1.37.2-rc.1+k3s1` or `3.7.3`.
 fn numbers(text: &str) -> Option<[u32; 3]> {
     let text = text.trim().trim_start_matches('v');
-    let mut numbers = text
-        .split(['.', '-', '+'])
-        .map(|number| number.parse().ok());
+    let mut numbers = text.split(['.', '-', '+']).map(|number| number.parse().ok());
     Some([numbers.next()??, numbers.next()??, numbers.next()??])
 }
 
@@ -72,8 +70,7 @@ impl Parts {
     pub fn pinned() -> Result<Self> {
         let version = builds::API_SERVER.version()?;
         Ok(Self {
-            version: KubernetesVersion::parse(&version)
-                .ok_or_else(|| answer("the pinned release of kube-apiserver", &version))?,
+            version: KubernetesVersion::parse(&version).ok_or_else(|| answer("the pinned release of kube-apiserver", &version))?,
             etcd: builds::ETCD.have()?,
             api_server: builds::API_SERVER.have()?,
             controller_manager: builds::CONTROLLER_MANAGER.have()?,
@@ -82,31 +79,23 @@ impl Parts {
 
     /// The parts in a directory such as `setup-envtest` fills.
     pub fn from_assets(directory: &Path) -> Result<Self> {
-        let refuse = |why: String| Error::Assets {
-            directory: directory.to_owned(),
-            why,
-        };
+        let refuse = |why: String| Error::Assets { directory: directory.to_owned(), why };
         let part = |name: &str| {
             let path = directory.join(name);
             path.is_file().then_some(path)
         };
-        let api_server = part("kube-apiserver")
-            .ok_or_else(|| refuse("which holds no kube-apiserver".to_owned()))?;
+        let api_server = part("kube-apiserver").ok_or_else(|| refuse("which holds no kube-apiserver".to_owned()))?;
         let etcd = part("etcd").ok_or_else(|| refuse("which holds no etcd".to_owned()))?;
 
         let version = kubernetes_version(&api_server)?;
         if !SUPPORTED.contains(&version.minor) {
             let (oldest, newest) = (SUPPORTED.start(), SUPPORTED.end());
-            return Err(refuse(format!(
-                "where kube-apiserver is {version}: supported are 1.{oldest} to 1.{newest}"
-            )));
+            return Err(refuse(format!("where kube-apiserver is {version}: supported are 1.{oldest} to 1.{newest}")));
         }
         match etcd_version(&etcd)? {
             [3, minor, _] if minor >= OLDEST_ETCD => {}
             [major, minor, patch] => {
-                return Err(refuse(format!(
-                    "where etcd is {major}.{minor}.{patch}: 3.{OLDEST_ETCD} or newer is needed"
-                )));
+                return Err(refuse(format!("where etcd is {major}.{minor}.{patch}: 3.{OLDEST_ETCD} or newer is needed")));
             }
         }
         let controller_manager = match part("kube-controller-manager") {
@@ -114,19 +103,12 @@ impl Parts {
             Some(path) => {
                 let own = kubernetes_version(&path)?;
                 if own.minor != version.minor {
-                    return Err(refuse(format!(
-                        "where kube-controller-manager is {own} and kube-apiserver is {version}"
-                    )));
+                    return Err(refuse(format!("where kube-controller-manager is {own} and kube-apiserver is {version}")));
                 }
                 path
             }
         };
-        Ok(Self {
-            etcd,
-            api_server,
-            controller_manager,
-            version,
-        })
+        Ok(Self { etcd, api_server, controller_manager, version })
     }
 
     /// The release of the API server.
@@ -163,36 +145,25 @@ impl Parts {
 /// What a Kubernetes component says of itself: `Kubernetes v1.37.2`.
 pub(crate) fn kubernetes_version(program: &Path) -> Result<KubernetesVersion> {
     let said = ask_version(program)?;
-    let version = said
-        .trim()
-        .strip_prefix("Kubernetes ")
-        .and_then(KubernetesVersion::parse);
+    let version = said.trim().strip_prefix("Kubernetes ").and_then(KubernetesVersion::parse);
     version.ok_or_else(|| answer(&format!("{} --version", program.display()), &said))
 }
 
 /// What etcd says of itself: `etcd Version: 3.7.3` and lines on its build.
 fn etcd_version(program: &Path) -> Result<[u32; 3]> {
     let said = ask_version(program)?;
-    let version = said
-        .lines()
-        .find_map(|line| numbers(line.strip_prefix("etcd Version:")?));
+    let version = said.lines().find_map(|line| numbers(line.strip_prefix("etcd Version:")?));
     version.ok_or_else(|| answer(&format!("{} --version", program.display()), &said))
 }
 
 fn ask_version(program: &Path) -> Result<String> {
     let running = format!("running `{} --version`", program.display());
-    let output = Command::new(program)
-        .arg("--version")
-        .output()
-        .map_err(Error::io(running))?;
+    let output = Command::new(program).arg("--version").output().map_err(Error::io(running))?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn answer(question: &str, said: &str) -> Error {
-    Error::Answer {
-        question: question.to_owned(),
-        why: format!("`{}` names no release", said.trim()),
-    }
+    Error::Answer { question: question.to_owned(), why: format!("`{}` names no release", said.trim()) }
 }
 
 #[cfg(test)]
@@ -201,17 +172,8 @@ mod tests {
 
     #[test]
     fn releases_are_read_with_every_distributions_suffix() {
-        let version = KubernetesVersion {
-            minor: 37,
-            patch: 2,
-        };
-        for text in [
-            "v1.37.2",
-            "1.37.2",
-            "v1.37.2+k3s1",
-            "v1.37.2-gke.1200",
-            "v1.37.2-rc.1",
-        ] {
+        let version = KubernetesVersion { minor: 37, patch: 2 };
+        for text in ["v1.37.2", "1.37.2", "v1.37.2+k3s1", "v1.37.2-gke.1200", "v1.37.2-rc.1"] {
             assert_eq!(KubernetesVersion::parse(text), Some(version), "{text}");
         }
         for text in ["", "v2.0.1", "v1.37", "one"] {

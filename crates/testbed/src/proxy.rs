@@ -21,15 +21,7 @@ use crate::error::{Error, Result};
 const HEAD_LIMIT: u64 = 64 << 10;
 
 /// Headers that belong to one connection and are not passed on.
-const HOP_BY_HOP: [&str; 7] = [
-    "connection",
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "keep-alive",
-    "te",
-    "expect",
-];
+const HOP_BY_HOP: [&str; 7] = ["connection", "host", "content-length", "transfer-encoding", "keep-alive", "te", "expect"];
 
 /// What goes wrong.
 #[derive(Clone, Debug)]
@@ -64,10 +56,7 @@ pub enum Fault {
 impl Fault {
     /// An error of the API server without `Retry-After`.
     pub fn status(code: u16) -> Self {
-        Self::Status {
-            code,
-            retry_after: None,
-        }
+        Self::Status { code, retry_after: None }
     }
 }
 
@@ -85,14 +74,7 @@ pub struct Rule {
 impl Rule {
     /// Every request whose path and query contain `part` meets this fault.
     pub fn on(part: impl Into<String>, fault: Fault) -> Self {
-        Self {
-            part: part.into(),
-            method: None,
-            after: 0,
-            times: usize::MAX,
-            met: AtomicUsize::new(0),
-            fault,
-        }
+        Self { part: part.into(), method: None, after: 0, times: usize::MAX, met: AtomicUsize::new(0), fault }
     }
 
     /// Every request meets this fault.
@@ -123,14 +105,11 @@ impl Rule {
 
     /// Counts a request, and says whether the fault strikes it.
     fn strikes(&self, method: &str, target: &str) -> bool {
-        if !target.contains(&self.part) || self.method.as_deref().is_some_and(|only| only != method)
-        {
+        if !target.contains(&self.part) || self.method.as_deref().is_some_and(|only| only != method) {
             return false;
         }
         let earlier = self.met.fetch_add(1, Ordering::SeqCst);
-        earlier
-            .checked_sub(self.after)
-            .is_some_and(|struck| struck < self.times)
+        earlier.checked_sub(self.after).is_some_and(|struck| struck < self.times)
     }
 }
 
@@ -165,11 +144,7 @@ struct Shared {
 impl Proxy {
     /// Listens on a free port in front of `upstream` (`https://127.0.0.1:PORT`), whose certificate `ca_pem` signed. Of all
     /// rules that match, the first in order strikes; a delay lets the later ones strike as well.
-    pub fn start(
-        upstream: &str,
-        ca_pem: &str,
-        rules: impl IntoIterator<Item = Rule>,
-    ) -> Result<Self> {
+    pub fn start(upstream: &str, ca_pem: &str, rules: impl IntoIterator<Item = Rule>) -> Result<Self> {
         let listening = "listening on loopback";
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::io(listening))?;
         let address = socket.local_addr().map_err(Error::io(listening))?;
@@ -182,11 +157,7 @@ impl Proxy {
         });
         let accepting = Arc::clone(&shared);
         let listener = std::thread::spawn(move || accept(&socket, &accepting));
-        Ok(Self {
-            address,
-            shared,
-            listener: Some(listener),
-        })
+        Ok(Self { address, shared, listener: Some(listener) })
     }
 
     /// The proxy's address, `http://127.0.0.1:PORT`.
@@ -196,11 +167,7 @@ impl Proxy {
 
     /// Every request so far, in the order of their answers.
     pub fn seen(&self) -> Vec<Seen> {
-        self.shared
-            .seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -263,11 +230,7 @@ impl Shared {
                     let body = status_body(*code, *retry_after);
                     return answer(&mut stream, *code, "application/json", *retry_after, &body);
                 }
-                Fault::Answer {
-                    code,
-                    content_type,
-                    body,
-                } => {
+                Fault::Answer { code, content_type, body } => {
                     self.note(&request, Some(*code));
                     return answer(&mut stream, *code, content_type, None, body);
                 }
@@ -278,34 +241,19 @@ impl Shared {
         self.forward(stream, &request, cut)
     }
 
-    fn forward(
-        &self,
-        mut stream: &TcpStream,
-        request: &Incoming,
-        cut: Option<usize>,
-    ) -> io::Result<()> {
-        let mut outgoing = Request::builder()
-            .method(request.method.as_str())
-            .uri(format!("{}{}", self.upstream, request.target));
+    fn forward(&self, mut stream: &TcpStream, request: &Incoming, cut: Option<usize>) -> io::Result<()> {
+        let mut outgoing = Request::builder().method(request.method.as_str()).uri(format!("{}{}", self.upstream, request.target));
         for (name, value) in &request.headers {
             if !HOP_BY_HOP.contains(&name.to_ascii_lowercase().as_str()) {
                 outgoing = outgoing.header(name, value);
             }
         }
-        let sent = outgoing
-            .body(request.body.clone())
-            .map_err(ureq::Error::from);
+        let sent = outgoing.body(request.body.clone()).map_err(ureq::Error::from);
         let response = match sent.and_then(|outgoing| run(&self.agent, outgoing)) {
             Ok(response) => response,
             Err(error) => {
                 self.note(request, Some(502));
-                return answer(
-                    &mut stream,
-                    502,
-                    "text/plain",
-                    None,
-                    &format!("upstream: {error}"),
-                );
+                return answer(&mut stream, 502, "text/plain", None, &format!("upstream: {error}"));
             }
         };
         self.note(request, Some(response.status().as_u16()));
@@ -313,15 +261,8 @@ impl Shared {
     }
 
     fn note(&self, request: &Incoming, status: Option<u16>) {
-        let seen = Seen {
-            method: request.method.clone(),
-            target: request.target.clone(),
-            status,
-        };
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(seen);
+        let seen = Seen { method: request.method.clone(), target: request.target.clone(), status };
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 }
 
@@ -334,12 +275,7 @@ fn read_request(reader: BufReader<&TcpStream>) -> io::Result<Option<Incoming>> {
     let (Some(method), Some(target)) = (words.next(), words.next()) else {
         return Ok(None);
     };
-    let mut request = Incoming {
-        method: method.to_owned(),
-        target: target.to_owned(),
-        headers: Vec::new(),
-        body: Vec::new(),
-    };
+    let mut request = Incoming { method: method.to_owned(), target: target.to_owned(), headers: Vec::new(), body: Vec::new() };
     let mut length = 0;
     loop {
         let mut line = String::new();
@@ -352,38 +288,24 @@ fn read_request(reader: BufReader<&TcpStream>) -> io::Result<Option<Incoming>> {
             length = value.parse().map_err(io::Error::other)?;
         }
         if name.eq_ignore_ascii_case("transfer-encoding") {
-            return Err(io::Error::other(
-                "requests with a body of unknown length are not carried",
-            ));
+            return Err(io::Error::other("requests with a body of unknown length are not carried"));
         }
         request.headers.push((name.to_owned(), value.to_owned()));
     }
-    head.into_inner()
-        .take(length)
-        .read_to_end(&mut request.body)?;
+    head.into_inner().take(length).read_to_end(&mut request.body)?;
     Ok(Some(request))
 }
 
 /// Passes an answer on, whole or broken off after `cut` bytes of its body.
-fn relay(
-    response: Response<ureq::Body>,
-    mut stream: &TcpStream,
-    cut: Option<usize>,
-) -> io::Result<()> {
+fn relay(response: Response<ureq::Body>, mut stream: &TcpStream, cut: Option<usize>) -> io::Result<()> {
     let (head, body) = response.into_parts();
     let mut out = format!("HTTP/1.1 {}\r\nConnection: close\r\n", head.status);
     for (name, value) in &head.headers {
         if !HOP_BY_HOP.contains(&name.as_str()) {
-            out = format!(
-                "{out}{name}: {}\r\n",
-                String::from_utf8_lossy(value.as_bytes())
-            );
+            out = format!("{out}{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
         }
     }
-    let length = head
-        .headers
-        .get("content-length")
-        .and_then(|value| value.to_str().ok());
+    let length = head.headers.get("content-length").and_then(|value| value.to_str().ok());
     match length {
         Some(length) => write!(stream, "{out}Content-Length: {length}\r\n\r\n")?,
         None => write!(stream, "{out}Transfer-Encoding: chunked\r\n\r\n")?,
@@ -399,11 +321,7 @@ fn relay(
             return Ok(());
         };
         if read == 0 {
-            return if chunked {
-                stream.write_all(b"0\r\n\r\n")
-            } else {
-                Ok(())
-            };
+            return if chunked { stream.write_all(b"0\r\n\r\n") } else { Ok(()) };
         }
         if chunked {
             // The chunk promises what was read, so that a cut shows.
@@ -421,22 +339,10 @@ fn relay(
     }
 }
 
-fn answer(
-    stream: &mut &TcpStream,
-    code: u16,
-    content_type: &str,
-    retry_after: Option<u32>,
-    body: &str,
-) -> io::Result<()> {
-    let retry = retry_after
-        .map(|seconds| format!("Retry-After: {seconds}\r\n"))
-        .unwrap_or_default();
+fn answer(stream: &mut &TcpStream, code: u16, content_type: &str, retry_after: Option<u32>, body: &str) -> io::Result<()> {
+    let retry = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n")).unwrap_or_default();
     let length = body.len();
-    write!(
-        stream,
-        "HTTP/1.1 {code} {}\r\nConnection: close\r\nContent-Type: {content_type}\r\n{retry}Content-Length: {length}\r\n\r\n{body}",
-        reason(code)
-    )
+    write!(stream, "HTTP/1.1 {code} {}\r\nConnection: close\r\nContent-Type: {content_type}\r\n{retry}Content-Length: {length}\r\n\r\n{body}", reason(code))
 }
 
 /// The `Status` object that an API server sends with an error.

@@ -1,6 +1,7 @@
 //! Worlds to measure with: manifest directories as teams keep them, and lists as an API server sends them.
 //!
 //! Everything is drawn from a fixed seed, so that two runs measure the same bytes.
+#![expect(clippy::indexing_slicing, clippy::string_slice, reason = "the values that are indexed were made a few lines before")]
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 /// A cluster of 100,000 pods has 20,000 workloads.
 pub(super) const PODS_PER_WORKLOAD: usize = 5;
 
-/// Writes a directory with one object a file: for each workload a Deployment and a Service, for every second a NetworkPolicy, for
+/// Writes a directory with one object a file: for each workload a Deployment and a Service, for every second a `NetworkPolicy`, for
 /// every third an account with a Role and a binding. Answers with the number of files.
 pub(super) fn manifests(directory: &Path, workloads: usize) -> Result<usize> {
     let mut files = 0;
@@ -51,30 +52,51 @@ fn yaml_deployment(name: &str, namespace: &str, random: &mut Random) -> String {
 }
 
 fn yaml_service(name: &str, namespace: &str) -> String {
-    format!("apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n  selector:\n    app: {name}\n  ports:\n    - port: 80\n      targetPort: http\n")
+    format!(
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n  selector:\n    app: {name}\n  ports:\n    - port: 80\n      targetPort: http\n"
+    )
 }
 
 fn yaml_policy(name: &str, namespace: &str) -> String {
-    format!("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n  podSelector:\n    matchLabels:\n      app: {name}\n  policyTypes:\n    - Ingress\n  ingress:\n    - from:\n        - podSelector: {{}}\n      ports:\n        - port: 8080\n")
+    format!(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n  podSelector:\n    matchLabels:\n      app: {name}\n  policyTypes:\n    - Ingress\n  ingress:\n    - from:\n        - podSelector: {{}}\n      ports:\n        - port: 8080\n"
+    )
 }
 
 fn yaml_identity(name: &str, namespace: &str) -> [(&'static str, String); 3] {
     [
         ("account", format!("apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: {namespace}\n")),
-        ("role", format!("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: {name}\n  namespace: {namespace}\nrules:\n  - apiGroups: [\"\"]\n    resources: [configmaps]\n    verbs: [get, list, watch]\n")),
-        ("binding", format!("apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata:\n  name: {name}\n  namespace: {namespace}\nroleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: Role\n  name: {name}\nsubjects:\n  - kind: ServiceAccount\n    name: {name}\n    namespace: {namespace}\n")),
+        (
+            "role",
+            format!(
+                "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: {name}\n  namespace: {namespace}\nrules:\n  - apiGroups: [\"\"]\n    resources: [configmaps]\n    verbs: [get, list, watch]\n"
+            ),
+        ),
+        (
+            "binding",
+            format!(
+                "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata:\n  name: {name}\n  namespace: {namespace}\nroleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: Role\n  name: {name}\nsubjects:\n  - kind: ServiceAccount\n    name: {name}\n    namespace: {namespace}\n"
+            ),
+        ),
     ]
 }
 
-/// Writes a directory with one list a kind, as `kubectl get -o json` would: Namespaces, Deployments, ReplicaSets, Pods, Services and
-/// ServiceAccounts. Answers with the number of bytes.
+/// Writes a directory with one list a kind, as `kubectl get -o json` would: Namespaces, Deployments, `ReplicaSets`, Pods, Services and
+/// `ServiceAccounts`. Answers with the number of bytes.
 pub(super) fn cluster(directory: &Path, pods: usize) -> Result<u64> {
     fs::create_dir_all(directory)?;
     let workloads = pods / PODS_PER_WORKLOAD;
     let mut world = World { workload: 0, random: Random(11) };
     let mut lists = Lists::create(directory)?;
     for number in 0..workloads.div_ceil(20) {
-        lists.namespaces.push(&stored("v1", "Namespace", None, &format!("team-{number}"), json!({"finalizers": ["kubernetes"]}), json!({"phase": "Active"})))?;
+        lists.namespaces.push(&stored(
+            "v1",
+            "Namespace",
+            None,
+            &format!("team-{number}"),
+            json!({"finalizers": ["kubernetes"]}),
+            json!({"phase": "Active"}),
+        ))?;
     }
     for number in 0..workloads {
         world.workload = number;

@@ -60,7 +60,12 @@ pub(super) fn found(install: bool, trivy: bool) -> Result<Vec<Peer>> {
     let mut peers = Vec::new();
     for known in &KNOWN {
         match locate(known.program, &cache) {
-            Some(program) => peers.push(Peer { name: format!("{} {}", known.program, version(&program, known.version)), program, arguments: known.arguments, after: known.after }),
+            Some(program) => peers.push(Peer {
+                name: format!("{} {}", known.program, version(&program, known.version)),
+                program,
+                arguments: known.arguments,
+                after: known.after,
+            }),
             None => say(&format!("peer: {} is not installed", known.program)),
         }
     }
@@ -70,7 +75,9 @@ pub(super) fn found(install: bool, trivy: bool) -> Result<Vec<Peer>> {
 fn cache() -> Result<PathBuf> {
     let base = std::env::var_os("BARTIZAN_CACHE").map(PathBuf::from);
     let base = base.or_else(|| std::env::var_os("XDG_CACHE_HOME").map(|home| PathBuf::from(home).join("bartizan")));
-    base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/bartizan"))).map(|base| base.join("peers")).context("no cache directory: set $BARTIZAN_CACHE")
+    base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/bartizan")))
+        .map(|base| base.join("peers"))
+        .context("no cache directory: set $BARTIZAN_CACHE")
 }
 
 fn locate(program: &str, cache: &Path) -> Option<PathBuf> {

@@ -64,7 +64,11 @@ pub(super) fn watch(mut command: Command, limit: Limit) -> Result<Option<Run>> {
         std::thread::sleep(Duration::from_millis(1));
     };
     let text = reader.join().unwrap_or_default();
-    let stages = text.lines().filter_map(|line| line.strip_prefix("timing: ")?.split_once(' ')).filter_map(|(name, seconds)| Some((name.to_owned(), seconds.parse().ok()?))).collect();
+    let stages = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("timing: ")?.split_once(' '))
+        .filter_map(|(name, seconds)| Some((name.to_owned(), seconds.parse().ok()?)))
+        .collect();
     Ok(Some(Run { seconds, peak_megabytes: peak, stages }))
 }
 
