@@ -9,16 +9,8 @@ use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectV
 use crate::grant::{BINDINGS, Grants};
 
 /// The kinds that run pods: what an entry means when it declares [`Kind::Pod`].
-pub const WORKLOAD_KINDS: [Kind; 8] = [
-    Kind::Pod,
-    Kind::Deployment,
-    Kind::ReplicaSet,
-    Kind::StatefulSet,
-    Kind::DaemonSet,
-    Kind::Job,
-    Kind::CronJob,
-    Kind::ReplicationController,
-];
+pub const WORKLOAD_KINDS: [Kind; 8] =
+    [Kind::Pod, Kind::Deployment, Kind::ReplicaSet, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::CronJob, Kind::ReplicationController];
 
 /// Indexes over a snapshot that all judges share.
 #[derive(Debug)]

@@ -67,7 +67,9 @@ impl<'a> Rule<'a> {
     /// called so.
     fn covers_resource(self, resource: &str) -> bool {
         let subresource = resource.split_once('/').map(|(_, subresource)| subresource);
-        self.0.strings(field::RESOURCES).any(|written| written == "*" || written == resource || (subresource.is_some() && written.strip_prefix("*/") == subresource))
+        self.0
+            .strings(field::RESOURCES)
+            .any(|written| written == "*" || written == resource || (subresource.is_some() && written.strip_prefix("*/") == subresource))
     }
 
     /// The object names to which the rule is limited; none where it is not.
@@ -93,17 +95,32 @@ impl<'a> Rule<'a> {
     /// Kubernetes lets everybody do, or reading the address and certificate that a new node needs to join.
     fn is_discovery(self) -> bool {
         let urls = [
-            "/healthz", "/livez", "/readyz", "/version", "/api", "/apis", "/openapi", "/swagger", "/swagger.json", "/swaggerapi", "/.well-known/openid-configuration", "/openid/v1/jwks",
+            "/healthz",
+            "/livez",
+            "/readyz",
+            "/version",
+            "/api",
+            "/apis",
+            "/openapi",
+            "/swagger",
+            "/swagger.json",
+            "/swaggerapi",
+            "/.well-known/openid-configuration",
+            "/openid/v1/jwks",
         ];
         let is_open = |url: &str| urls.contains(&url.trim_end_matches('*').trim_end_matches('/'));
         let only = |name, allowed: &[&str]| self.0.strings(name).all(|written| allowed.contains(&written));
         if self.0.strings(field::NON_RESOURCE_URLS).next().is_some() {
-            return only(field::VERBS, &["get", "head"]) && self.0.strings(field::NON_RESOURCE_URLS).all(is_open) && self.0.strings(field::RESOURCES).next().is_none();
+            return only(field::VERBS, &["get", "head"])
+                && self.0.strings(field::NON_RESOURCE_URLS).all(is_open)
+                && self.0.strings(field::RESOURCES).next().is_none();
         }
         let reviews_oneself = only(field::API_GROUPS, &["authorization.k8s.io", "authentication.k8s.io"])
             && only(field::RESOURCES, &["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"])
             && only(field::VERBS, &["create"]);
-        let reads_trust = only(field::API_GROUPS, &["certificates.k8s.io"]) && only(field::RESOURCES, &["clustertrustbundles"]) && only(field::VERBS, &["get", "list", "watch"]);
+        let reads_trust = only(field::API_GROUPS, &["certificates.k8s.io"])
+            && only(field::RESOURCES, &["clustertrustbundles"])
+            && only(field::VERBS, &["get", "list", "watch"]);
         let joins = only(field::API_GROUPS, &[""])
             && only(field::RESOURCES, &["configmaps"])
             && only(field::VERBS, &["get"])
@@ -125,7 +142,8 @@ pub(crate) fn own_rules<'a>(role: ObjectView<'a>, facts: &Facts<'a>) -> Result<O
     }
     let mut own = Vec::new();
     for rule in written {
-        let is_origin = |other: ObjectView<'a>| other.id() != role.id() && aggregates(role, other) && other.root().list(field::RULES).any(|theirs| theirs == rule.0);
+        let is_origin =
+            |other: ObjectView<'a>| other.id() != role.id() && aggregates(role, other) && other.root().list(field::RULES).any(|theirs| theirs == rule.0);
         if !facts.any(Kind::ClusterRole, None, is_origin)? {
             own.push(rule);
         }
@@ -139,7 +157,9 @@ fn is_aggregated(role: ObjectView<'_>) -> bool {
 
 /// Whether `role` takes its rules from `other`.
 fn aggregates(role: ObjectView<'_>, other: ObjectView<'_>) -> bool {
-    role.root().get(field::AGGREGATION_RULE).is_some_and(|rule| rule.list(field::CLUSTER_ROLE_SELECTORS).any(|wanted| selector::matches(wanted, other.labels())))
+    role.root()
+        .get(field::AGGREGATION_RULE)
+        .is_some_and(|rule| rule.list(field::CLUSTER_ROLE_SELECTORS).any(|wanted| selector::matches(wanted, other.labels())))
 }
 
 /// How far the permissions of a role reach, by the bindings that grant it.
@@ -185,7 +205,12 @@ pub(crate) fn reach<'a>(role: ObjectView<'a>, facts: &Facts<'a>) -> Result<Reach
     Ok(if find_binding(facts, Kind::RoleBinding, None, grants)?.is_some() { Reach::Namespaces } else { Reach::Nowhere })
 }
 
-fn find_binding<'a>(facts: &Facts<'a>, kind: Kind, namespace: Option<&str>, grants: impl Fn(ObjectView<'a>) -> bool) -> Result<Option<ObjectView<'a>>, Missing> {
+fn find_binding<'a>(
+    facts: &Facts<'a>,
+    kind: Kind,
+    namespace: Option<&str>,
+    grants: impl Fn(ObjectView<'a>) -> bool,
+) -> Result<Option<ObjectView<'a>>, Missing> {
     let mut found = None;
     facts.any(kind, namespace, |binding| {
         let is_it = grants(binding) && subjects(binding).next().is_some();
@@ -301,7 +326,13 @@ pub(crate) fn granted<'a>(binding: ObjectView<'a>, facts: &Facts<'a>) -> Result<
         (None, Some(name)) => (facts.get(Kind::Role, binding.namespace(), name).read()?, name),
         (None, None) => return Ok(Granted::Nothing),
     };
-    let open = ["system:discovery", "system:basic-user", "system:public-info-viewer", "system:service-account-issuer-discovery", "system:cluster-trust-bundle-discovery"];
+    let open = [
+        "system:discovery",
+        "system:basic-user",
+        "system:public-info-viewer",
+        "system:service-account-issuer-discovery",
+        "system:cluster-trust-bundle-discovery",
+    ];
     Ok(match role {
         Some(role) if is_aggregated(role) => Granted::More,
         Some(role) if role.root().list(field::RULES).map(Rule).all(Rule::is_discovery) => Granted::Discovery,
@@ -315,7 +346,8 @@ pub(crate) fn granted<'a>(binding: ObjectView<'a>, facts: &Facts<'a>) -> Result<
 /// Whether a role or binding is one that the API server makes for itself: it bears the server's label *and* a name that the
 /// server gives. The label alone would let anybody hide a role of their own.
 pub(crate) fn is_bootstrap(object: ObjectView<'_>) -> bool {
-    object.label(BOOTSTRAPPING) == Some("rbac-defaults") && (object.name().starts_with("system:") || matches!(object.name(), "cluster-admin" | "admin" | "edit" | "view"))
+    object.label(BOOTSTRAPPING) == Some("rbac-defaults")
+        && (object.name().starts_with("system:") || matches!(object.name(), "cluster-admin" | "admin" | "edit" | "view"))
 }
 
 /// Whether every cluster has the role that `binding` grants, called `name`, from its first start.

@@ -71,7 +71,11 @@ fn rules_mean_what_the_authorizer_makes_of_them() {
         (r#"nonResourceURLs: ["*"], verbs: ["*"]"#, "wildcard-rule", Pass),
         (r#"apiGroups: ["rbac.authorization.k8s.io"], resources: ["roles"], resourceNames: ["one"], verbs: ["escalate"]"#, "escalation-grant", Fail),
         (r#"apiGroups: ["rbac.authorization.k8s.io"], resources: ["rolebindings"], verbs: ["bind"]"#, "escalation-grant", Pass),
-        (r#"apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterroles"], resourceNames: ["cluster-admin"], verbs: ["bind"]"#, "escalation-grant", Fail),
+        (
+            r#"apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterroles"], resourceNames: ["cluster-admin"], verbs: ["bind"]"#,
+            "escalation-grant",
+            Fail,
+        ),
         (r#"apiGroups: [""], resources: ["groups"], verbs: ["impersonate"]"#, "escalation-grant", Pass),
         (r#"apiGroups: [""], resources: ["serviceaccounts"], verbs: ["*"]"#, "escalation-grant", Fail),
     ] {
@@ -91,7 +95,9 @@ fn a_rule_of_stars_is_one_fault() {
 fn a_role_reaches_as_far_as_its_bindings() {
     let role = object(RBAC, "ClusterRole", "role", r#"rules: [{apiGroups: [""], resources: ["secrets"], verbs: ["list"]}]"#);
     let in_namespace = |namespace: &str| {
-        format!("apiVersion: {RBAC}\nkind: RoleBinding\nmetadata: {{name: in, namespace: {namespace}}}\nroleRef: {{kind: ClusterRole, name: role}}\nsubjects: [{{kind: User, name: anna}}]")
+        format!(
+            "apiVersion: {RBAC}\nkind: RoleBinding\nmetadata: {{name: in, namespace: {namespace}}}\nroleRef: {{kind: ClusterRole, name: role}}\nsubjects: [{{kind: User, name: anna}}]"
+        )
     };
     let verdict = |texts: &[String], missing| verdict_on("role", "secrets-reader", &documents(texts), "", missing);
     assert_eq!(verdict(std::slice::from_ref(&role), Vec::new()), NotApplicable);
@@ -119,7 +125,8 @@ fn aggregated_rules_are_judged_where_they_are_written() {
         r#"aggregationRule: {clusterRoleSelectors: [{matchLabels: {aggregate: "true"}}]}
 rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]"#,
     );
-    let origin = object(RBAC, "ClusterRole", "part", r#"rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]"#).replace("namespace: shop", "labels: {aggregate: \"true\"}");
+    let origin = object(RBAC, "ClusterRole", "part", r#"rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]"#)
+        .replace("namespace: shop", "labels: {aggregate: \"true\"}");
     let both = documents(&[aggregated.clone(), origin]);
     for options in ["", "live"] {
         assert_eq!(verdict_on("all", "wildcard-rule", &both, options, Vec::new()), NotApplicable, "{options}");
@@ -133,7 +140,9 @@ rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]"#,
 #[test]
 fn the_servers_own_roles_are_left_alone_and_nobody_elses() {
     let role = |name: &str, labels: &str| {
-        format!("apiVersion: {RBAC}\nkind: ClusterRole\nmetadata: {{name: \"{name}\", labels: {{{labels}}}}}\nrules: [{{apiGroups: ['*'], resources: ['*'], verbs: ['*']}}]")
+        format!(
+            "apiVersion: {RBAC}\nkind: ClusterRole\nmetadata: {{name: \"{name}\", labels: {{{labels}}}}}\nrules: [{{apiGroups: ['*'], resources: ['*'], verbs: ['*']}}]"
+        )
     };
     let label = "kubernetes.io/bootstrapping: rbac-defaults";
     for (name, labels, expected) in [
@@ -149,7 +158,9 @@ fn the_servers_own_roles_are_left_alone_and_nobody_elses() {
 #[test]
 fn load_balancers_inside_are_not_open() {
     let verdict = |annotations: &str, spec: &str| {
-        let text = format!("apiVersion: v1\nkind: Service\nmetadata: {{name: queue, annotations: {{{annotations}}}}}\nspec: {{type: LoadBalancer, ports: [{{port: 80}}], {spec}}}");
+        let text = format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: queue, annotations: {{{annotations}}}}}\nspec: {{type: LoadBalancer, ports: [{{port: 80}}], {spec}}}"
+        );
         verdict_on("queue", "open-load-balancer", &text, "", Vec::new())
     };
     for annotations in [
@@ -181,7 +192,9 @@ fn load_balancers_inside_are_not_open() {
 
 #[test]
 fn old_webhooks_fail_open_by_default() {
-    let configuration = |version: &str| object(&format!("admissionregistration.k8s.io/{version}"), "MutatingWebhookConfiguration", "hook", "webhooks: [{name: hook.example.com}]");
+    let configuration = |version: &str| {
+        object(&format!("admissionregistration.k8s.io/{version}"), "MutatingWebhookConfiguration", "hook", "webhooks: [{name: hook.example.com}]")
+    };
     assert_eq!(verdict_on("hook", "webhook-fails-open", &configuration("v1"), "", Vec::new()), Pass);
     assert_eq!(verdict_on("hook", "webhook-fails-open", &configuration("v1beta1"), "", Vec::new()), Fail);
 }
@@ -255,7 +268,12 @@ fn secrets_count_as_missing_only_where_some_are_known() {
 
 #[test]
 fn the_default_account_is_in_every_namespace_that_exists() {
-    let binding = object(RBAC, "ClusterRoleBinding", "binding", "roleRef: {kind: ClusterRole, name: view}\nsubjects: [{kind: ServiceAccount, name: default, namespace: gone}]");
+    let binding = object(
+        RBAC,
+        "ClusterRoleBinding",
+        "binding",
+        "roleRef: {kind: ClusterRole, name: view}\nsubjects: [{kind: ServiceAccount, name: default, namespace: gone}]",
+    );
     let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: gone}".to_owned();
     assert_eq!(verdict_on("binding", "dangling-subject", &binding, "", Vec::new()), Pass);
     assert_eq!(verdict_on("binding", "dangling-subject", &binding, "live", Vec::new()), Fail);
@@ -282,7 +300,8 @@ fn an_autoscaler_of_a_foreign_kind_is_unknown_on_a_cluster() {
 
 #[test]
 fn a_slip_is_only_named_where_it_would_select_something() {
-    let texts = |selector: &str| documents(&[object("v1", "Service", "web", &format!("spec: {{selector: {{{selector}}}}}")), pod("app: order-worker, tier: api")]);
+    let texts =
+        |selector: &str| documents(&[object("v1", "Service", "web", &format!("spec: {{selector: {{{selector}}}}}")), pod("app: order-worker, tier: api")]);
     for (selector, key) in [
         ("app: order-workers", "misspelled"),
         ("app: order-workers, tier: api", "misspelled"),
@@ -300,12 +319,31 @@ fn a_slip_is_only_named_where_it_would_select_something() {
 fn settings_are_found_in_the_usual_kinds_of_configuration() {
     let verdict = |value: &str| {
         let lines: String = value.lines().map(|line| format!("    {line}\n")).collect();
-        verdict_on("map", "secret-in-configmap", &format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: map}}\ndata:\n  config: |\n{lines}"), "", Vec::new())
+        verdict_on(
+            "map",
+            "secret-in-configmap",
+            &format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: map}}\ndata:\n  config: |\n{lines}"),
+            "",
+            Vec::new(),
+        )
     };
-    for value in ["db:\n  password: brisk-otter-41", "export DB_PASSWORD='brisk-otter-41'", "[db]\npassword = \"brisk-otter-41\"", "{\"db\": {\"user\": \"a\", \"password\": \"brisk-otter-41\"}}", "- api_key: 0f6d9a31c2b84e77"] {
+    for value in [
+        "db:\n  password: brisk-otter-41",
+        "export DB_PASSWORD='brisk-otter-41'",
+        "[db]\npassword = \"brisk-otter-41\"",
+        "{\"db\": {\"user\": \"a\", \"password\": \"brisk-otter-41\"}}",
+        "- api_key: 0f6d9a31c2b84e77",
+    ] {
         assert_eq!(verdict(value), Fail, "{value}");
     }
-    for value in ["db:\n  password_file: /run/secrets/db", "# password = brisk-otter-41", "password: ${DB_PASSWORD}", "{\"password\": \"\"}", "passwordPolicy: long", "secretName: shop-tls"] {
+    for value in [
+        "db:\n  password_file: /run/secrets/db",
+        "# password = brisk-otter-41",
+        "password: ${DB_PASSWORD}",
+        "{\"password\": \"\"}",
+        "passwordPolicy: long",
+        "secretName: shop-tls",
+    ] {
         assert_eq!(verdict(value), Pass, "{value}");
     }
 }

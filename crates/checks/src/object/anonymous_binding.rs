@@ -8,7 +8,14 @@ use crate::sink::remove;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "anonymous-binding", severity: Severity::Critical, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("anonymous_binding.md") },
+    check: Check {
+        id: "anonymous-binding",
+        severity: Severity::Critical,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("anonymous_binding.md"),
+    },
     reads: &[Kind::Role, Kind::ClusterRole],
     judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
 };

@@ -8,7 +8,14 @@ use crate::sink::remove;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "authenticated-binding", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("authenticated_binding.md") },
+    check: Check {
+        id: "authenticated-binding",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("authenticated_binding.md"),
+    },
     reads: &[Kind::Role, Kind::ClusterRole],
     judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
 };

@@ -8,7 +8,14 @@ use crate::sink::remove;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "cluster-admin-binding", severity: Severity::High, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("cluster_admin_binding.md") },
+    check: Check {
+        id: "cluster-admin-binding",
+        severity: Severity::High,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("cluster_admin_binding.md"),
+    },
     reads: &[],
     judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
 };

@@ -8,7 +8,14 @@ use crate::sink::set;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "deprecated-api", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("deprecated_api.md") },
+    check: Check {
+        id: "deprecated-api",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("deprecated_api.md"),
+    },
     reads: &[],
     judge: Judge::AnyObject(judge),
 };

@@ -6,7 +6,14 @@ use bartizan_report::{Check, Severity, Stage};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "duplicate-object", severity: Severity::Low, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("duplicate_object.md") },
+    check: Check {
+        id: "duplicate-object",
+        severity: Severity::Low,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("duplicate_object.md"),
+    },
     reads: &[],
     judge: Judge::AnyObject(judge),
 };

@@ -7,7 +7,14 @@ use crate::rbac::{Rule, is_bootstrap, own_rules};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "escalation-grant", severity: Severity::High, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("escalation_grant.md") },
+    check: Check {
+        id: "escalation-grant",
+        severity: Severity::High,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("escalation_grant.md"),
+    },
     reads: &[Kind::ClusterRole],
     judge: Judge::Object(&[Kind::Role, Kind::ClusterRole], judge),
 };

@@ -6,7 +6,14 @@ use bartizan_report::{Check, Severity, Stage};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "ingress-without-tls", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("ingress_without_tls.md") },
+    check: Check {
+        id: "ingress-without-tls",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("ingress_without_tls.md"),
+    },
     reads: &[],
     judge: Judge::Object(&[Kind::Ingress], judge),
 };
@@ -21,7 +28,8 @@ fn judge<'a>(ingress: ObjectView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judg
         return out.done();
     }
     let sections: Vec<Value<'a>> = spec.list(field::TLS).collect();
-    let mut hosts: Vec<(Spot<'a>, &'a str)> = spec.list(field::RULES).map(|rule| (rule.get(field::HOST).unwrap_or(rule).into(), rule.str(field::HOST).unwrap_or(""))).collect();
+    let mut hosts: Vec<(Spot<'a>, &'a str)> =
+        spec.list(field::RULES).map(|rule| (rule.get(field::HOST).unwrap_or(rule).into(), rule.str(field::HOST).unwrap_or(""))).collect();
     if hosts.is_empty() {
         hosts.push((spec.spot(&[field::TLS]), ""));
     }
@@ -44,7 +52,9 @@ fn covers(section: Value<'_>, host: &str) -> bool {
     if named.peek().is_none() {
         return true;
     }
-    named.any(|name| name == host || name.strip_prefix("*.").is_some_and(|domain| host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == domain)))
+    named.any(|name| {
+        name == host || name.strip_prefix("*.").is_some_and(|domain| host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == domain))
+    })
 }
 
 /// Annotations with which a controller takes its certificate from somewhere else than `spec.tls`; with any value but these.

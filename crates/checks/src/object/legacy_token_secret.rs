@@ -6,7 +6,14 @@ use bartizan_report::{Check, Severity, Stage};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "legacy-token-secret", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("legacy_token_secret.md") },
+    check: Check {
+        id: "legacy-token-secret",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("legacy_token_secret.md"),
+    },
     reads: &[],
     judge: Judge::Object(&[Kind::Secret], judge),
 };

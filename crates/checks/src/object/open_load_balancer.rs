@@ -6,7 +6,14 @@ use bartizan_report::{Check, Severity, Stage};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "open-load-balancer", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("open_load_balancer.md") },
+    check: Check {
+        id: "open-load-balancer",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("open_load_balancer.md"),
+    },
     reads: &[],
     judge: Judge::Object(&[Kind::Service], judge),
 };
@@ -82,7 +89,11 @@ fn is_internal_by_controller(service: ObjectView<'_>, spec: Value<'_>) -> bool {
 
 /// Whether somebody else's list decides who may connect, which is not to be seen here.
 fn is_guarded_elsewhere(service: ObjectView<'_>) -> bool {
-    let lists = ["service.beta.kubernetes.io/aws-load-balancer-security-groups", "service.beta.kubernetes.io/azure-allowed-service-tags", "service.beta.kubernetes.io/do-loadbalancer-allow-rules"];
+    let lists = [
+        "service.beta.kubernetes.io/aws-load-balancer-security-groups",
+        "service.beta.kubernetes.io/azure-allowed-service-tags",
+        "service.beta.kubernetes.io/do-loadbalancer-allow-rules",
+    ];
     lists.iter().any(|key| service.annotation(key).is_some_and(|value| !value.trim().is_empty()))
 }
 

@@ -129,7 +129,10 @@ mod tests {
             assert!(KubernetesVersion::NEWEST.at_least(removal.removed), "{removal:?} is removed in a version that is not known");
             if let Some(successor) = &removal.successor {
                 assert!(successor.since <= removal.removed, "{removal:?} leaves a gap");
-                assert!(!ALL.iter().any(|other| other.api_version == successor.api_version && other.kind == removal.kind), "{removal:?} leads to another that is gone");
+                assert!(
+                    !ALL.iter().any(|other| other.api_version == successor.api_version && other.kind == removal.kind),
+                    "{removal:?} leads to another that is gone"
+                );
             }
         }
     }

@@ -7,7 +7,14 @@ use crate::credential;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "secret-in-configmap", severity: Severity::High, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("secret_in_configmap.md") },
+    check: Check {
+        id: "secret-in-configmap",
+        severity: Severity::High,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("secret_in_configmap.md"),
+    },
     reads: &[],
     judge: Judge::Object(&[Kind::ConfigMap], judge),
 };

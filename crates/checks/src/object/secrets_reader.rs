@@ -7,7 +7,14 @@ use crate::rbac::{REACH_READS, Reach, Rule, is_bootstrap, own_rules, reach};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "secrets-reader", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("secrets_reader.md") },
+    check: Check {
+        id: "secrets-reader",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("secrets_reader.md"),
+    },
     reads: REACH_READS,
     judge: Judge::Object(&[Kind::Role, Kind::ClusterRole], judge),
 };

@@ -7,7 +7,14 @@ use crate::sink::set;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "webhook-fails-open", severity: Severity::Low, stage: Stage::Strict, since: "0.1.0", aliases: &[], page: include_str!("webhook_fails_open.md") },
+    check: Check {
+        id: "webhook-fails-open",
+        severity: Severity::Low,
+        stage: Stage::Strict,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("webhook_fails_open.md"),
+    },
     reads: &[],
     judge: Judge::Object(&[Kind::ValidatingWebhookConfiguration, Kind::MutatingWebhookConfiguration], judge),
 };

@@ -7,7 +7,14 @@ use crate::sink::set;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "dangling-autoscaler-target", severity: Severity::Low, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("dangling_autoscaler_target.md") },
+    check: Check {
+        id: "dangling-autoscaler-target",
+        severity: Severity::Low,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("dangling_autoscaler_target.md"),
+    },
     reads: &[Kind::Deployment, Kind::StatefulSet, Kind::ReplicaSet, Kind::ReplicationController],
     judge: Judge::Object(&[Kind::HorizontalPodAutoscaler], judge),
 };
@@ -38,7 +45,12 @@ fn other<'a>(kind: &str, name: Value<'a>, version: &str, autoscaler: ObjectView<
         out.fail(spot, msg!("group", kind = kind, api = version)).fix(Safety::Unsafe, [patch]);
         return out.done();
     }
-    let is_target = |object: ObjectView<'a>| object.namespace() == autoscaler.namespace() && object.kind_name() == kind && object.group() == group_of(version) && Some(object.name()) == name.as_str();
+    let is_target = |object: ObjectView<'a>| {
+        object.namespace() == autoscaler.namespace()
+            && object.kind_name() == kind
+            && object.group() == group_of(version)
+            && Some(object.name()) == name.as_str()
+    };
     if facts.snapshot().of_kind(Kind::Other).any(is_target) {
         return out.done();
     }
@@ -47,5 +59,9 @@ fn other<'a>(kind: &str, name: Value<'a>, version: &str, autoscaler: ObjectView<
         return out.done();
     }
     // Kinds of others are only read where they run pods.
-    Err(Missing { fact: kind.to_lowercase(), scope: autoscaler.namespace().map_or_else(|| "cluster".to_owned(), |name| format!("namespace/{name}")), reason: Reason::NotGathered })
+    Err(Missing {
+        fact: kind.to_lowercase(),
+        scope: autoscaler.namespace().map_or_else(|| "cluster".to_owned(), |name| format!("namespace/{name}")),
+        reason: Reason::NotGathered,
+    })
 }

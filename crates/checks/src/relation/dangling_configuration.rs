@@ -7,7 +7,14 @@ use crate::sink::Msg;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "dangling-configuration", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("dangling_configuration.md") },
+    check: Check {
+        id: "dangling-configuration",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("dangling_configuration.md"),
+    },
     reads: &[Kind::ConfigMap, Kind::Secret, Kind::PersistentVolumeClaim],
     judge: Judge::Pod(judge),
 };
@@ -94,7 +101,9 @@ fn needs_of(pod: PodView<'_>) -> Vec<Need<'_>> {
                 .map(|(kind, reference)| (kind, reference, reference.get(field::KEY).into_iter().collect::<Vec<_>>()))
         });
         let whole = container.value().list(field::ENV_FROM).flat_map(|source| {
-            [(field::CONFIG_MAP_REF, Kind::ConfigMap), (field::SECRET_REF, Kind::Secret)].into_iter().filter_map(move |(name, kind)| Some((kind, source.get(name)?, Vec::new())))
+            [(field::CONFIG_MAP_REF, Kind::ConfigMap), (field::SECRET_REF, Kind::Secret)]
+                .into_iter()
+                .filter_map(move |(name, kind)| Some((kind, source.get(name)?, Vec::new())))
         });
         by_key.chain(whole).filter_map(move |(kind, reference, keys)| need(kind, reference, field::NAME, keys, Some(container)))
     });

@@ -6,14 +6,22 @@ use bartizan_report::{Check, Severity, Stage};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "dangling-ingress-backend", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("dangling_ingress_backend.md") },
+    check: Check {
+        id: "dangling-ingress-backend",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("dangling_ingress_backend.md"),
+    },
     reads: &[Kind::Service],
     judge: Judge::Object(&[Kind::Ingress], judge),
 };
 
 fn judge<'a>(ingress: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     let Some(spec) = ingress.spec() else { return out.not_applicable() };
-    let of_paths = spec.list(field::RULES).filter_map(|rule| rule.get(field::HTTP)).flat_map(|http| http.list(field::PATHS)).filter_map(|path| path.get(field::BACKEND));
+    let of_paths =
+        spec.list(field::RULES).filter_map(|rule| rule.get(field::HTTP)).flat_map(|http| http.list(field::PATHS)).filter_map(|path| path.get(field::BACKEND));
     // The default had no `default` in its name before `networking.k8s.io/v1`.
     let of_rest = [field::DEFAULT_BACKEND, field::BACKEND].into_iter().filter_map(|name| spec.get(name));
     let targets: Vec<Target<'a>> = of_rest.chain(of_paths).filter_map(Target::of).collect();
@@ -41,7 +49,10 @@ struct Target<'a> {
 impl<'a> Target<'a> {
     fn of(backend: Value<'a>) -> Option<Self> {
         let target = match backend.get(field::SERVICE) {
-            Some(service) => Self { service: service.get(field::NAME)?, port: service.get(field::PORT).and_then(|port| port.get(field::NAME).or_else(|| port.get(field::NUMBER))) },
+            Some(service) => Self {
+                service: service.get(field::NAME)?,
+                port: service.get(field::PORT).and_then(|port| port.get(field::NAME).or_else(|| port.get(field::NUMBER))),
+            },
             None => Self { service: backend.get(field::SERVICE_NAME)?, port: backend.get(field::SERVICE_PORT) },
         };
         // A load balancer of AWS reads an annotation of that name instead of a Service.

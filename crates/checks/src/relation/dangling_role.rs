@@ -7,7 +7,14 @@ use crate::rbac::{exists_by_default, role_name};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "dangling-role", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("dangling_role.md") },
+    check: Check {
+        id: "dangling-role",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("dangling_role.md"),
+    },
     reads: &[Kind::Role, Kind::ClusterRole],
     judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
 };

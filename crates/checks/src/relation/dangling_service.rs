@@ -8,7 +8,14 @@ use super::slip::Slip;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "dangling-service", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("dangling_service.md") },
+    check: Check {
+        id: "dangling-service",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("dangling_service.md"),
+    },
     reads: &[Kind::Pod],
     judge: Judge::Object(&[Kind::Service], judge),
 };

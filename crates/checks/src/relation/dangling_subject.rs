@@ -8,7 +8,14 @@ use crate::sink::remove;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "dangling-subject", severity: Severity::Low, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("dangling_subject.md") },
+    check: Check {
+        id: "dangling-subject",
+        severity: Severity::Low,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("dangling_subject.md"),
+    },
     reads: &[Kind::ServiceAccount, Kind::Namespace],
     judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
 };

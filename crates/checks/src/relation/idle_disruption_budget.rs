@@ -8,7 +8,14 @@ use super::slip::{Slip, plain_labels};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "idle-disruption-budget", severity: Severity::Low, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("idle_disruption_budget.md") },
+    check: Check {
+        id: "idle-disruption-budget",
+        severity: Severity::Low,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("idle_disruption_budget.md"),
+    },
     reads: &[Kind::Pod],
     judge: Judge::Object(&[Kind::PodDisruptionBudget], judge),
 };

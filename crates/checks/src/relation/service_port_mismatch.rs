@@ -8,7 +8,14 @@ use crate::sink::set;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
-    check: Check { id: "service-port-mismatch", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("service_port_mismatch.md") },
+    check: Check {
+        id: "service-port-mismatch",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("service_port_mismatch.md"),
+    },
     reads: &[Kind::Pod],
     judge: Judge::Object(&[Kind::Service], judge),
 };
@@ -31,7 +38,8 @@ fn judge<'a>(service: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> 
         match port.same_number(service.namespace(), facts, matches) {
             Some(meant) => {
                 let patch = set(&port.target.into(), meant.into());
-                out.fail(port.target, msg!("renamed", name = port.name, protocol = port.protocol, number = port.number.unwrap_or_default(), meant = meant)).fix(Safety::Unsafe, [patch]);
+                out.fail(port.target, msg!("renamed", name = port.name, protocol = port.protocol, number = port.number.unwrap_or_default(), meant = meant))
+                    .fix(Safety::Unsafe, [patch]);
             }
             None => {
                 out.fail(port.target, msg!("nowhere", name = port.name, protocol = port.protocol));

@@ -9,7 +9,8 @@ use crate::Facts;
 use crate::sink::{remove, set};
 
 /// Keys that name what a pod runs. Labels have moved from one to the other over the years, and selectors stayed behind.
-const NAMING_KEYS: [&str; 8] = ["app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component", "app", "name", "k8s-app", "component", "run"];
+const NAMING_KEYS: [&str; 8] =
+    ["app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component", "app", "name", "k8s-app", "component", "run"];
 
 /// One entry of a selector that keeps it from matching pods that are there.
 #[derive(Debug)]
@@ -35,12 +36,14 @@ pub(super) enum Slip<'a> {
 impl<'a> Slip<'a> {
     /// The slip in the map of labels `wanted`, if correcting one entry makes it match a pod of `namespace`.
     pub(super) fn find(wanted: Value<'a>, namespace: Option<&str>, facts: &Facts<'a>) -> Option<Self> {
-        let labels: Vec<Value<'a>> = facts.workloads(namespace).into_iter().flat_map(|workload| &workload.variants).filter_map(|variant| variant.pod.labels()).collect();
+        let labels: Vec<Value<'a>> =
+            facts.workloads(namespace).into_iter().flat_map(|workload| &workload.variants).filter_map(|variant| variant.pod.labels()).collect();
         wanted.entries().find_map(|(key, written)| {
             let value = written.as_str()?;
             let others_match = |labels: &&Value<'a>| wanted.entries().all(|(other, value)| other == key || has(**labels, other, value.as_str().unwrap_or("")));
             let near: Vec<Value<'a>> = labels.iter().filter(others_match).copied().collect();
-            let named_key = || NAMING_KEYS.iter().find(|&&other| other != key && NAMING_KEYS.contains(&key) && near.iter().any(|labels| has(*labels, other, value)));
+            let named_key =
+                || NAMING_KEYS.iter().find(|&&other| other != key && NAMING_KEYS.contains(&key) && near.iter().any(|labels| has(*labels, other, value)));
             if let Some(meant) = named_key() {
                 return Some(Slip::Key { map: wanted, written, meant });
             }
