@@ -26,14 +26,14 @@ fn is_of_the_platform(namespace: ObjectView<'_>) -> bool {
 }
 
 /// The place at which a namespace as a whole is at fault.
-fn name_of<'a>(namespace: ObjectView<'a>) -> Spot<'a> {
+fn name_of(namespace: ObjectView<'_>) -> Spot<'_> {
     namespace.root().spot(&[field::METADATA, field::NAME])
 }
 
 /// The operation that gives a namespace a label.
 fn set_label(namespace: ObjectView<'_>, key: &str, value: &str) -> PatchOperation {
     match namespace.labels() {
-        Some(labels) => add_to(&labels.path().pointer().to_owned(), key, value),
+        Some(labels) => add_to(labels.path().pointer(), key, value),
         None => set(&namespace.root().spot(&[field::METADATA, field::LABELS]), serde_json::json!({ key: value })),
     }
 }

@@ -58,13 +58,7 @@ pub(crate) static ALL: &[&Entry] = &[
 
 /// Reports every breach of `rule` in `pod`, in the words and with the change that `describe` has for it. Whether a workload
 /// can live with the change only its owner knows, so none is called safe.
-fn report<'a>(
-    rule: &Rule,
-    pod: PodView<'a>,
-    facts: &Facts<'a>,
-    out: &mut Sink<'a>,
-    describe: impl Fn(&Breach<'a>) -> (Msg, Option<PatchOperation>),
-) -> Judged {
+fn report<'a>(rule: &Rule, pod: PodView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>, describe: impl Fn(&Breach<'a>) -> (Msg, Option<PatchOperation>)) -> Judged {
     let version = facts.version();
     if !rule.concerns(pod, version) {
         return out.not_applicable();

@@ -51,7 +51,7 @@ fn judge<'a>(namespace: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -
     out.done()
 }
 
-/// What a NetworkPolicy says about connections to pods.
+/// What a `NetworkPolicy` says about connections to pods.
 struct Inbound<'a> {
     pods: Option<Value<'a>>,
     opens_everything: bool,

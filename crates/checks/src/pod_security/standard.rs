@@ -245,13 +245,13 @@ fn text(value: Value<'_>) -> &str {
 }
 
 /// A field of the security context of the pod and of each container, where it is set.
-fn settings<'a>(pod: PodView<'a>, name: Symbol) -> impl Iterator<Item = (Option<ContainerView<'a>>, Value<'a>)> {
+fn settings(pod: PodView<'_>, name: Symbol) -> impl Iterator<Item = (Option<ContainerView<'_>>, Value<'_>)> {
     let owners = std::iter::once((None, pod.spec())).chain(pod.containers().map(|container| (Some(container), container.value())));
     owners.filter_map(move |(container, owner)| Some((container, owner.walk(&[field::SECURITY_CONTEXT, name])?)))
 }
 
 /// A field of the security context of each container, where it is set.
-fn container_settings<'a>(pod: PodView<'a>, name: Symbol) -> impl Iterator<Item = (ContainerView<'a>, Value<'a>)> {
+fn container_settings(pod: PodView<'_>, name: Symbol) -> impl Iterator<Item = (ContainerView<'_>, Value<'_>)> {
     pod.containers().filter_map(move |container| Some((container, container.security_context()?.get(name)?)))
 }
 
@@ -397,7 +397,7 @@ fn unsafe_sysctls(pod: PodView<'_>, version: KubernetesVersion) -> Vec<Breach<'_
 }
 
 /// What is wrong with a seccomp profile, if anything is.
-fn unconfined<'a>(profile: Value<'a>) -> Option<Breach<'a>> {
+fn unconfined(profile: Value<'_>) -> Option<Breach<'_>> {
     let kind = profile.str(field::TYPE).unwrap_or("");
     (!matches!(kind, "RuntimeDefault" | "Localhost")).then(|| Breach::new(None, profile.spot(&[field::TYPE]), kind))
 }
