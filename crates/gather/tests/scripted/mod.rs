@@ -187,7 +187,9 @@ pub(crate) fn item(name: &str) -> Value {
 
 pub(crate) fn list(kind: &str, items: Vec<Value>, next: &str) -> Answer {
     let version = if kind == "Deployment" { "apps/v1" } else { "v1" };
-    Answer::Json(json!({"kind": format!("{kind}List"), "apiVersion": version, "metadata": {"resourceVersion": "1", "continue": next}, "items": Value::Array(items)}))
+    Answer::Json(
+        json!({"kind": format!("{kind}List"), "apiVersion": version, "metadata": {"resourceVersion": "1", "continue": next}, "items": Value::Array(items)}),
+    )
 }
 
 /// The documents that every cluster has.
