@@ -1,5 +1,7 @@
 //! What the checks of namespaces say beyond pass and fail: forecasts, exemptions, and what is left to a person.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 mod world;
 
 use bartizan_checks::{Judgement, Selection, judge};

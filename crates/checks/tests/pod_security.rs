@@ -1,5 +1,7 @@
 //! The Pod Security Standards hold at the borders of their versions, and the benchmarks are the rules.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
 #[path = "pod_security/verdict.rs"]
 mod verdict;
 

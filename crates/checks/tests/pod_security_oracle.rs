@@ -1,5 +1,7 @@
 //! Pod Security admission itself, asked about random pods at every version of the policy, agrees with the catalogue.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
 #[path = "pod_security/boundaries.rs"]
 mod boundaries;
 #[path = "pod_security/random.rs"]
@@ -27,7 +29,7 @@ const ABOVE: [u16; 2] = [38, 99];
 #[test]
 fn random_pods_get_the_verdicts_of_pod_security_admission() {
     let oracle = PodSecurityOracle::locate().expect("the oracle");
-    let mut chance = Chance::seeded(0x5eed_0f_90d5);
+    let mut chance = Chance::seeded(0x5eed_90d5);
     let worlds: Vec<Value> = (0..PODS).map(|number| random::pod(&mut chance, number)).collect();
     let mut asked = 0;
     let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
@@ -87,7 +89,8 @@ fn the_recorded_boundaries_are_what_pod_security_admission_says() {
                 let answers = oracle.ask(&[PodQuestion { level: named, version: &version, pod: &boundary.pod }]).expect("an answer");
                 let answer = answers[0].clone().unwrap_or_else(|error| panic!("{}: {error}", boundary.name));
                 let line = serde_json::json!({"name": boundary.name, "level": level, "version": version, "forbidden": answer.checks, "pod": boundary.pod});
-                recording.push_str(&format!("{line}\n"));
+                recording.push_str(&line.to_string());
+                recording.push('\n');
             }
         }
     }

@@ -488,7 +488,7 @@ fn the_example_of_many_small_files_is_read_quickly() {
     let started = Instant::now();
     let gathered = place.gather();
     assert_eq!(gathered.files, 772);
-    // An order of magnitude above what it takes: the machine may be busy.
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    // Two orders of magnitude above what it takes: the machine may be busy.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert!(Path::new(gathered.names[0].as_str()).is_dir());
 }

@@ -10,6 +10,7 @@
 //! ## Fails             ```yaml fails … offending line ends in `# fails: id` … ```
 //! ## Passes            ```yaml passes … ```
 //! ## Fix               prose, and ```yaml patch … ``` (RFC 6902) unless the judge proposes the change itself
+//!                      or, where another object is what is missing, ```yaml adds … ``` with that object
 //! ## Limits
 //! ## References        - links
 //! ## 中文              ### 标题 / ### 消息 / ### 原因 / ### 修复
@@ -44,7 +45,7 @@ pub struct Page {
 /// A fenced block of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Example {
-    /// The word after `yaml`: `fails`, `passes`, `patch`.
+    /// The word after `yaml`: `fails`, `passes`, `patch`, `adds`.
     pub role: &'static str,
     /// Further words: `version=1.30`, `live`.
     pub options: &'static str,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// A snapshot of these pods, in their order.
 pub(crate) fn snapshot(pods: &[Value], version: KubernetesVersion) -> Snapshot {
-    let text: String = pods.iter().map(|pod| format!("{pod}\n")).collect();
+    let text = pods.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let mut fragment = Fragment::new(ReadOptions { secret_key: [7; 32] });
     let (documents, fault) = split(&text);
     assert_eq!(fault, None);
