@@ -29,6 +29,8 @@ pub(crate) fn run(check: bool) -> Result<()> {
         }
         Ok(())
     };
+    settle("schemas/bartizan.report.1.json", &pretty(&bartizan_report::render::json::schema())?)?;
+    settle("schemas/bartizan.diff.1.json", &pretty(&bartizan_report::render::diff::schema())?)?;
     settle("docs/checks.md", &index(Language::English))?;
     settle("docs/checks.zh-CN.md", &index(Language::Chinese))?;
     settle("docs/bartizan.1", &output(&binary, &["man"])?)?;
@@ -37,6 +39,10 @@ pub(crate) fn run(check: bool) -> Result<()> {
         settle(readme, &with_output(&text, &binary)?)?;
     }
     if stale.is_empty() { Ok(()) } else { bail!("out of date: {}; run `cargo xtask generate`", stale.join(", ")) }
+}
+
+fn pretty(value: &serde_json::Value) -> Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 /// The release binary, which `ci` has built; built here when the command is run alone.

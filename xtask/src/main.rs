@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod conformance;
 mod generate;
+mod schema;
 mod tidy;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ usage: cargo xtask COMMAND
   ci            everything: format, lints, tests against real components, docs, tidy, generated files, conformance
   tidy          laws of the tree: arrows between crates, file sizes, names, stray files
   generate      write generated files again; `--check` compares instead
+  schema FILE   write the table of Kubernetes' field types from an OpenAPI document (`/openapi/v2` of an API server)
   conformance   public test suites: passed and total of each; `--data DIR` says where they are
   bench NAME    benchmarks; `bench scan` lists its options";
 
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "generate" => generate::run(rest.iter().any(|word| word == "--check")),
         "bench" => bench::run(&rest),
+        "schema" => write_schema(&rest),
         "conformance" => conformance::run(&rest),
         _ => {
             say(USAGE);
@@ -41,6 +44,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes the table of field types that `crates/cluster` reads.
+fn write_schema(words: &[String]) -> anyhow::Result<()> {
+    let [file] = words else { anyhow::bail!("usage: cargo xtask schema FILE") };
+    let openapi: serde_json::Value = serde_json::from_slice(&std::fs::read(file)?)?;
+    std::fs::write(root().join("crates/cluster/src/schema/kubernetes-1.37.txt"), schema::generate(&openapi))?;
+    Ok(())
 }
 
 /// The root of the workspace.

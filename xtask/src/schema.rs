@@ -1,4 +1,4 @@
-//! Generates the table of Kubernetes' field types from the OpenAPI document (`/openapi/v2`) of a real API server.
+//! Generates the table of Kubernetes' field types from the `OpenAPI` document (`/openapi/v2`) of a real API server.
 //!
 //! The table holds facts alone: names and types of fields. One line is one type, its number the line's position; lines that begin
 //! with `=` name the type of a kind. A field is `name:type`, where a type is a letter, the number of a type, or one of these behind

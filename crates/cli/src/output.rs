@@ -97,7 +97,7 @@ pub(crate) fn check(outputs: &Outputs) -> Result<()> {
 pub(crate) fn write(rendering: &Rendering<'_>, outputs: &Outputs, terminal: &Terminal) -> Result<()> {
     for target in targets(outputs)? {
         if let Some(file) = &target.file {
-            write_file(file, |out| one(rendering, target.format, outputs, None, out))?
+            write_file(file, |out| one(rendering, target.format, outputs, None, out))?;
         } else {
             let mut out = BufWriter::new(io::stdout().lock());
             one(rendering, target.format, outputs, Some(terminal), &mut out)?;

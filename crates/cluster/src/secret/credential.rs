@@ -346,7 +346,7 @@ fn write(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut element = vec![tag];
     if let Ok(short @ 0..=0x7f) = u8::try_from(length) {
-        element.push(short)
+        element.push(short);
     } else {
         let digits: Vec<u8> = length.to_be_bytes().into_iter().skip_while(|&digit| digit == 0).collect();
         element.push(0x80 | u8::try_from(digits.len()).unwrap_or(0));
