@@ -162,7 +162,13 @@ struct Layers<'l> {
 impl Config {
     /// Lays all layers over each other. `named` is the file that `--config` names; without it, the file is looked for from
     /// `directory` up. `environment` answers for a variable, `checks` is the catalogue.
-    pub(crate) fn load(named: Option<&Path>, directory: &Path, environment: &dyn Fn(&str) -> Option<String>, flags: &Flags, checks: &[&'static Check]) -> Result<Self, ConfigError> {
+    pub(crate) fn load(
+        named: Option<&Path>,
+        directory: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+        flags: &Flags,
+        checks: &[&'static Check],
+    ) -> Result<Self, ConfigError> {
         let file = match named {
             Some(path) => Some(ConfigFile::read(path, path.display().to_string())?),
             None => find(directory).map(|(path, name)| ConfigFile::read(&path, name)).transpose()?,
@@ -173,7 +179,8 @@ impl Config {
         let list = |list: &[FailOn]| (!list.is_empty()).then(|| list.to_vec());
         let formats = (!flags.output.is_empty()).then(|| flags.output.clone());
         Ok(Self {
-            kubernetes_version: layers.one("kubernetes-version", flags.kubernetes_version.map(Some), None, |word| parsed::<KubernetesVersion>(word).map(Some))?,
+            kubernetes_version: layers
+                .one("kubernetes-version", flags.kubernetes_version.map(Some), None, |word| parsed::<KubernetesVersion>(word).map(Some))?,
             stage: layers.one("stage", flags.stage, Stage::Default, stage)?,
             fail_on: layers.list("fail-on", list(&flags.fail_on), vec![FailOn::Severity(Severity::Low)], parsed::<FailOn>)?,
             lang: layers.one("lang", flags.lang.map(Some), None, |word| choice::<Lang>(word).map(Some))?,
@@ -219,7 +226,11 @@ impl Layers<'_> {
         let variable = key.variable();
         match (self.environment)(&variable).filter(|value| !value.trim().is_empty()) {
             Some(value) => {
-                let words = if key.is_list { value.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect() } else { vec![value.trim().to_owned()] };
+                let words = if key.is_list {
+                    value.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+                } else {
+                    vec![value.trim().to_owned()]
+                };
                 Some(Raw { words, origin: Origin::Environment(variable) })
             }
             None => self.file.iter().find(|(of, _)| of.name == key.name).map(|(_, raw)| raw.clone()),

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use bartizan_report::render::Pages;
 use bartizan_report::render::diff::{DiffRendering, json, markdown, schema, text};
 use bartizan_report::render::json::read;
 use bartizan_report::render::text::TextStyle;
-use bartizan_report::render::Pages;
 use bartizan_report::{Check, Diff, Language, Severity, Stage};
 
 static HOST_PID: Check = Check {
@@ -47,7 +47,16 @@ fn report(findings: &[serde_json::Value], missing: serde_json::Value, score: f64
 fn difference() -> Diff {
     let none = || serde_json::json!({});
     let stateful = serde_json::json!({"subject": {"apiVersion": "apps/v1", "kind": "StatefulSet", "namespace": "shop", "name": "db\u{1b}[31m"}});
-    let before = report(&[finding("host-pid", "pay", none()), finding("host-ipc", "cart", none()), finding("host-network", "cart", none()), finding("host-port", "db", stateful)], serde_json::json!([]), 40.0);
+    let before = report(
+        &[
+            finding("host-pid", "pay", none()),
+            finding("host-ipc", "cart", none()),
+            finding("host-network", "cart", none()),
+            finding("host-port", "db", stateful),
+        ],
+        serde_json::json!([]),
+        40.0,
+    );
     let waived = serde_json::json!({"verdict": "waived", "severity": "critical", "waiver": {"reason": "the agent | needs it", "until": null, "owner": null, "source": "annotation"}});
     let missing = serde_json::json!([{"fact": "statefulsets", "scope": "cluster", "reason": "forbidden"}]);
     let after = report(&[finding("host-ipc", "cart", waived), finding("host-network", "cart", none()), finding("host-pid", "cart", none())], missing, 55.5);
@@ -98,7 +107,13 @@ fn a_terminal_shows_what_opened_closed_changed_and_cannot_be_told() {
 #[test]
 fn chinese_readers_read_chinese() {
     let plain = written(Language::Chinese, |rendering, out| text(rendering, &TextStyle { unicode: false, ..TextStyle::default() }, out).unwrap());
-    for expected in ["之前：shop，", "新增 1，消除 1，变化 1，无法判断 1，未变 1", "Pod 共享宿主机的进程命名空间", "级别：高 -> 严重", "结论：未通过 -> 已豁免；the agent | needs it"] {
+    for expected in [
+        "之前：shop，",
+        "新增 1，消除 1，变化 1，无法判断 1，未变 1",
+        "Pod 共享宿主机的进程命名空间",
+        "级别：高 -> 严重",
+        "结论：未通过 -> 已豁免；the agent | needs it",
+    ] {
         assert!(plain.contains(expected), "{expected}\n{plain}");
     }
 }
@@ -106,7 +121,12 @@ fn chinese_readers_read_chinese() {
 #[test]
 fn markdown_shows_the_same_and_nothing_of_the_input_acts() {
     let text = written(Language::English, |rendering, out| markdown(rendering, out).unwrap());
-    for expected in ["# What changed\n", "## Opened\n\n- **high** `host-pid` Deployment shop/cart", "  - `shop/cart.yaml:17:7 spec.template.spec.hostPID`\n", "## Changed\n"] {
+    for expected in [
+        "# What changed\n",
+        "## Opened\n\n- **high** `host-pid` Deployment shop/cart",
+        "  - `shop/cart.yaml:17:7 spec.template.spec.hostPID`\n",
+        "## Changed\n",
+    ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
     assert!(!text.contains('\u{1b}'));

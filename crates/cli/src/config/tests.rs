@@ -64,7 +64,13 @@ fn a_file_is_read_with_its_lines() {
 
 #[test]
 fn the_environment_covers_the_file_and_flags_cover_both() {
-    let environment = [("BARTIZAN_STAGE", "auditor"), ("BARTIZAN_FAIL_ON", "new, never"), ("BARTIZAN_CHECKS_DISABLE", "host-ipc"), ("BARTIZAN_JOBS", ""), ("BARTIZAN_TIMEOUT", "7")];
+    let environment = [
+        ("BARTIZAN_STAGE", "auditor"),
+        ("BARTIZAN_FAIL_ON", "new, never"),
+        ("BARTIZAN_CHECKS_DISABLE", "host-ipc"),
+        ("BARTIZAN_JOBS", ""),
+        ("BARTIZAN_TIMEOUT", "7"),
+    ];
     let flags = Flags { fail_on: vec![FailOn::New], timeout: Some(9), ..Flags::default() };
     let config = load(FILE, &environment, &flags).unwrap();
     assert_eq!(config.stage, Setting { value: Stage::Auditor, origin: Origin::Environment("BARTIZAN_STAGE".to_owned()) });
@@ -93,7 +99,10 @@ fn a_value_that_cannot_be_is_an_error_with_its_line() {
         ("stage = \"strikt\"", "bartizan.toml:1: `stage`: `strikt` is unknown; did you mean `strict`?"),
         ("stage = [\"strict\"]", "bartizan.toml:1: `stage`: a string is expected, not an array"),
         ("stage = 1", "bartizan.toml:1: `stage`: a string is expected, not an integer"),
-        ("output = [\"xml\"]", "bartizan.toml:1: `output`: `xml` is none of `text`, `concise`, `json`, `jsonl`, `yaml`, `sarif`, `junit`, `github`, `markdown`, `html`"),
+        (
+            "output = [\"xml\"]",
+            "bartizan.toml:1: `output`: `xml` is none of `text`, `concise`, `json`, `jsonl`, `yaml`, `sarif`, `junit`, `github`, `markdown`, `html`",
+        ),
         ("exclude = [1]", "bartizan.toml:1: `exclude`: a list of strings is expected, not an array"),
         ("jobs = -1", "bartizan.toml:1: `jobs`: `-1` is no whole number that is not negative"),
         ("jobs = \"2\"", "bartizan.toml:1: `jobs`: a number is expected, not a string"),
@@ -136,15 +145,22 @@ fn a_file_that_is_named_is_read_or_told() {
 #[test]
 fn the_templates_show_what_is_built_in() {
     let built_in = load("", &[], &Flags::default()).unwrap();
-    let values = |config: &Config| KEYS.iter().map(|key| show(config, Language::English).lines().find(|line| line.starts_with(key.name)).unwrap().split("  #").next().unwrap().trim().to_owned()).collect::<Vec<_>>();
-    let keys = |text: &str| text.lines().filter(|line| !line.starts_with("# ")).filter(|line| line.contains([' ', '[']) || line.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let values = |config: &Config| {
+        KEYS.iter()
+            .map(|key| show(config, Language::English).lines().find(|line| line.starts_with(key.name)).unwrap().split("  #").next().unwrap().trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let keys = |text: &str| {
+        text.lines().filter(|line| !line.starts_with("# ")).filter(|line| line.contains([' ', '[']) || line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
     for language in [Language::English, Language::Chinese] {
         let text = template(language);
         assert_eq!(load(text, &[], &Flags::default()).unwrap().stage, built_in.stage);
         let shown = text.replace("\n#", "\n").lines().filter(|line| !line.starts_with([' ', '#'])).collect::<Vec<_>>().join("\n");
         let config = load(&shown, &[], &Flags::default()).unwrap();
         // Two settings have no built-in value that could be written.
-        let written = |values: Vec<String>| values.into_iter().filter(|value| !value.starts_with("kubernetes-version") && !value.starts_with("lang")).collect::<Vec<_>>();
+        let written =
+            |values: Vec<String>| values.into_iter().filter(|value| !value.starts_with("kubernetes-version") && !value.starts_with("lang")).collect::<Vec<_>>();
         assert_eq!(written(values(&config)), written(values(&built_in)));
         assert!(KEYS.iter().all(|key| shown.lines().any(|line| line.starts_with(key.name.trim_start_matches("checks.")))), "{shown}");
         let mut waivers = Waivers::default();

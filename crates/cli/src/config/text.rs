@@ -18,7 +18,8 @@ pub(crate) fn template(language: Language) -> &'static str {
 
 /// Every setting, its value and where it comes from: one a line.
 pub(crate) fn show(config: &Config, language: Language) -> String {
-    let lines: Vec<(&str, String, String)> = KEYS.iter().map(|key| (key.name, setting(config, key.name))).map(|(name, (value, origin))| (name, value, told(origin, language))).collect();
+    let lines: Vec<(&str, String, String)> =
+        KEYS.iter().map(|key| (key.name, setting(config, key.name))).map(|(name, (value, origin))| (name, value, told(origin, language))).collect();
     let names = lines.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
     let values = lines.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or(0);
     let lines: Vec<String> = lines.iter().map(|(name, value, origin)| format!("{name:names$} = {value:values$}  # {origin}")).collect();

@@ -25,7 +25,10 @@ pub(super) fn pairs<'f>(before: &'f [Finding], after: &'f [Finding]) -> Vec<(Key
     for finding in before {
         earlier.entry(key_of(finding)).or_default().push_back(finding);
     }
-    let mut pairs: Vec<_> = after.iter().map(|finding| (key_of(finding), earlier.get_mut(&key_of(finding)).and_then(std::collections::VecDeque::pop_front), Some(finding))).collect();
+    let mut pairs: Vec<_> = after
+        .iter()
+        .map(|finding| (key_of(finding), earlier.get_mut(&key_of(finding)).and_then(std::collections::VecDeque::pop_front), Some(finding)))
+        .collect();
     let mut rest: Vec<&Finding> = earlier.into_values().flatten().collect();
     rest.sort_by(|one, two| one.order().cmp(&two.order()));
     pairs.extend(rest.into_iter().map(|finding| (key_of(finding), Some(finding), None)));

@@ -20,7 +20,10 @@ impl<'r> Sight<'r> {
     pub(super) fn new(report: &'r Report, other: &'r Report, stage_of: StageOf<'r>) -> Self {
         let files = |report: &Report| report.source.kind == "files";
         let names: Vec<&str> = report.source.names.iter().map(String::as_str).collect();
-        let is_part = files(report) && files(other) && report.source.names != other.source.names && names.iter().all(|name| other.source.names.iter().any(|around| holds(around, name)));
+        let is_part = files(report)
+            && files(other)
+            && report.source.names != other.source.names
+            && names.iter().all(|name| other.source.names.iter().any(|around| holds(around, name)));
         Self { report, narrowing: report.narrowing.clone().unwrap_or_default(), part: is_part.then_some(names), stage_of }
     }
 
@@ -37,7 +40,11 @@ impl<'r> Sight<'r> {
 
     fn ran(&self, check: &str) -> bool {
         let Narrowing { stage, only, without, .. } = &self.narrowing;
-        let wanted = if only.is_empty() { self.report.benchmark.is_some() || (self.stage_of)(check).is_none_or(|of| of <= *stage || *stage == Stage::Auditor) } else { only.iter().any(|id| id == check) };
+        let wanted = if only.is_empty() {
+            self.report.benchmark.is_some() || (self.stage_of)(check).is_none_or(|of| of <= *stage || *stage == Stage::Auditor)
+        } else {
+            only.iter().any(|id| id == check)
+        };
         wanted && without.iter().all(|id| id != check)
     }
 
@@ -47,7 +54,8 @@ impl<'r> Sight<'r> {
         let Some(subject) = subject else { return everything };
         let place = subject.namespace.as_deref().or((subject.kind == "Namespace").then_some(subject.name.as_str()));
         let in_namespace = namespaces.is_empty() || place.is_some_and(|place| namespaces.iter().any(|namespace| namespace == place));
-        let named = objects.is_empty() || objects.iter().any(|object| object.split_once('/').is_some_and(|(kind, name)| subject.kind.eq_ignore_ascii_case(kind) && subject.name == name));
+        let named = objects.is_empty()
+            || objects.iter().any(|object| object.split_once('/').is_some_and(|(kind, name)| subject.kind.eq_ignore_ascii_case(kind) && subject.name == name));
         // A report does not say which labels its subjects have.
         in_namespace && named && labels.is_empty()
     }

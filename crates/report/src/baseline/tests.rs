@@ -8,11 +8,19 @@ use crate::report::{Coverage, Narrowing, ReportProblem, SCHEMA, Tally, Tool};
 
 fn place(path: &str, text: Option<&str>) -> Place {
     let message = text.map(|text| Message { key: "k".to_owned(), args: BTreeMap::new(), text: text.to_owned() });
-    Place { container: None, path: path.to_owned(), location: Some(Location { file: "shop/cart.yaml".to_owned(), line: 1, column: 1 }), origin: PlaceOrigin::Source, object: None, message }
+    Place {
+        container: None,
+        path: path.to_owned(),
+        location: Some(Location { file: "shop/cart.yaml".to_owned(), line: 1, column: 1 }),
+        origin: PlaceOrigin::Source,
+        object: None,
+        message,
+    }
 }
 
 fn finding(check: &str, name: &str, verdict: Verdict, places: Vec<Place>) -> Finding {
-    let subject = Some(ObjectRef { api_version: "apps/v1".to_owned(), kind: "Deployment".to_owned(), namespace: Some("shop".to_owned()), name: name.to_owned() });
+    let subject =
+        Some(ObjectRef { api_version: "apps/v1".to_owned(), kind: "Deployment".to_owned(), namespace: Some("shop".to_owned()), name: name.to_owned() });
     let fingerprint = Finding::fingerprint_of(check, subject.as_ref(), &places);
     Finding {
         check: check.to_owned(),
@@ -87,14 +95,20 @@ fn the_same_report_has_no_difference() {
 
 #[test]
 fn faults_open_and_close() {
-    let diff = between(&report(vec![failing("host-pid", "cart", &["p"]), failing("host-ipc", "cart", &["p"])]), &report(vec![failing("host-pid", "pay", &["p"]), failing("host-ipc", "cart", &["p"])]));
+    let diff = between(
+        &report(vec![failing("host-pid", "cart", &["p"]), failing("host-ipc", "cart", &["p"])]),
+        &report(vec![failing("host-pid", "pay", &["p"]), failing("host-ipc", "cart", &["p"])]),
+    );
     assert_eq!(lines(&diff), ["opened host-pid pay p", "closed host-pid cart p"]);
     assert_eq!(diff.unchanged, 1);
 }
 
 #[test]
 fn a_fault_that_grew_is_new_where_it_grew() {
-    let (before, after) = (report(vec![failing("privileged", "cart", &["containers[name=a]", "containers[name=b]"])]), report(vec![failing("privileged", "cart", &["containers[name=b]", "containers[name=c]"])]));
+    let (before, after) = (
+        report(vec![failing("privileged", "cart", &["containers[name=a]", "containers[name=b]"])]),
+        report(vec![failing("privileged", "cart", &["containers[name=b]", "containers[name=c]"])]),
+    );
     assert_eq!(lines(&between(&before, &after)), ["grown privileged cart containers[name=c]", "closed privileged cart containers[name=a]"]);
     let comparison = Baseline::new(before).compare(&after, &|_| None).unwrap();
     assert!(comparison.has_new());
@@ -104,8 +118,11 @@ fn a_fault_that_grew_is_new_where_it_grew() {
 
 #[test]
 fn a_rule_inserted_above_does_not_make_the_ones_below_new() {
-    let rules = |rules: &[(&str, &str)]| report(vec![finding("wildcard-rule", "r", Verdict::Fail, rules.iter().map(|&(path, text)| place(path, Some(text))).collect())]);
-    let diff = between(&rules(&[("rules[0]", "secrets"), ("rules[1]", "exec")]), &rules(&[("rules[0]", "nodes"), ("rules[1]", "secrets"), ("rules[2]", "exec")]));
+    let rules = |rules: &[(&str, &str)]| {
+        report(vec![finding("wildcard-rule", "r", Verdict::Fail, rules.iter().map(|&(path, text)| place(path, Some(text))).collect())])
+    };
+    let diff =
+        between(&rules(&[("rules[0]", "secrets"), ("rules[1]", "exec")]), &rules(&[("rules[0]", "nodes"), ("rules[1]", "secrets"), ("rules[2]", "exec")]));
     assert_eq!(lines(&diff), ["grown wildcard-rule r rules[0]"]);
     assert_eq!(diff.opened[0].finding.message, "nodes");
 }
@@ -124,7 +141,8 @@ fn what_else_changed_is_told() {
 
 #[test]
 fn a_waiver_changes_a_fault_and_its_end_makes_it_new() {
-    let (fails, waived) = (report(vec![failing("host-pid", "cart", &["p"])]), report(vec![finding("host-pid", "cart", Verdict::Waived, vec![place("p", None)])]));
+    let (fails, waived) =
+        (report(vec![failing("host-pid", "cart", &["p"])]), report(vec![finding("host-pid", "cart", Verdict::Waived, vec![place("p", None)])]));
     assert_eq!(lines(&between(&fails, &waived)), ["changed host-pid cart p [Verdict { from: Fail, to: Waived }]"]);
     let accepted = Baseline::new(fails.clone()).compare(&waived, &|_| None).unwrap();
     assert_eq!((accepted.new.len(), accepted.fixed.len(), accepted.unconfirmed.len()), (0, 0, 0));
@@ -207,7 +225,9 @@ fn a_baseline_is_a_report_and_nothing_else() {
     let text = serde_json::to_string(&report(vec![failing("host-pid", "cart", &["p"])])).unwrap();
     let baseline = Baseline::read(&text).unwrap();
     assert!(!baseline.compare(&report(vec![failing("host-pid", "cart", &["p"])]), &|_| None).unwrap().has_new());
-    for (text, expected) in [("{}", "no `schema`"), ("{\"schema\":\"bartizan.report/2\"}", "bartizan.report/2"), ("{\"schema\":\"bartizan.report/1\"}", "missing field")] {
+    for (text, expected) in
+        [("{}", "no `schema`"), ("{\"schema\":\"bartizan.report/2\"}", "bartizan.report/2"), ("{\"schema\":\"bartizan.report/1\"}", "missing field")]
+    {
         let error = Baseline::read(text).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }

@@ -99,7 +99,14 @@ pub fn markdown(rendering: &DiffRendering<'_>, out: &mut dyn io::Write) -> io::R
         for item in section.items {
             let finding = item.finding;
             let message = escaped(&rendering.message(finding));
-            writeln!(out, "- **{}** {} {}{}{message}", common.severity(finding.severity), code(&finding.check, false), escaped(&rendering.subject(finding)), common.colon)?;
+            writeln!(
+                out,
+                "- **{}** {} {}{}{message}",
+                common.severity(finding.severity),
+                code(&finding.check, false),
+                escaped(&rendering.subject(finding)),
+                common.colon
+            )?;
             if item.shows_places {
                 for place in &finding.places {
                     writeln!(out, "  - {}", code(&rendering.place(finding, place), false))?;
@@ -119,7 +126,13 @@ impl<'a> DiffRendering<'a> {
         let words = Words::of(self.language);
         let names = side.source.names.join(Common::of(self.language).comma);
         let score = side.score.map_or_else(|| "–".to_owned(), |score| score.to_string());
-        let slots = [("names", names.as_str()), ("time", &side.observed_at), ("failed", &side.fail.total().to_string()), ("unknown", &side.unknown.to_string()), ("score", &score)];
+        let slots = [
+            ("names", names.as_str()),
+            ("time", &side.observed_at),
+            ("failed", &side.fail.total().to_string()),
+            ("unknown", &side.unknown.to_string()),
+            ("score", &score),
+        ];
         filled(words.side, &slots)
     }
 
@@ -140,7 +153,8 @@ impl<'a> DiffRendering<'a> {
         let (words, diff) = (Words::of(self.language), self.diff);
         let opened = diff.opened.iter().map(|opened| Item { finding: &opened.finding, remarks: self.remarks_on_opened(opened), shows_places: true });
         let closed = diff.closed.iter().map(|finding| Item { finding, remarks: Vec::new(), shows_places: true });
-        let changed = diff.changed.iter().map(|changed| Item { finding: &changed.finding, remarks: self.remarks_on_changed(changed, arrow), shows_places: false });
+        let changed =
+            diff.changed.iter().map(|changed| Item { finding: &changed.finding, remarks: self.remarks_on_changed(changed, arrow), shows_places: false });
         let unconfirmed = diff.unconfirmed.iter().map(|one| Item { finding: &one.finding, remarks: vec![self.unseen(&one.unseen)], shows_places: true });
         let mut sections = vec![
             Section { sign: "+", heading: words.opened, items: opened.collect() },
@@ -195,7 +209,9 @@ impl<'a> DiffRendering<'a> {
 
     /// The place in its text and in its object, and what is said there if that is something of its own.
     fn place(&self, finding: &Finding, place: &Place) -> String {
-        let own = place.message.as_ref().map_or_else(String::new, |Message { key, args, text }| format!("{}{}", Common::of(self.language).colon, self.translated(finding, key, args, text)));
+        let own = place.message.as_ref().map_or_else(String::new, |Message { key, args, text }| {
+            format!("{}{}", Common::of(self.language).colon, self.translated(finding, key, args, text))
+        });
         match &place.location {
             Some(location) => format!("{location} {}{own}", place.path),
             None => format!("{}{own}", place.path),

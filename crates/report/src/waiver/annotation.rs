@@ -35,8 +35,12 @@ pub(super) fn annotations_of(object: ObjectView<'_>) -> impl Iterator<Item = (&s
 fn take(snapshot: &Snapshot, object: ObjectView<'_>, value: Value<'_>, check: &str, text: &str, waivers: &mut Waivers) {
     let owner = snapshot.owner_of(object);
     let inherited = owner.id != Some(object.id());
-    let carried_by_owner =
-        || owner.id.and_then(|id| snapshot.view(id)).is_some_and(|owner| annotations_of(owner).any(|(key, value)| key.strip_prefix(PREFIX) == Some(check) && value.display() == text));
+    let carried_by_owner = || {
+        owner
+            .id
+            .and_then(|id| snapshot.view(id))
+            .is_some_and(|owner| annotations_of(owner).any(|(key, value)| key.strip_prefix(PREFIX) == Some(check) && value.display() == text))
+    };
     let target = match object.kind() {
         Kind::Namespace => Target::Namespace(object.name().to_owned()),
         _ if !inherited => Target::Objects(vec![object.reference()]),
@@ -111,7 +115,9 @@ mod tests {
     #[test]
     fn copies_that_controllers_make_are_not_waivers_of_their_own() {
         let owned = |kind: &str, name: &str, owner: &str, uid: &str, note: &str| {
-            format!("apiVersion: apps/v1\nkind: ReplicaSet\nmetadata:\n  name: {name}\n  namespace: ops\n  annotations: {{bartizan.dev/waive.host-pid: {note}}}\n  ownerReferences: [{{apiVersion: apps/v1, kind: {kind}, name: {owner}, uid: {uid}, controller: true}}]\nspec: {{template: {{spec: {{containers: []}}}}}}\n---\n")
+            format!(
+                "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata:\n  name: {name}\n  namespace: ops\n  annotations: {{bartizan.dev/waive.host-pid: {note}}}\n  ownerReferences: [{{apiVersion: apps/v1, kind: {kind}, name: {owner}, uid: {uid}, controller: true}}]\nspec: {{template: {{spec: {{containers: []}}}}}}\n---\n"
+            )
         };
         let text = format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: agent, namespace: ops, uid: u1, annotations: {{bartizan.dev/waive.host-pid: reads}}}}\nspec: {{template: {{spec: {{containers: []}}}}}}\n---\n{}{}{}{}",
@@ -137,7 +143,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_rejected_with_every_fault() {
-        let waivers = Waivers::of(&world("apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations:\n    bartizan.dev/waive.host-pid: until=2027-02-30\n"));
+        let waivers =
+            Waivers::of(&world("apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations:\n    bartizan.dev/waive.host-pid: until=2027-02-30\n"));
         let faults: Vec<&Fault> = waivers.rejected.iter().map(|rejected| &rejected.fault).collect();
         assert_eq!(faults, [&Fault::NoReason("host-pid".to_owned()), &Fault::BadDate("2027-02-30".to_owned())]);
         assert!(waivers.accepted.is_empty());

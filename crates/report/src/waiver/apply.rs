@@ -32,7 +32,11 @@ pub struct Ground<'a> {
 
 impl std::fmt::Debug for Ground<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Ground").field("checks", &self.checks.len()).field("focused", &self.focus.is_some()).field("partial", &self.partial).finish_non_exhaustive()
+        out.debug_struct("Ground")
+            .field("checks", &self.checks.len())
+            .field("focused", &self.focus.is_some())
+            .field("partial", &self.partial)
+            .finish_non_exhaustive()
     }
 }
 
@@ -179,7 +183,11 @@ fn path_of(root: Value<'_>, pointer: &str) -> String {
     let mut steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
     let mut absent = Vec::new();
     for step in steps.by_ref() {
-        let child = if here.is_list() { step.parse().ok().and_then(|at: usize| here.items().nth(at)) } else { here.entries().find(|(key, _)| *key == step).map(|(_, child)| child) };
+        let child = if here.is_list() {
+            step.parse().ok().and_then(|at: usize| here.items().nth(at))
+        } else {
+            here.entries().find(|(key, _)| *key == step).map(|(_, child)| child)
+        };
         let Some(child) = child else {
             absent.push(step);
             break;
@@ -216,7 +224,8 @@ impl Target {
 
 /// The same object, whatever version of the API it is written in.
 fn same(one: &ObjectRef, two: &ObjectRef) -> bool {
-    (&one.kind, &one.namespace, &one.name) == (&two.kind, &two.namespace, &two.name) && bartizan_cluster::group_of(&one.api_version) == bartizan_cluster::group_of(&two.api_version)
+    (&one.kind, &one.namespace, &one.name) == (&two.kind, &two.namespace, &two.name)
+        && bartizan_cluster::group_of(&one.api_version) == bartizan_cluster::group_of(&two.api_version)
 }
 
 fn is_in(object: &ObjectRef, namespace: &str) -> bool {
@@ -273,7 +282,9 @@ fn about<'w>(held: &Held<'w>, ground: &Ground<'_>) -> Option<Said<'w>> {
         return None;
     }
     match &waiver.target {
-        Target::Pattern { path: Some(path), .. } if held.found == Found::Elsewhere => said(&UNUSED, "elsewhere", names().into_iter().chain([("path", path.as_str().to_owned())]).collect()),
+        Target::Pattern { path: Some(path), .. } if held.found == Found::Elsewhere => {
+            said(&UNUSED, "elsewhere", names().into_iter().chain([("path", path.as_str().to_owned())]).collect())
+        }
         Target::Pattern { subject, .. } if !subject.is_cluster() && !ground.snapshot.objects().any(|object| subject.matches(Some(&object.reference()))) => {
             // Another part of the configuration's world may hold it.
             if ground.partial { None } else { said(&UNUSED, "absent", names()) }

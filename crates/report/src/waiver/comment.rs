@@ -41,7 +41,8 @@ pub(super) enum Place {
 
 /// The YAML documents that hold objects, of the sources whose text is `wanted`, in their order.
 pub(super) fn documents(snapshot: &Snapshot, wanted: impl Fn(&str) -> bool) -> Vec<(&Source, Document<'_>)> {
-    let sources: Vec<Option<&Source>> = snapshot.circumstances().sources.iter().map(|source| Some(source).filter(|source| source.content().is_some_and(&wanted))).collect();
+    let sources: Vec<Option<&Source>> =
+        snapshot.circumstances().sources.iter().map(|source| Some(source).filter(|source| source.content().is_some_and(&wanted))).collect();
     let mut documents: Vec<(&Source, Document<'_>)> = Vec::new();
     if sources.iter().all(Option::is_none) {
         return documents;
@@ -202,7 +203,8 @@ metadata: {name: b}
     fn a_comment_covers_its_line_the_line_below_or_the_object() {
         let waivers = Waivers::of(&world(TEXT));
         assert_eq!(waivers.rejected, []);
-        let read: Vec<String> = waivers.accepted.iter().map(|waiver| format!("{} {} | {} | {}", placed(&waiver.written), waiver.check, waiver.target, waiver.reason)).collect();
+        let read: Vec<String> =
+            waivers.accepted.iter().map(|waiver| format!("{} {} | {} | {}", placed(&waiver.written), waiver.check, waiver.target, waiver.reason)).collect();
         assert_eq!(
             read,
             [
@@ -225,6 +227,19 @@ metadata: {name: b}
         assert_eq!(lines(&text), lines(TEXT));
     }
 
+    /// Wherever a text ends, what stands before is read, and no waiver points at a line that is not there.
+    #[test]
+    fn a_text_that_ends_anywhere_is_read() {
+        for end in (0..=TEXT.len()).filter(|&end| TEXT.is_char_boundary(end)) {
+            let text = &TEXT[..end];
+            let lines = u32::try_from(text.lines().count()).unwrap();
+            for waiver in Waivers::of(&world(text)).accepted {
+                assert!(waiver.written.location.as_ref().is_some_and(|at| at.line <= lines), "{text}");
+                assert!(!matches!(waiver.target, Target::Line { line, .. } if line == 0 || line > lines), "{text}");
+            }
+        }
+    }
+
     #[test]
     fn a_slip_is_told_and_a_remark_is_not() {
         let text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a # bartizan: ignore host-pid because\n  # bartizan: wave host-pid because\n  # bartizan: see the handbook\n  # bartizan: waive\n  # bartizan: waive host-pid because untill=2027-01-01\n";
@@ -245,7 +260,9 @@ metadata: {name: b}
 
     #[test]
     fn every_object_of_a_list_is_covered_from_its_top() {
-        let waivers = Waivers::of(&world("# bartizan: waive host-pid all\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: a}\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: b}\n"));
+        let waivers = Waivers::of(&world(
+            "# bartizan: waive host-pid all\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: a}\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: b}\n",
+        ));
         assert_eq!(waivers.accepted[0].target.to_string(), "Pod default/a, Pod default/b");
     }
 }

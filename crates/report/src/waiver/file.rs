@@ -85,7 +85,9 @@ fn take(entry: &DeTable<'_>, number: usize, location: Option<Location>, place: &
         let mut rest = Waivers::default();
         parts.finish(Target::Objects(Vec::new()), written.clone(), &mut rest);
         faults.sort_by(|one, two| one.0.cmp(&two.0));
-        waivers.rejected.extend(faults.into_iter().map(|(at, fault)| Rejected { written: Written { location: at.or_else(|| written.location.clone()), ..written.clone() }, fault }));
+        waivers.rejected.extend(
+            faults.into_iter().map(|(at, fault)| Rejected { written: Written { location: at.or_else(|| written.location.clone()), ..written.clone() }, fault }),
+        );
         waivers.rejected.append(&mut rest.rejected);
         return;
     };
@@ -169,7 +171,9 @@ pub fn add_to_file(name: &str, text: &str, entry: &Entry, checks: &[&'static Che
     let path = entry.path.as_deref().map(str::trim).filter(|path| !path.is_empty());
     let same = known.accepted.iter().find(|waiver| match &waiver.target {
         Target::Pattern { subject, path: of } => {
-            canonical(&waiver.check, checks) == Some(check) && Some(subject) == SubjectPattern::parse(&entry.subject).as_ref() && of.as_ref().map(Glob::as_str) == path
+            canonical(&waiver.check, checks) == Some(check)
+                && Some(subject) == SubjectPattern::parse(&entry.subject).as_ref()
+                && of.as_ref().map(Glob::as_str) == path
         }
         _ => false,
     });
@@ -184,7 +188,14 @@ pub fn add_to_file(name: &str, text: &str, entry: &Entry, checks: &[&'static Che
         }
         whole.push_str(newline);
     }
-    let fields = [("check", Some(check)), ("subject", Some(entry.subject.trim())), ("path", path), ("reason", Some(entry.reason.trim())), ("until", entry.until.as_deref()), ("owner", entry.owner.as_deref())];
+    let fields = [
+        ("check", Some(check)),
+        ("subject", Some(entry.subject.trim())),
+        ("path", path),
+        ("reason", Some(entry.reason.trim())),
+        ("until", entry.until.as_deref()),
+        ("owner", entry.owner.as_deref()),
+    ];
     whole.push_str("[[waive]]");
     whole.push_str(newline);
     for (name, value) in fields {
@@ -277,17 +288,23 @@ until = \"2027-01-02\"
 
     #[test]
     fn every_fault_is_told_at_its_line() {
-        assert_eq!(faults("[[waive]]\ncheck = \"a\"\nsubject = \"cart\"\nreason = 1\nuntill = \"2027-01-01\"\n"), [
-            ("bartizan.toml:3".to_owned(), Fault::BadSubject("cart".to_owned())),
-            ("bartizan.toml:4".to_owned(), Fault::NotAString("reason".to_owned())),
-            ("bartizan.toml:5".to_owned(), Fault::UnknownField("untill".to_owned())),
-            ("bartizan.toml:1".to_owned(), Fault::NoReason("a".to_owned())),
-        ]);
-        assert_eq!(faults("[[waive]]\n"), [
-            ("bartizan.toml:1".to_owned(), Fault::NoSubject),
-            ("bartizan.toml:1".to_owned(), Fault::NoCheck),
-            ("bartizan.toml:1".to_owned(), Fault::NoReason(String::new())),
-        ]);
+        assert_eq!(
+            faults("[[waive]]\ncheck = \"a\"\nsubject = \"cart\"\nreason = 1\nuntill = \"2027-01-01\"\n"),
+            [
+                ("bartizan.toml:3".to_owned(), Fault::BadSubject("cart".to_owned())),
+                ("bartizan.toml:4".to_owned(), Fault::NotAString("reason".to_owned())),
+                ("bartizan.toml:5".to_owned(), Fault::UnknownField("untill".to_owned())),
+                ("bartizan.toml:1".to_owned(), Fault::NoReason("a".to_owned())),
+            ]
+        );
+        assert_eq!(
+            faults("[[waive]]\n"),
+            [
+                ("bartizan.toml:1".to_owned(), Fault::NoSubject),
+                ("bartizan.toml:1".to_owned(), Fault::NoCheck),
+                ("bartizan.toml:1".to_owned(), Fault::NoReason(String::new())),
+            ]
+        );
         assert_eq!(faults("\nwaive = 1\n"), [("bartizan.toml:2".to_owned(), Fault::NotTables)]);
         assert_eq!(faults("waive = [\n1]\n")[0].0, "bartizan.toml:2");
         for until in ["\"2027-13-01\"", "\"20270101\"", "2027-01-01T00:00:00Z", "\"soon\""] {
@@ -300,6 +317,22 @@ until = \"2027-01-02\"
     fn a_file_that_is_no_toml_is_told_with_its_line() {
         let error = Waivers::default().add_file("bartizan.toml", "a = 1\nb = = 2\n").unwrap_err();
         assert!(error.to_string().starts_with("bartizan.toml:2:"), "{error}");
+    }
+
+    /// Whatever file can be read can be added to, and keeps its bytes and its waivers.
+    #[test]
+    fn a_file_that_ends_anywhere_is_read_or_told_and_added_to() {
+        let mut added = 0;
+        for end in 0..=FILE.len() {
+            let text = &FILE[..end];
+            let mut before = Waivers::default();
+            let Ok(()) = before.add_file("bartizan.toml", text) else { continue };
+            let after = read(&add_to_file("bartizan.toml", text, &entry(), CATALOGUE).unwrap());
+            assert_eq!((after.accepted.len(), after.rejected.len()), (before.accepted.len() + 1, before.rejected.len()), "{text}");
+            added += 1;
+        }
+        // A line is whole before its line break and behind it.
+        assert!(added > FILE.lines().count());
     }
 
     #[test]
@@ -325,7 +358,12 @@ until = \"2027-01-02\"
         assert!(write(Entry { subject: "cart".to_owned(), ..entry() }).starts_with("`cart` names no subject"));
         assert!(write(Entry { reason: " ".to_owned(), ..entry() }).contains("needs a reason"));
         assert!(write(Entry { until: Some("soon".to_owned()), ..entry() }).starts_with("`soon` is no date"));
-        let same = Entry { check: "shares-pid".to_owned(), subject: "DaemonSet  ops/*-agent".to_owned(), path: Some("*.containers[name=agent]".to_owned()), ..entry() };
+        let same = Entry {
+            check: "shares-pid".to_owned(),
+            subject: "DaemonSet  ops/*-agent".to_owned(),
+            path: Some("*.containers[name=agent]".to_owned()),
+            ..entry()
+        };
         assert_eq!(write(same.clone()), "`host-pid` is waived for `DaemonSet  ops/*-agent` already, at bartizan.toml:4:1");
         assert!(add_to_file("bartizan.toml", FILE, &Entry { path: None, ..same }, CATALOGUE).is_ok());
         let inline = add_to_file("bartizan.toml", "waive = []\n", &entry(), CATALOGUE).unwrap_err();

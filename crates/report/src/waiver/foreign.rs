@@ -114,7 +114,8 @@ struct Ignored<'t> {
 impl Ignored<'_> {
     fn on(self, subject: &ObjectRef, location: Option<Location>) -> Ignore {
         let filled = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-        let checks = CHECKS.iter().filter(|(tool, id, _)| *tool == self.tool && same_id(*tool, id, self.id)).flat_map(|(_, _, checks)| checks.iter().copied()).collect();
+        let checks =
+            CHECKS.iter().filter(|(tool, id, _)| *tool == self.tool && same_id(*tool, id, self.id)).flat_map(|(_, _, checks)| checks.iter().copied()).collect();
         // A point in time becomes the day it lies on.
         let until = filled(self.until).map(|text| text.get(..10).map(str::to_owned).unwrap_or(text)).filter(|text| super::day(text).is_some());
         Ignore { tool: self.tool, id: self.id.to_owned(), reason: filled(self.reason), until, subject: subject.clone(), location, checks }
@@ -131,7 +132,11 @@ fn annotation(object: ObjectView<'_>, subject: &ObjectRef, key: &str, value: Val
         add(Ignored { tool: Tool::KubeLinter, id, reason: Some(&text), until: None });
     } else if key == "kube-linter.io/ignore-all" {
         add(Ignored { tool: Tool::KubeLinter, id: "*", reason: Some(&text), until: None });
-    } else if key.strip_prefix("checkov.io/skip").or_else(|| key.strip_prefix("bridgecrew.io/skip")).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit())) {
+    } else if key
+        .strip_prefix("checkov.io/skip")
+        .or_else(|| key.strip_prefix("bridgecrew.io/skip"))
+        .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    {
         let (id, reason) = text.split_once('=').map_or((text.trim(), None), |(id, reason)| (id.trim(), Some(reason)));
         add(Ignored { tool: Tool::Checkov, id, reason, until: None });
     } else if let Some(name) = key.strip_prefix("polaris.fairwinds.com/").filter(|_| text == "true") {
@@ -348,7 +353,17 @@ spec:
         );
         let lines: Vec<String> = ignores(&snapshot)
             .iter()
-            .map(|ignore| format!("{} {} {:?} {:?} {} {}", ignore.tool.name(), ignore.id, ignore.reason, ignore.until, ignore.location.as_ref().map_or(0, |at| at.line), ignore.checks.join("+")))
+            .map(|ignore| {
+                format!(
+                    "{} {} {:?} {:?} {} {}",
+                    ignore.tool.name(),
+                    ignore.id,
+                    ignore.reason,
+                    ignore.until,
+                    ignore.location.as_ref().map_or(0, |at| at.line),
+                    ignore.checks.join("+")
+                )
+            })
             .collect();
         assert_eq!(
             lines,
@@ -371,7 +386,9 @@ spec:
 
     #[test]
     fn an_ignore_becomes_waivers_with_its_reason_and_where_it_comes_from() {
-        let snapshot = world("apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations: {kubescape.io/skip-controls: C-0038, kubescape.io/skip-expiry: \"2026-12-31T23:59:59Z\"}\n");
+        let snapshot = world(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations: {kubescape.io/skip-controls: C-0038, kubescape.io/skip-expiry: \"2026-12-31T23:59:59Z\"}\n",
+        );
         let entries: Vec<Entry> = ignores(&snapshot).iter().flat_map(Ignore::waivers).collect();
         let expected = |check: &str| Entry {
             check: check.to_owned(),
@@ -385,7 +402,8 @@ spec:
 
     #[test]
     fn nothing_is_ignored_because_another_tool_was_told_to() {
-        let snapshot = world("apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations: {ignore-check.kube-linter.io/host-pid: x}\nspec: {hostPID: true}\n");
+        let snapshot =
+            world("apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations: {ignore-check.kube-linter.io/host-pid: x}\nspec: {hostPID: true}\n");
         assert!(super::super::Waivers::of(&snapshot).is_empty());
     }
 

@@ -36,7 +36,8 @@ impl Glob {
 
     /// Whether `path`, or a field around it, matches: a waiver of a container covers what is in it.
     pub fn covers_path(&self, path: &str) -> bool {
-        self.matches(path) || path.char_indices().filter(|&(_, letter)| matches!(letter, '.' | '[')).any(|(at, _)| path.get(..at).is_some_and(|around| self.matches(around)))
+        self.matches(path)
+            || path.char_indices().filter(|&(_, letter)| matches!(letter, '.' | '[')).any(|(at, _)| path.get(..at).is_some_and(|around| self.matches(around)))
     }
 }
 
@@ -222,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_pattern_tells_which_lists_it_needs() {
-        let (kinds, namespace) = SubjectPattern::parse("deployment shop/cart").map(|pattern| (pattern.reach().0, pattern.reach().1.map(str::to_owned))).unwrap();
+        let (kinds, namespace) =
+            SubjectPattern::parse("deployment shop/cart").map(|pattern| (pattern.reach().0, pattern.reach().1.map(str::to_owned))).unwrap();
         assert_eq!((kinds, namespace.as_deref()), (vec![Kind::Deployment], Some("shop")));
         let pattern = SubjectPattern::parse("Cluster* *").unwrap();
         assert_eq!(pattern.reach(), (vec![Kind::ClusterRole, Kind::ClusterRoleBinding], None));

@@ -21,8 +21,13 @@ fn world_without(text: &str, missing: Vec<Missing>) -> Snapshot {
     for document in split(text).0 {
         fragment.read(SourceId(0), text, &document);
     }
-    let circumstances =
-        Circumstances { provenance: Provenance::Files, sources: vec![Source::text("a.yaml", text)], version: KubernetesVersion::NEWEST, observed_at: "2026-11-24T23:00:00Z".parse().unwrap(), missing };
+    let circumstances = Circumstances {
+        provenance: Provenance::Files,
+        sources: vec![Source::text("a.yaml", text)],
+        version: KubernetesVersion::NEWEST,
+        observed_at: "2026-11-24T23:00:00Z".parse().unwrap(),
+        missing,
+    };
     Snapshot::assemble(vec![fragment], circumstances)
 }
 
@@ -37,7 +42,10 @@ fn judge(snapshot: &Snapshot) -> (Vec<Finding>, Tally) {
         let subject = snapshot.owner_of(object).reference;
         for pod in PodView::of(object) {
             let of_pod = |name: &str| pod.spec().entry(name).map(|value| (None, value)).into_iter().collect::<Vec<_>>();
-            let of_containers: Vec<_> = pod.containers().filter_map(|container| Some((Some(container.name().to_owned()), container.security_context()?.entry("privileged")?))).collect();
+            let of_containers: Vec<_> = pod
+                .containers()
+                .filter_map(|container| Some((Some(container.name().to_owned()), container.security_context()?.entry("privileged")?)))
+                .collect();
             for (check, places) in [(&HOST_PID, of_pod("hostPID")), (&HOST_IPC, of_pod("hostIPC")), (&PRIVILEGED, of_containers)] {
                 if places.is_empty() {
                     tally.count(check.severity, Verdict::Pass);
@@ -52,7 +60,11 @@ fn judge(snapshot: &Snapshot) -> (Vec<Finding>, Tally) {
 }
 
 fn failed(snapshot: &Snapshot, check: &Check, subject: &ObjectRef, object: ObjectView<'_>, places: &[(Option<String>, Value<'_>)]) -> Finding {
-    let message = |container: &Option<String>| Message { key: "k".to_owned(), args: BTreeMap::new(), text: format!("{} of {}", check.id, container.as_deref().unwrap_or("pod")) };
+    let message = |container: &Option<String>| Message {
+        key: "k".to_owned(),
+        args: BTreeMap::new(),
+        text: format!("{} of {}", check.id, container.as_deref().unwrap_or("pod")),
+    };
     let first = message(&places[0].0);
     let patch = places.iter().map(|(_, value)| PatchOperation::Remove { path: value.path().pointer().to_owned() }).collect();
     let places: Vec<Place> = places
@@ -97,7 +109,9 @@ struct Run {
 impl Run {
     /// `check verdict message @ lines` of every finding.
     fn lines(&self) -> Vec<String> {
-        let places = |finding: &Finding| finding.places.iter().filter_map(|place| place.location.as_ref()).map(|location| location.line.to_string()).collect::<Vec<_>>().join(",");
+        let places = |finding: &Finding| {
+            finding.places.iter().filter_map(|place| place.location.as_ref()).map(|location| location.line.to_string()).collect::<Vec<_>>().join(",")
+        };
         self.findings.iter().map(|finding| format!("{} {:?} {} @ {}", finding.check, finding.verdict, finding.message, places(finding))).collect()
     }
 }
@@ -128,7 +142,10 @@ fn an_accepted_fault_is_waived_and_leaves_the_score() {
     let run = run(POD, &waive("host-pid", "Pod ops/agent", "until = 2026-11-24\nowner = \"ops\""));
     assert_eq!(run.lines(), ["privileged Fail privileged of one @ 11,14", "host-pid Waived host-pid of pod @ 7"]);
     let note = run.findings[1].waiver.as_ref().unwrap();
-    assert_eq!((note.reason.as_str(), note.until.as_deref(), note.owner.as_deref(), note.source.as_str()), ("because", Some("2026-11-24"), Some("ops"), "bartizan.toml:1"));
+    assert_eq!(
+        (note.reason.as_str(), note.until.as_deref(), note.owner.as_deref(), note.source.as_str()),
+        ("because", Some("2026-11-24"), Some("ops"), "bartizan.toml:1")
+    );
     let after = run.tally.summary();
     assert_eq!((before.fail.high, after.fail.high, after.waived), (1, 0, 1));
     assert_eq!((before.score, after.score), (Some(11.7), Some(16.6)));
@@ -144,7 +161,13 @@ fn the_last_day_counts_and_the_day_after_does_not() {
     // The snapshot was read on 2026-11-24.
     assert_eq!(run(POD, &waive("host-pid", "Pod ops/agent", "until = 2026-11-24")).tally.summary().waived, 1);
     let run = run(POD, &waive("host-pid", "Pod ops/agent", "until = 2026-11-23"));
-    assert_eq!(run.lines()[1..], ["host-pid Fail host-pid of pod @ 7", "expired-waiver Fail the waiver of `host-pid` for `Pod ops/agent` held until 2026-11-23; what it accepted counts again @ 1"]);
+    assert_eq!(
+        run.lines()[1..],
+        [
+            "host-pid Fail host-pid of pod @ 7",
+            "expired-waiver Fail the waiver of `host-pid` for `Pod ops/agent` held until 2026-11-23; what it accepted counts again @ 1"
+        ]
+    );
     assert_eq!((run.tally.summary().waived, run.tally.summary().fail.low), (0, 1));
 }
 
@@ -162,13 +185,20 @@ fn a_fault_that_is_accepted_in_part_keeps_failing_with_the_rest() {
 
 #[test]
 fn two_waivers_of_parts_are_one_of_the_whole() {
-    let both = format!("{}{}", waive("privileged", "Pod ops/agent", "path = \"*.containers[name=one]\""), waive("privileged", "Pod ops/*", "path = \"*.containers[name=two].*\""));
+    let both = format!(
+        "{}{}",
+        waive("privileged", "Pod ops/agent", "path = \"*.containers[name=one]\""),
+        waive("privileged", "Pod ops/*", "path = \"*.containers[name=two].*\"")
+    );
     assert_eq!(run(POD, &both).lines()[0], "privileged Waived privileged of one @ 11,14");
 }
 
 #[test]
 fn a_comment_waives_the_field_on_its_line_and_no_other() {
-    let text = POD.replace("- name: two\n      securityContext:\n        privileged: true", "- name: two\n      securityContext:\n        # bartizan: waive privileged it loads modules\n        privileged: true");
+    let text = POD.replace(
+        "- name: two\n      securityContext:\n        privileged: true",
+        "- name: two\n      securityContext:\n        # bartizan: waive privileged it loads modules\n        privileged: true",
+    );
     assert_eq!(run(&text, "").lines(), ["privileged Fail privileged of one @ 11", "host-pid Fail host-pid of pod @ 7"]);
     let top = format!("# bartizan: waive privileged it loads modules\n{POD}");
     assert_eq!(run(&top, "").lines()[0], "privileged Waived privileged of one @ 12,15");
@@ -178,7 +208,9 @@ fn a_comment_waives_the_field_on_its_line_and_no_other() {
 
 #[test]
 fn a_namespace_waives_for_everything_in_it() {
-    let namespace = |name: &str| format!("{POD}---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  annotations:\n    bartizan.dev/waive.host-pid: agents only\n");
+    let namespace = |name: &str| {
+        format!("{POD}---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  annotations:\n    bartizan.dev/waive.host-pid: agents only\n")
+    };
     assert_eq!(run(&namespace("ops"), "").lines()[1], "host-pid Waived host-pid of pod @ 7");
     let other = run(&namespace("shop"), "");
     assert_eq!(other.lines()[2], "unused-waiver Fail `host-pid` does not fail on `Namespace shop`, so there is nothing to accept @ 21");
@@ -195,17 +227,26 @@ fn a_waiver_inside_one_pod_spares_that_pod_and_not_its_owner() {
 
 #[test]
 fn a_waiver_that_accepts_nothing_says_why() {
-    let file = [waive("host-ipc", "Pod ops/agent", ""), waive("host-pid", "Pod ops/agnet", ""), waive("privileged", "Pod ops/agent", "path = \"spec.initContainers\""), waive("host-pid", "cluster", "")].concat();
+    let file = [
+        waive("host-ipc", "Pod ops/agent", ""),
+        waive("host-pid", "Pod ops/agnet", ""),
+        waive("privileged", "Pod ops/agent", "path = \"spec.initContainers\""),
+        waive("host-pid", "cluster", ""),
+    ]
+    .concat();
     let run = run(POD, &file);
     let finding = &run.findings[2];
     assert_eq!((finding.check.as_str(), finding.scope, finding.places.len()), ("unused-waiver", Scope::Cluster, 4));
     let texts: Vec<&str> = finding.places.iter().map(|place| place.message.as_ref().map_or(finding.message.as_str(), |message| &message.text)).collect();
-    assert_eq!(texts, [
-        "`host-ipc` does not fail on `Pod ops/agent`, so there is nothing to accept",
-        "nothing that was read is called `Pod ops/agnet`, so the waiver of `host-pid` accepts nothing",
-        "`privileged` does not fail on `Pod ops/agent` at `spec.initContainers`, so there is nothing to accept",
-        "`host-pid` does not fail on `cluster`, so there is nothing to accept",
-    ]);
+    assert_eq!(
+        texts,
+        [
+            "`host-ipc` does not fail on `Pod ops/agent`, so there is nothing to accept",
+            "nothing that was read is called `Pod ops/agnet`, so the waiver of `host-pid` accepts nothing",
+            "`privileged` does not fail on `Pod ops/agent` at `spec.initContainers`, so there is nothing to accept",
+            "`host-pid` does not fail on `cluster`, so there is nothing to accept",
+        ]
+    );
     assert_eq!(run.lines()[2].rsplit('@').next(), Some(" 1,6,11,16"));
     assert_eq!(run.tally.summary().fail.low, 1);
 }
@@ -213,7 +254,14 @@ fn a_waiver_that_accepts_nothing_says_why() {
 #[test]
 fn a_waiver_that_was_not_needed_this_time_is_not_unused() {
     let file = waive("host-ipc", "Pod ops/agent", "") + &waive("host-pid", "Pod shop/web", "");
-    let quiet = |snapshot: &Snapshot, change: &dyn Fn(&mut Ground<'_>)| run_on(snapshot, &file, |ground| change(ground)).findings.iter().filter(|finding| finding.check == "unused-waiver").map(|finding| finding.places.len()).sum::<usize>();
+    let quiet = |snapshot: &Snapshot, change: &dyn Fn(&mut Ground<'_>)| {
+        run_on(snapshot, &file, |ground| change(ground))
+            .findings
+            .iter()
+            .filter(|finding| finding.check == "unused-waiver")
+            .map(|finding| finding.places.len())
+            .sum::<usize>()
+    };
     let snapshot = world(POD);
     assert_eq!(quiet(&snapshot, &|_| {}), 2);
     assert_eq!(quiet(&snapshot, &|ground| ground.ran = &|id| id != "host-ipc"), 1);
@@ -225,7 +273,13 @@ fn a_waiver_that_was_not_needed_this_time_is_not_unused() {
     assert_eq!(quiet(&world_without(POD, vec![Missing::list(Kind::Deployment, None, Reason::Forbidden)]), &|_| {}), 2);
     assert_eq!(quiet(&world(&format!("{POD}---\na: [\n")), &|_| {}), 0);
     // The Secret may be among those that could not be listed; manifests without one hold none.
-    let secret = |missing| run_on(&world_without(POD, missing), &waive("host-pid", "Secret ops/key", ""), |_| {}).findings.iter().filter(|finding| finding.check == "unused-waiver").count();
+    let secret = |missing| {
+        run_on(&world_without(POD, missing), &waive("host-pid", "Secret ops/key", ""), |_| {})
+            .findings
+            .iter()
+            .filter(|finding| finding.check == "unused-waiver")
+            .count()
+    };
     assert_eq!((secret(vec![Missing::list(Kind::Secret, None, Reason::Forbidden)]), secret(Vec::new())), (0, 1));
 }
 
@@ -267,7 +321,14 @@ fn a_waiver_of_the_checks_about_waivers_is_malformed() {
     let run = run(POD, &(waive("unused-waiver", "*", "") + &waive("hots-pid", "*", "") + &waive("zzz", "*", "")));
     let finding = &run.findings[2];
     let texts: Vec<&str> = finding.places.iter().map(|place| place.message.as_ref().map_or(finding.message.as_str(), |message| &message.text)).collect();
-    assert_eq!(texts, ["`unused-waiver` speaks about waivers themselves and cannot be waived", "no check is called `hots-pid`; did you mean `host-pid`?", "no check is called `zzz`"]);
+    assert_eq!(
+        texts,
+        [
+            "`unused-waiver` speaks about waivers themselves and cannot be waived",
+            "no check is called `hots-pid`; did you mean `host-pid`?",
+            "no check is called `zzz`"
+        ]
+    );
 }
 
 #[test]
@@ -293,7 +354,8 @@ fn the_pages_tell_the_truth() {
             let own: Vec<&Finding> = run.findings.iter().filter(|finding| OWN_CHECKS.iter().any(|own| own.id == finding.check)).collect();
             let mark = format!("# fails: {}", check.id);
             let marked: Vec<u32> = example.text.lines().zip(1u32..).filter(|(line, _)| line.ends_with(&mark)).map(|(_, number)| number).collect();
-            let mut lines: Vec<u32> = own.iter().flat_map(|finding| &finding.places).filter_map(|place| place.location.as_ref()).map(|location| location.line).collect();
+            let mut lines: Vec<u32> =
+                own.iter().flat_map(|finding| &finding.places).filter_map(|place| place.location.as_ref()).map(|location| location.line).collect();
             lines.dedup();
             assert_eq!(lines, marked, "{}:\n{}", check.id, example.text);
             assert!(own.iter().all(|finding| finding.check == check.id), "{}: another check about waivers fails", check.id);
@@ -315,7 +377,8 @@ fn the_pages_are_whole_in_both_languages() {
         }
         for key in keys(Language::English) {
             let slots = |language| {
-                let mut slots: Vec<&str> = page.message(key, language).unwrap().split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name).collect();
+                let mut slots: Vec<&str> =
+                    page.message(key, language).unwrap().split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name).collect();
                 slots.sort_unstable();
                 slots
             };
