@@ -267,7 +267,7 @@ fn help(page: Option<&Page>, title: &str, reason: Option<&str>) -> Value {
     json!({"text": if text.is_empty() { title } else { &text }, "markdown": markdown})
 }
 
-fn outcome<'a>(finding: &'a Finding, rule_index: usize) -> Outcome<'a> {
+fn outcome(finding: &Finding, rule_index: usize) -> Outcome<'_> {
     let (kind, level) = match finding.verdict {
         Verdict::Fail | Verdict::Waived => ("fail", level(finding.severity)),
         Verdict::Unknown => ("open", "none"),

@@ -61,14 +61,13 @@ fn write_inline(out: &mut String, text: &str) -> fmt::Result {
         let Some(at) = rest.find(['`', '*', '[', 'h']) else { break };
         let (before, here) = rest.split_at(at);
         escape(out, before)?;
-        rest = match span(out, here)? {
-            Some(after) => after,
-            None => {
-                let width = here.chars().next().map_or(1, char::len_utf8);
-                let (first, after) = here.split_at(width);
-                escape(out, first)?;
-                after
-            }
+        rest = if let Some(after) = span(out, here)? {
+            after
+        } else {
+            let width = here.chars().next().map_or(1, char::len_utf8);
+            let (first, after) = here.split_at(width);
+            escape(out, first)?;
+            after
         };
     }
     escape(out, rest)
