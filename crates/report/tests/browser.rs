@@ -1,6 +1,7 @@
 //! The HTML page in a real browser: its policy lets its own script run, and filter and search do what they say.
 //!
 //! It needs Chromium: `apt-get install chromium` on Debian, or `BARTIZAN_CHROMIUM` with the path of another build.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod sample;
 
@@ -13,7 +14,7 @@ use bartizan_report::render::html;
 use sample::Sample;
 
 /// How long one page may take: a browser that starts on a busy machine needs seconds, one that hangs needs an end.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn chromium() -> PathBuf {
     if let Some(named) = std::env::var_os("BARTIZAN_CHROMIUM") {

@@ -227,6 +227,19 @@ metadata: {name: b}
         assert_eq!(lines(&text), lines(TEXT));
     }
 
+    /// Wherever a text ends, what stands before is read, and no waiver points at a line that is not there.
+    #[test]
+    fn a_text_that_ends_anywhere_is_read() {
+        for end in (0..=TEXT.len()).filter(|&end| TEXT.is_char_boundary(end)) {
+            let text = &TEXT[..end];
+            let lines = u32::try_from(text.lines().count()).unwrap();
+            for waiver in Waivers::of(&world(text)).accepted {
+                assert!(waiver.written.location.as_ref().is_some_and(|at| at.line <= lines), "{text}");
+                assert!(!matches!(waiver.target, Target::Line { line, .. } if line == 0 || line > lines), "{text}");
+            }
+        }
+    }
+
     #[test]
     fn a_slip_is_told_and_a_remark_is_not() {
         let text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a # bartizan: ignore host-pid because\n  # bartizan: wave host-pid because\n  # bartizan: see the handbook\n  # bartizan: waive\n  # bartizan: waive host-pid because untill=2027-01-01\n";

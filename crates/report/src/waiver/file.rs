@@ -319,6 +319,22 @@ until = \"2027-01-02\"
         assert!(error.to_string().starts_with("bartizan.toml:2:"), "{error}");
     }
 
+    /// Whatever file can be read can be added to, and keeps its bytes and its waivers.
+    #[test]
+    fn a_file_that_ends_anywhere_is_read_or_told_and_added_to() {
+        let mut added = 0;
+        for end in 0..=FILE.len() {
+            let text = &FILE[..end];
+            let mut before = Waivers::default();
+            let Ok(()) = before.add_file("bartizan.toml", text) else { continue };
+            let after = read(&add_to_file("bartizan.toml", text, &entry(), CATALOGUE).unwrap());
+            assert_eq!((after.accepted.len(), after.rejected.len()), (before.accepted.len() + 1, before.rejected.len()), "{text}");
+            added += 1;
+        }
+        // A line is whole before its line break and behind it.
+        assert!(added > FILE.lines().count());
+    }
+
     #[test]
     fn a_waiver_is_added_and_no_byte_before_it_changes() {
         let added = add_to_file("bartizan.toml", FILE, &entry(), CATALOGUE).unwrap();

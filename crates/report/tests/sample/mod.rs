@@ -408,7 +408,10 @@ pub(crate) fn large(owners: usize) -> Sample {
     for number in 0..owners {
         let (namespace, name) = (format!("team-{}", number % 10), format!("service-{number}"));
         let line = u32::try_from(text.lines().count() + 1).unwrap();
-        text.push_str(&format!("apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n  template:\n    spec:\n      hostPID: true\n      containers:\n      - name: app\n        securityContext:\n          privileged: true\n---\n"));
+        let manifest = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n  template:\n    spec:\n      hostPID: true\n      containers:\n      - name: app\n        securityContext:\n          privileged: true\n---\n"
+        );
+        text.push_str(&manifest);
         let subject = object("apps/v1", "Deployment", Some(&namespace), &name);
         let at = |path: &str, offset: u32| place(path, None, Some(Location { file: "all.yaml".into(), line: line + offset, column: 7 }));
         findings.push(finding("host-pid", Verdict::Fail, Some(subject.clone()), "shared", &[], vec![at("spec.template.spec.hostPID", 8)]));

@@ -257,6 +257,9 @@ impl<'a> View<'a> {
     }
 }
 
+/// What folded findings have in common.
+type QuestionKey<'a> = (Option<&'a MissingFact>, Reverse<Severity>, &'a str);
+
 /// A report together with what is needed to arrange it.
 struct Arrangement<'r, 'a> {
     rendering: &'r Rendering<'a>,
@@ -503,7 +506,7 @@ impl<'a> Arrangement<'_, 'a> {
     }
 
     fn questions(&self, verdict: Verdict) -> Vec<Question<'a>> {
-        let mut groups: BTreeMap<(Option<&MissingFact>, Reverse<Severity>, &str), Vec<&'a Finding>> = BTreeMap::new();
+        let mut groups: BTreeMap<QuestionKey<'a>, Vec<&'a Finding>> = BTreeMap::new();
         for (_, finding) in self.picked(&self.with(verdict)) {
             groups.entry((finding.missing.as_ref(), Reverse(finding.severity), finding.check.as_str())).or_default().push(finding);
         }
@@ -658,13 +661,13 @@ fn to_the_second(time: &str) -> String {
 fn patch_text(patch: &[PatchOperation]) -> String {
     let mut text = String::new();
     for operation in patch {
-        let (name, path, value) = match operation {
+        let (name, pointer, value) = match operation {
             PatchOperation::Add { path, value } => ("add", path, Some(value)),
             PatchOperation::Replace { path, value } => ("replace", path, Some(value)),
             PatchOperation::Remove { path } => ("remove", path, None),
         };
         // JSON is YAML, so values and paths need no quoting of their own.
-        text.extend(["- op: ", name, "\n  path: ", &quoted(path), "\n"]);
+        text.extend(["- op: ", name, "\n  path: ", &quoted(pointer), "\n"]);
         if let Some(value) = value {
             text.extend(["  value: ", &value.to_string(), "\n"]);
         }
