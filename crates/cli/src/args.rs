@@ -30,7 +30,7 @@ Exit codes:
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Language of what people read; default from the locale.
-    #[arg(long, global = true, value_enum, env = "BARTIZAN_LANG", help_heading = "Display")]
+    #[arg(long, global = true, value_enum, help_heading = "Display")]
     pub(crate) lang: Option<Lang>,
     /// When to colour.
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, help_heading = "Display")]
@@ -301,12 +301,17 @@ pub(crate) enum DiffFormat {
 #[derive(Debug, Args)]
 pub(crate) struct Waive {
     /// The check.
-    pub(crate) check: String,
+    #[arg(required_unless_present = "import")]
+    pub(crate) check: Option<String>,
     /// The subject: `Kind namespace/name`, `namespace/Kind/name` or `Kind name`; `*` matches within a part.
-    pub(crate) subject: String,
+    #[arg(required_unless_present = "import")]
+    pub(crate) subject: Option<String>,
     /// Why the fault is accepted.
-    #[arg(long)]
-    pub(crate) reason: String,
+    #[arg(long, required_unless_present = "import")]
+    pub(crate) reason: Option<String>,
+    /// Write the ignore rules of other tools in these manifests as waivers.
+    #[arg(long, value_name = "SOURCE", conflicts_with_all = ["check", "subject", "reason", "until", "owner"])]
+    pub(crate) import: Option<PathBuf>,
     /// The last day on which the waiver holds (YYYY-MM-DD).
     #[arg(long, value_name = "DATE")]
     pub(crate) until: Option<String>,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use bartizan_checks::{Focus, Judgement, Selection, benchmark};
-use bartizan_cluster::{ObjectView, Snapshot};
+use bartizan_cluster::{ObjectView, Snapshot, Source};
 use bartizan_gather::{Gathered, Road};
 use bartizan_report::baseline::{Baseline, Comparison};
 use bartizan_report::render::{Pages, Rendering};
@@ -37,7 +37,9 @@ pub(crate) fn run(scan: &Scan, global: &Global, terminal: &Terminal) -> Result<O
     let report = judged(&gathered, &selection, &settings, &waivers);
     clock.stage("judge", terminal);
     let pages = Pages::new(catalogue::checks());
-    let rendering = Rendering { report: &report, pages: &pages, sources: &gathered.snapshot.circumstances().sources, language: terminal.language };
+    // Findings about waivers point into the configuration file.
+    let texts: Vec<Source> = gathered.snapshot.circumstances().sources.iter().cloned().chain(settings.configuration()).collect();
+    let rendering = Rendering { report: &report, pages: &pages, sources: &texts, language: terminal.language };
     output::write(&rendering, outputs, terminal)?;
     clock.stage("render", terminal);
     offer_import(&gathered.snapshot, terminal);

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use bartizan_cluster::Snapshot;
+use bartizan_cluster::{Snapshot, Source};
 use bartizan_report::waiver::Waivers;
 use bartizan_report::{FailOn, Language, Outcome};
 
@@ -66,6 +66,11 @@ impl Settings {
             file.add_waivers(&mut waivers)?;
         }
         Ok(waivers)
+    }
+
+    /// The configuration file as a text that findings point into.
+    pub(crate) fn configuration(&self) -> Option<Source> {
+        self.file.as_ref().map(|file| Source::text(&file.name, file.text.as_str()))
     }
 
     /// Whether the sources are everything that the configuration file speaks about.

@@ -1,3 +1,5 @@
+//! Claims about the layers of the configuration.
+
 use std::collections::BTreeMap;
 
 use bartizan_report::Language;

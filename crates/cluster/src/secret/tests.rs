@@ -1,3 +1,5 @@
+//! Claims about what is read out of Secrets, and what is not.
+
 use base64::Engine as _;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Claims about what two reports have in common.
+
 use std::collections::BTreeMap;
 
 use bartizan_cluster::{Location, ObjectRef};

@@ -1,3 +1,5 @@
+//! Claims about what waivers accept.
+
 use bartizan_cluster::read::{Fragment, ReadOptions, split};
 use bartizan_cluster::{Circumstances, Kind, KubernetesVersion, Location, Missing, PodView, Provenance, Source, SourceId, Spot, Value, field};
 
