@@ -1,9 +1,9 @@
 //! What must hold of the readers of `bartizan-cluster` for any bytes at all. The fuzz targets call these functions, and so does
 //! `crates/cluster/tests/mutations.rs`, which runs everywhere.
 
-use base64::Engine as _;
 use bartizan_cluster::read::{Document, Format, Fragment, ProblemKind, ReadOptions, decode, split};
 use bartizan_cluster::{Circumstances, KubernetesVersion, PodView, Provenance, Snapshot, Source, SourceId, Value, schema};
+use base64::Engine as _;
 
 /// Paths cost as much as the list in which they stand: so many values of an object are looked at one by one.
 const VALUES_MAX: usize = 200;

@@ -70,10 +70,18 @@ fn main() -> std::io::Result<()> {
     row(&mut out, "JSON, a list of 100,000 pods", list.len(), pods.len(), best(|| drop(read(&list))))?;
     let lines = pods.join("\n");
     row(&mut out, "JSON lines, the same pods", lines.len(), pods.len(), best(|| drop(read(&lines))))?;
-    row(&mut out, "the same pods from a server", lines.len(), pods.len(), best(|| {
-        let mut fragment = Fragment::new(ReadOptions { secret_key: [0; 32] });
-        pods.iter().for_each(|pod| drop(fragment.take_live(SourceId(0), pod, None)));
-    }))?;
+    row(
+        &mut out,
+        "the same pods from a server",
+        lines.len(),
+        pods.len(),
+        best(|| {
+            let mut fragment = Fragment::new(ReadOptions { secret_key: [0; 32] });
+            for pod in &pods {
+                drop(fragment.take_live(SourceId(0), pod, None));
+            }
+        }),
+    )?;
     let long = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{text: \"{}\"}}\n", "x".repeat(100_000_000));
     row(&mut out, "YAML, a line of 100 MB", long.len(), 1, best(|| drop(read(&long))))?;
     let mut items = String::from("apiVersion: bartizan.dev/v1\nkind: Probe\nmetadata: {name: a}\nlist: [");

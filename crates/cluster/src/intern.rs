@@ -101,7 +101,8 @@ impl Interner {
     /// are called from now on.
     pub(crate) fn keep_only(&mut self, known: usize, kept: &BTreeSet<Symbol>) -> Renaming {
         let known = known.max(field::NAMES.len());
-        let kept: Vec<(Symbol, String)> = kept.iter().filter(|symbol| symbol.0 as usize >= known).map(|&symbol| (symbol, self.text(symbol).to_owned())).collect();
+        let kept: Vec<(Symbol, String)> =
+            kept.iter().filter(|symbol| symbol.0 as usize >= known).map(|&symbol| (symbol, self.text(symbol).to_owned())).collect();
         let mut new_names = vec![field::EMPTY; self.ends.len().saturating_sub(known)];
         self.forget_since(known);
         for (symbol, text) in kept {

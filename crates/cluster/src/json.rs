@@ -106,7 +106,16 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         self.builder.open(self.key, Tag::List, Span::default());
-        while items.next_element_seed(Node { builder: &mut *self.builder, strings: &mut *self.strings, repeated: &mut *self.repeated, key: field::EMPTY, region: Region::Elsewhere })?.is_some() {}
+        while items
+            .next_element_seed(Node {
+                builder: &mut *self.builder,
+                strings: &mut *self.strings,
+                repeated: &mut *self.repeated,
+                key: field::EMPTY,
+                region: Region::Elsewhere,
+            })?
+            .is_some()
+        {}
         self.builder.close();
         Ok(())
     }

@@ -121,7 +121,14 @@ impl Kind {
     pub fn is_controller(self) -> bool {
         matches!(
             self,
-            Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet | Kind::Job | Kind::CronJob | Kind::ReplicationController | Kind::PodTemplate
+            Kind::Deployment
+                | Kind::ReplicaSet
+                | Kind::StatefulSet
+                | Kind::DaemonSet
+                | Kind::Job
+                | Kind::CronJob
+                | Kind::ReplicationController
+                | Kind::PodTemplate
         )
     }
 }

@@ -1,4 +1,4 @@
-//! The one way to look at a pod, wherever it sits: a Pod, a controller's template, a CronJob, or a kind that nobody has heard
+//! The one way to look at a pod, wherever it sits: a Pod, a controller's template, a `CronJob`, or a kind that nobody has heard
 //! of with a pod template inside.
 //!
 //! Accessors fill in what the API server would fill in, and say so; raw fields stay reachable through [`PodView::spec`].
@@ -200,7 +200,8 @@ fn find_templates<'a>(value: Value<'a>, depth: usize, found: &mut Vec<Value<'a>>
     }
     for (key, child) in value.entries() {
         let is_template = key == "template" || key.ends_with("Template");
-        let has_images = is_template && child.get(field::SPEC).is_some_and(|spec| spec.list(field::CONTAINERS).any(|container| container.str(field::IMAGE).is_some()));
+        let has_images =
+            is_template && child.get(field::SPEC).is_some_and(|spec| spec.list(field::CONTAINERS).any(|container| container.str(field::IMAGE).is_some()));
         if has_images {
             found.push(child);
         } else if child.is_map() || child.is_list() {

@@ -17,8 +17,20 @@ pub(crate) enum Region {
 }
 
 /// The parts of `status` that facts are made of.
-const STATUS_KEPT: [&str; 12] =
-    ["phase", "podIP", "podIPs", "hostIP", "loadBalancer", "nodeInfo", "addresses", "conditions", "replicas", "kubernetesVersion", "certificate", "currentReplicas"];
+const STATUS_KEPT: [&str; 12] = [
+    "phase",
+    "podIP",
+    "podIPs",
+    "hostIP",
+    "loadBalancer",
+    "nodeInfo",
+    "addresses",
+    "conditions",
+    "replicas",
+    "kubernetesVersion",
+    "certificate",
+    "currentReplicas",
+];
 
 impl Region {
     /// The region of the value under `key`, or `None` if that is dropped.

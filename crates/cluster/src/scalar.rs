@@ -51,13 +51,11 @@ pub(crate) fn tagged<'a>(tag: &str, text: Cow<'a, str>) -> Result<Scalar<'a>, Sc
     match (tag, plain(text.clone())) {
         ("null", Scalar::Null) => Ok(Scalar::Null),
         ("null", _) => Err(ScalarProblem::WrongTag("null")),
-        ("bool", found @ Scalar::Bool(_)) => Ok(found),
+        ("bool", found @ Scalar::Bool(_)) | ("int", found @ (Scalar::Int(_) | Scalar::Large(_))) | ("float", found @ Scalar::Float(_)) => Ok(found),
         ("bool", _) => Err(ScalarProblem::WrongTag("bool")),
-        ("int", found @ (Scalar::Int(_) | Scalar::Large(_))) => Ok(found),
         ("int", _) => Err(ScalarProblem::WrongTag("int")),
         #[expect(clippy::cast_precision_loss, reason = "the tag asks for a float, and the server rounds as well")]
         ("float", Scalar::Int(value)) => Ok(Scalar::Float(value as f64)),
-        ("float", found @ Scalar::Float(_)) => Ok(found),
         ("float", _) => Err(ScalarProblem::WrongTag("float")),
         ("timestamp", _) if is_timestamp(&text) => Ok(Scalar::String(text)),
         ("timestamp", _) => Err(ScalarProblem::WrongTag("timestamp")),
@@ -252,7 +250,8 @@ fn is_timestamp(text: &str) -> bool {
     let (whole, fraction) = time.split_once('.').map_or((time, "0"), |(whole, fraction)| (whole, fraction));
     let parts: Vec<&str> = whole.split(':').collect();
     let &[hour, minute, second] = parts.as_slice() else { return false };
-    let is_time = short(hour).zip(short(minute)).zip(short(second)).is_some_and(|((hour, minute), second)| jiff::civil::Time::new(hour, minute, second, 0).is_ok());
+    let is_time =
+        short(hour).zip(short(minute)).zip(short(second)).is_some_and(|((hour, minute), second)| jiff::civil::Time::new(hour, minute, second, 0).is_ok());
     is_date && is_time && !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -314,7 +313,20 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_those_of_go() {
-        let cases = [("0420", 272), ("0o420", 272), ("0777", 511), ("0x1F", 31), ("0b101", 5), ("1_000", 1000), ("1__0", 10), ("+12", 12), ("-0x10", -16), ("0", 0), ("-0", 0), ("0b-101", -5)];
+        let cases = [
+            ("0420", 272),
+            ("0o420", 272),
+            ("0777", 511),
+            ("0x1F", 31),
+            ("0b101", 5),
+            ("1_000", 1000),
+            ("1__0", 10),
+            ("+12", 12),
+            ("-0x10", -16),
+            ("0", 0),
+            ("-0", 0),
+            ("0b-101", -5),
+        ];
         for (text, value) in cases {
             reads(text, Scalar::Int(value));
         }

@@ -372,18 +372,27 @@ mod tests {
     fn a_wrong_type_is_told_with_its_path() {
         assert_eq!(pod_fault("  hostPID: \"true\"\n"), "`spec.hostPID` is a string, and the API server expects a boolean");
         assert_eq!(pod_fault("    ports: {}\n"), "`spec.containers[name=app].ports` is a map, and the API server expects a list");
-        assert_eq!(pod_fault("    env: [{name: A, value: 1}]\n"), "`spec.containers[name=app].env[name=A].value` is a number, and the API server expects a string");
+        assert_eq!(
+            pod_fault("    env: [{name: A, value: 1}]\n"),
+            "`spec.containers[name=app].env[name=A].value` is a number, and the API server expects a string"
+        );
         assert_eq!(pod_fault("  priority: 1.5\n"), "`spec.priority` is a number with a fraction, and the API server expects a whole number of 32 bits");
         assert_eq!(pod_fault("  priority: 3000000000\n"), "`spec.priority` is a number beyond its range, and the API server expects a whole number of 32 bits");
         assert_eq!(
             pod_fault("    resources: {limits: {memory: 128 MB}}\n"),
             "`spec.containers[name=app].resources.limits.memory` is a string that is no quantity, and the API server expects a quantity such as `500m` or `1Gi`"
         );
-        assert_eq!(pod_fault("    livenessProbe: {httpGet: {port: true}}\n"), "`spec.containers[name=app].livenessProbe.httpGet.port` is a boolean, and the API server expects a whole number or a string");
+        assert_eq!(
+            pod_fault("    livenessProbe: {httpGet: {port: true}}\n"),
+            "`spec.containers[name=app].livenessProbe.httpGet.port` is a boolean, and the API server expects a whole number or a string"
+        );
         let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, labels: {version: 1}}\nspec: {replicas: \"3\"}\n";
         assert_eq!(
             faults(deployment),
-            ["`metadata.labels.version` is a number, and the API server expects a string", "`spec.replicas` is a string, and the API server expects a whole number"]
+            [
+                "`metadata.labels.version` is a number, and the API server expects a string",
+                "`spec.replicas` is a string, and the API server expects a whole number"
+            ]
         );
     }
 

@@ -156,10 +156,9 @@ fn recognise(kind: &str, name: &str, bytes: &[u8]) -> Option<Content> {
 /// The fields that are no secret by the type of their Secret.
 fn is_public(kind: &str, name: &str) -> bool {
     match kind {
-        "bootstrap.kubernetes.io/token" => matches!(
-            name,
-            "token-id" | "description" | "expiration" | "auth-extra-groups" | "usage-bootstrap-authentication" | "usage-bootstrap-signing"
-        ),
+        "bootstrap.kubernetes.io/token" => {
+            matches!(name, "token-id" | "description" | "expiration" | "auth-extra-groups" | "usage-bootstrap-authentication" | "usage-bootstrap-signing")
+        }
         "kubernetes.io/service-account-token" => name == "namespace",
         _ => false,
     }

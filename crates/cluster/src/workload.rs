@@ -124,19 +124,16 @@ impl<'a> Collector<'a> {
         let own = self.owner.id == Some(pod.object().id());
         self.pods += is_pod;
         let print = judged_fingerprint(pod);
-        match self.known.get(&print).and_then(|&at| self.variants.get_mut(at)) {
-            Some((known_own, variant)) => {
-                variant.pods += is_pod;
-                if own && !*known_own {
-                    // The template is the better place to point at.
-                    variant.pod = pod;
-                    *known_own = true;
-                }
+        if let Some((known_own, variant)) = self.known.get(&print).and_then(|&at| self.variants.get_mut(at)) {
+            variant.pods += is_pod;
+            if own && !*known_own {
+                // The template is the better place to point at.
+                variant.pod = pod;
+                *known_own = true;
             }
-            None => {
-                self.known.insert(print, self.variants.len());
-                self.variants.push((own, Variant { pod, pods: is_pod }));
-            }
+        } else {
+            self.known.insert(print, self.variants.len());
+            self.variants.push((own, Variant { pod, pods: is_pod }));
         }
     }
 
@@ -151,7 +148,7 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// A ReplicaSet that a Deployment has scaled down to nothing: a template of the past.
+/// A `ReplicaSet` that a Deployment has scaled down to nothing: a template of the past.
 fn is_old_replica_set(object: ObjectView<'_>) -> bool {
     object.kind() == Kind::ReplicaSet && controller_of(object).is_some() && object.spec().and_then(|spec| spec.int(field::REPLICAS)) == Some(0)
 }
@@ -191,7 +188,19 @@ fn judged_fingerprint(pod: PodView<'_>) -> u64 {
     for (key, value) in pod.spec().entries() {
         let placed_per_pod = matches!(
             key,
-            "nodeName" | "priority" | "preemptionPolicy" | "tolerations" | "imagePullSecrets" | "serviceAccount" | "hostname" | "subdomain" | "affinity" | "enableServiceLinks" | "schedulerName" | "terminationGracePeriodSeconds" | "dnsPolicy"
+            "nodeName"
+                | "priority"
+                | "preemptionPolicy"
+                | "tolerations"
+                | "imagePullSecrets"
+                | "serviceAccount"
+                | "hostname"
+                | "subdomain"
+                | "affinity"
+                | "enableServiceLinks"
+                | "schedulerName"
+                | "terminationGracePeriodSeconds"
+                | "dnsPolicy"
         );
         if placed_per_pod || (key == "restartPolicy" && value.as_str() == Some("Always")) || (key == "securityContext" && value.is_empty()) {
             continue;

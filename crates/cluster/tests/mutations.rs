@@ -1,5 +1,14 @@
 //! The claims of the fuzz targets on seeds that were mutilated at random, with a fixed seed: a short run for every machine.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at the first surprise"
+)]
+
 #[path = "../../../fuzz/claims/cluster.rs"]
 mod claims;
 
@@ -7,7 +16,30 @@ use std::path::Path;
 
 /// Bytes that mean something to one of the readers.
 const TOKENS: [&[u8]; 24] = [
-    b"{", b"}", b"[", b"]", b":", b",", b"\"", b"'", b"\n", b"\t", b"- ", b"---\n", b"&a ", b"*a", b"<<: ", b"!!int ", b"|\n", b"\xff", b"\xc2\x85", b"\0", b"\\u0041", b"-----BEGIN CERTIFICATE-----", b"null", b"1e5",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b":",
+    b",",
+    b"\"",
+    b"'",
+    b"\n",
+    b"\t",
+    b"- ",
+    b"---\n",
+    b"&a ",
+    b"*a",
+    b"<<: ",
+    b"!!int ",
+    b"|\n",
+    b"\xff",
+    b"\xc2\x85",
+    b"\0",
+    b"\\u0041",
+    b"-----BEGIN CERTIFICATE-----",
+    b"null",
+    b"1e5",
 ];
 
 struct Dice(u64);

@@ -4,6 +4,16 @@
 //! one of the two refuses exist because the parser follows YAML 1.2; [`ACCEPTED_HERE_ONLY`] and [`REFUSED_HERE_ONLY`] are the
 //! closed lists of them, and count for mutilated documents alone.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    clippy::format_push_string,
+    clippy::similar_names,
+    reason = "a test stops at the first surprise"
+)]
+
 use bartizan_cluster::read::{Fragment, ReadOptions, split};
 use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
 use bartizan_testbed::{Keys, YamlOracle};
@@ -49,8 +59,11 @@ impl Dice {
 
 /// Why the server refuses what is read here: a tag in braces with nothing behind it, a tab that begins a block of text, and a tab
 /// before a comment.
-const ACCEPTED_HERE_ONLY: [&str; 3] =
-    ["did not find expected whitespace or line break", "found a tab character where an indentation space is expected", "found character that cannot start any token"];
+const ACCEPTED_HERE_ONLY: [&str; 3] = [
+    "did not find expected whitespace or line break",
+    "found a tab character where an indentation space is expected",
+    "found character that cannot start any token",
+];
 
 /// Why something is refused here that the server reads.
 const REFUSED_HERE_ONLY: [&str; 5] = [
@@ -97,7 +110,86 @@ fn scalars() -> Vec<String> {
         let odd = word.chars().enumerate().map(|(at, letter)| if at % 2 == 1 { letter.to_ascii_uppercase() } else { letter }).collect();
         texts.extend([word.to_owned(), word.to_uppercase(), capital, odd, format!("{word}x"), format!("{word}_")]);
     }
-    let edges = ["2147483647", "2147483648", "-2147483648", "-2147483649", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "18446744073709551615", "18446744073709551616", "+9223372036854775807", "+9223372036854775808", "0x7fffffffffffffff", "0xffffffffffffffff", "0x10000000000000000", "1e308", "1e309", "1e-400", "4.9e-324", "123456789012345678901234567890", "0.1", "1e21", "1e20", "1e-6", "1e-7", "123456.7", "1234567.8", "16777217.0", "2001-12-14", "2001-12-14T21:59:43Z", "1:30", "190:20:30", "=", "<<", "~", "~x", "-", "--", "0", "00", "-0", "+0", "-0.0", "0.0", "0_0", "0b-101", "0b+101", "-0b101", "-0b-1", "0B-1", "0b_1_0", "0x_F", "1__0", "_1", "1_", ".5", ".5_0", "._5", ".5_", "-.5_0", "5._0", "1_0.5_0e1_0", "0899", "0o17", "0O17", "0o8", "08.5", "1e+5", "1e+", "1.e5", "+.5e-3", "0x1p4", "0x1.8", "infinity", "Infinity", "nan", "1E5", "1d"];
+    let edges = [
+        "2147483647",
+        "2147483648",
+        "-2147483648",
+        "-2147483649",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "-9223372036854775809",
+        "18446744073709551615",
+        "18446744073709551616",
+        "+9223372036854775807",
+        "+9223372036854775808",
+        "0x7fffffffffffffff",
+        "0xffffffffffffffff",
+        "0x10000000000000000",
+        "1e308",
+        "1e309",
+        "1e-400",
+        "4.9e-324",
+        "123456789012345678901234567890",
+        "0.1",
+        "1e21",
+        "1e20",
+        "1e-6",
+        "1e-7",
+        "123456.7",
+        "1234567.8",
+        "16777217.0",
+        "2001-12-14",
+        "2001-12-14T21:59:43Z",
+        "1:30",
+        "190:20:30",
+        "=",
+        "<<",
+        "~",
+        "~x",
+        "-",
+        "--",
+        "0",
+        "00",
+        "-0",
+        "+0",
+        "-0.0",
+        "0.0",
+        "0_0",
+        "0b-101",
+        "0b+101",
+        "-0b101",
+        "-0b-1",
+        "0B-1",
+        "0b_1_0",
+        "0x_F",
+        "1__0",
+        "_1",
+        "1_",
+        ".5",
+        ".5_0",
+        "._5",
+        ".5_",
+        "-.5_0",
+        "5._0",
+        "1_0.5_0e1_0",
+        "0899",
+        "0o17",
+        "0O17",
+        "0o8",
+        "08.5",
+        "1e+5",
+        "1e+",
+        "1.e5",
+        "+.5e-3",
+        "0x1p4",
+        "0x1.8",
+        "infinity",
+        "Infinity",
+        "nan",
+        "1E5",
+        "1d",
+    ];
     texts.extend(edges.map(str::to_owned));
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let letters: Vec<char> = "0123456789012345678901234567____..eEeExXoObB+-+-abcdefyYnNtT~:/=<".chars().collect();
@@ -121,15 +213,58 @@ fn plain_scalars_are_what_the_server_reads() {
 
 #[test]
 fn plain_keys_are_what_the_server_reads() {
-    let texts: Vec<String> = scalars().iter().filter(|scalar| !scalar.contains(':') && *scalar != "<<").map(|scalar| format!("{HEAD}value:\n  {scalar}: 1\n")).collect();
+    let texts: Vec<String> =
+        scalars().iter().filter(|scalar| !scalar.contains(':') && *scalar != "<<").map(|scalar| format!("{HEAD}value:\n  {scalar}: 1\n")).collect();
     compare(&texts, Agreement::Full);
 }
 
 #[test]
 fn tagged_scalars_are_what_the_server_reads() {
     let mut texts = Vec::new();
-    let values = ["", "~", "null", "yes", "12", "0x1F", "1.5", "12.0", ".inf", "text", "\"12\"", "'yes'", "\"\"", "aGVsbG8=", "aGVs bG8=", "//4=", "aGV=", "2001-12-14", "2001-1-4", "2001-12-14T21:59:43.10Z", "2001-12-14 21:59:43", "2001-12-14t21:59:43-05:00", "2001-13-14", "18446744073709551615", "9007199254740993"];
-    for tag in ["!!str", "!!int", "!!float", "!!bool", "!!null", "!!binary", "!!timestamp", "!!merge", "!!map", "!!seq", "!!set", "!foo", "!", "!<tag:yaml.org,2002:int>", "!<x>"] {
+    let values = [
+        "",
+        "~",
+        "null",
+        "yes",
+        "12",
+        "0x1F",
+        "1.5",
+        "12.0",
+        ".inf",
+        "text",
+        "\"12\"",
+        "'yes'",
+        "\"\"",
+        "aGVsbG8=",
+        "aGVs bG8=",
+        "//4=",
+        "aGV=",
+        "2001-12-14",
+        "2001-1-4",
+        "2001-12-14T21:59:43.10Z",
+        "2001-12-14 21:59:43",
+        "2001-12-14t21:59:43-05:00",
+        "2001-13-14",
+        "18446744073709551615",
+        "9007199254740993",
+    ];
+    for tag in [
+        "!!str",
+        "!!int",
+        "!!float",
+        "!!bool",
+        "!!null",
+        "!!binary",
+        "!!timestamp",
+        "!!merge",
+        "!!map",
+        "!!seq",
+        "!!set",
+        "!foo",
+        "!",
+        "!<tag:yaml.org,2002:int>",
+        "!<x>",
+    ] {
         for value in values {
             texts.push(format!("{HEAD}value: {tag} {value}\n"));
             texts.push(format!("{HEAD}value:\n  {tag} {value}: 1\n"));
@@ -185,7 +320,11 @@ fn random_documents_are_what_the_server_reads() {
         .map(|_| {
             let mut text = HEAD.to_owned();
             // Anchors to begin with, so that most aliases have a target.
-            text.push_str(dice.pick(&["a0: &a {k: 1, l: 2}\nb0: &b {l: 3, yes: 4}\nc0: &c [1, 2]\n", "a0: &a {k: 1}\nb0: &b\n  <<: *a\n  m: {k: 5}\nc0: &c word\n", ""]));
+            text.push_str(dice.pick(&[
+                "a0: &a {k: 1, l: 2}\nb0: &b {l: 3, yes: 4}\nc0: &c [1, 2]\n",
+                "a0: &a {k: 1}\nb0: &b\n  <<: *a\n  m: {k: 5}\nc0: &c word\n",
+                "",
+            ]));
             text.push_str("value:");
             value(&mut dice, 2, 3, &mut text);
             if dice.below(3) == 0 {
@@ -205,7 +344,9 @@ fn random_documents_are_what_the_server_reads() {
 
 #[test]
 fn broken_documents_are_refused_as_the_server_refuses_them() {
-    let base = format!("{HEAD}value:\n  list: [a, {{b: 1}}]\n  text: |\n    one\n    two\n  quoted: \"x\\ny\"\n  anchor: &x {{k: 1}}\n  merged:\n    <<: *x\n    other: 'it''s'\n  - not\n");
+    let base = format!(
+        "{HEAD}value:\n  list: [a, {{b: 1}}]\n  text: |\n    one\n    two\n  quoted: \"x\\ny\"\n  anchor: &x {{k: 1}}\n  merged:\n    <<: *x\n    other: 'it''s'\n  - not\n"
+    );
     let base = base.replace("  - not\n", "  last: 1\n");
     let mut dice = Dice(0x7777_1234_5678_9abc);
     let noise: Vec<char> = "{}[]:,-?#&*!|>'\"%@` \n\tx0~<".chars().collect();

@@ -1,5 +1,7 @@
 //! Claims about reading text: places, odd spellings, several documents, and input that means harm.
 
+#![expect(clippy::unwrap_used, clippy::string_slice, clippy::format_collect, reason = "a test stops at the first surprise")]
+
 use std::fmt::Write as _;
 
 use bartizan_cluster::read::{Fragment, Problem, ProblemKind, ReadOptions, decode, split};
@@ -35,7 +37,8 @@ fn snapshot(text: &str) -> Snapshot {
 fn outcome(text: &str) -> (Vec<String>, Vec<(ProblemKind, String, String)>) {
     let snapshot = snapshot(text);
     let names = snapshot.objects().map(|object| object.name().to_owned()).collect();
-    let place = |problem: &bartizan_cluster::PlacedProblem| problem.location.as_ref().map_or_else(String::new, |place| format!("{}:{}", place.line, place.column));
+    let place =
+        |problem: &bartizan_cluster::PlacedProblem| problem.location.as_ref().map_or_else(String::new, |place| format!("{}:{}", place.line, place.column));
     (names, snapshot.problems().iter().map(|problem| (problem.kind, place(problem), problem.message.clone())).collect())
 }
 
@@ -171,13 +174,22 @@ fn aliases_do_not_nest_deeper_than_text_may() {
 
 #[test]
 fn deep_nesting_is_an_error_and_no_crash() {
-    for deep in [format!("value: {}", "[".repeat(100_000)), format!("value: {}{}", "[".repeat(100_000), "]".repeat(100_000)), format!("value: {}", "{a: ".repeat(100_000))] {
+    for deep in [
+        format!("value: {}", "[".repeat(100_000)),
+        format!("value: {}{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("value: {}", "{a: ".repeat(100_000)),
+    ] {
         refusal(&deep);
     }
     refusal(&format!("value:\n  {}x\n", "- ".repeat(100_000)));
     let block: String = (0..5000).map(|depth| format!("{}k:\n", " ".repeat(depth))).collect();
     refusal(&block);
-    for json in [format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)), format!(r#"{{"a":{}1{}}}"#, r#"{"a":"#.repeat(100_000), "}".repeat(100_000)), "[".repeat(100_000), r#"{"a":"#.repeat(100_000)] {
+    for json in [
+        format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!(r#"{{"a":{}1{}}}"#, r#"{"a":"#.repeat(100_000), "}".repeat(100_000)),
+        "[".repeat(100_000),
+        r#"{"a":"#.repeat(100_000),
+    ] {
         let (names, problems) = outcome(&json);
         assert_eq!((names.len(), problems.is_empty()), (0, false));
     }
@@ -190,7 +202,11 @@ fn the_deepest_document_fits_a_small_stack() {
     let lists = format!("{HEAD}value: {}x{}\n", "[".repeat(depth), "]".repeat(depth));
     let maps = format!("{HEAD}value: {}x{}\n", "{template: ".repeat(depth), "}".repeat(depth));
     let pod = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: [], extra: {}x{}}}\n", "{k: ".repeat(depth), "}".repeat(depth));
-    let schema = format!("apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: a}}\nspec: {{versions: [{{schema: {{openAPIV3Schema: {}{{}}{}}}}}]}}\n", "{not: ".repeat(depth - 5), "}".repeat(depth - 5));
+    let schema = format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: a}}\nspec: {{versions: [{{schema: {{openAPIV3Schema: {}{{}}{}}}}}]}}\n",
+        "{not: ".repeat(depth - 5),
+        "}".repeat(depth - 5)
+    );
     let walk = move || {
         for text in [lists, maps, pod, schema] {
             let snapshot = snapshot(&text);
@@ -334,7 +350,7 @@ fn lists_hold_objects_in_yaml_and_in_json() {
 #[test]
 fn a_nested_tower_of_lists_is_taken_apart_in_linear_time() {
     let inner: Vec<String> = (0..2000).map(|number| json(&format!("n{number}"))).collect();
-    let text = format!("{}{}{}", r#"{kind: List, items: ["#.repeat(200), inner.join(","), "]}".repeat(200));
+    let text = format!("{}{}{}", "{kind: List, items: [".repeat(200), inner.join(","), "]}".repeat(200));
     assert_eq!(outcome(&text).0.len(), 2000);
 }
 
@@ -372,7 +388,9 @@ fn large_input_is_read_in_linear_time_and_memory() {
     let json = format!(r#"{{"apiVersion":"bartizan.dev/v1","kind":"Probe","metadata":{{"name":"a"}},"x":{{{repeated}"z":1}}}}"#);
     assert_eq!(outcome(&json).0, ["a"]);
     let annotations: String = (0..300_000).map(|number| format!("    a{number}: b\n")).collect();
-    let pruned = format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  managedFields: [{items}]\n  annotations:\n    kubectl.kubernetes.io/last-applied-configuration: x\n{annotations}");
+    let pruned = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  managedFields: [{items}]\n  annotations:\n    kubectl.kubernetes.io/last-applied-configuration: x\n{annotations}"
+    );
     let snapshot = snapshot(&pruned);
     assert_eq!(snapshot.objects().next().unwrap().annotations().unwrap().len(), 300_000);
     assert!(snapshot.objects().next().unwrap().metadata().unwrap().entry("managedFields").is_none());

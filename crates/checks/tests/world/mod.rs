@@ -27,6 +27,7 @@ pub(crate) fn world_of(text: &str, options: &str, missing: Vec<Missing>, keep: i
             fragment.read(SourceId(0), text, document);
         }
     }
-    let circumstances = Circumstances { provenance, sources: vec![Source::text("page.yaml", text)], version, observed_at: "2026-11-24T00:00:00Z".parse().unwrap(), missing };
+    let circumstances =
+        Circumstances { provenance, sources: vec![Source::text("page.yaml", text)], version, observed_at: "2026-11-24T00:00:00Z".parse().unwrap(), missing };
     Snapshot::assemble(vec![fragment], circumstances)
 }

@@ -47,7 +47,7 @@ pub struct PublicKey {
     pub kind: String,
     /// Its size in bits, where the kind has sizes.
     pub bits: Option<u32>,
-    /// SHA-256 of its SubjectPublicKeyInfo, in hexadecimal: equal for a certificate and the private key that belongs to it.
+    /// SHA-256 of its `SubjectPublicKeyInfo`, in hexadecimal: equal for a certificate and the private key that belongs to it.
     pub sha256: String,
 }
 
@@ -203,8 +203,7 @@ fn kind_of_algorithm(oid: &[u8]) -> Option<&'static str> {
 /// The size of the named curve with this object identifier.
 fn curve_bits(oid: &[u8]) -> Option<u32> {
     match oid {
-        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07] => Some(256),
-        [0x2b, 0x81, 0x04, 0x00, 0x0a] => Some(256),
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07] | [0x2b, 0x81, 0x04, 0x00, 0x0a] => Some(256),
         [0x2b, 0x81, 0x04, 0x00, 0x21] => Some(224),
         [0x2b, 0x81, 0x04, 0x00, 0x22] => Some(384),
         [0x2b, 0x81, 0x04, 0x00, 0x23] => Some(521),
@@ -268,7 +267,13 @@ fn ec_key(der: &[u8], outer_curve: Option<&[u8]>) -> PrivateKey {
         let algorithm = write(SEQUENCE, &[&write(OBJECT, &[EC]), &write(OBJECT, &[curve])]);
         write(SEQUENCE, &[&algorithm, &write(BITS, &[point])])
     });
-    PrivateKey { kind: "EC".to_owned(), bits: curve.and_then(curve_bits), format: KeyFormat::Traditional, is_encrypted: false, public_sha256: info.map(|info| sha256(&info)) }
+    PrivateKey {
+        kind: "EC".to_owned(),
+        bits: curve.and_then(curve_bits),
+        format: KeyFormat::Traditional,
+        is_encrypted: false,
+        public_sha256: info.map(|info| sha256(&info)),
+    }
 }
 
 /// A key as OpenSSH writes it: the public half stands in clear before the private one.
@@ -339,14 +344,15 @@ impl<'a> Der<'a> {
 fn write(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut element = vec![tag];
-    match u8::try_from(length) {
-        Ok(short @ 0..=0x7f) => element.push(short),
-        _ => {
-            let digits: Vec<u8> = length.to_be_bytes().into_iter().skip_while(|&digit| digit == 0).collect();
-            element.push(0x80 | u8::try_from(digits.len()).unwrap_or(0));
-            element.extend(digits);
-        }
+    if let Ok(short @ 0..=0x7f) = u8::try_from(length) {
+        element.push(short);
+    } else {
+        let digits: Vec<u8> = length.to_be_bytes().into_iter().skip_while(|&digit| digit == 0).collect();
+        element.push(0x80 | u8::try_from(digits.len()).unwrap_or(0));
+        element.extend(digits);
     }
-    parts.iter().for_each(|part| element.extend_from_slice(part));
+    for part in parts {
+        element.extend_from_slice(part);
+    }
     element
 }
