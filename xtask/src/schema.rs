@@ -5,6 +5,7 @@
 //! `[` (a list of it) or `{` (a map to it). `crates/cluster/src/schema.rs` reads it and says what the letters mean.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -30,7 +31,8 @@ pub(crate) fn generate(openapi: &Value) -> String {
         text.push('\n');
     }
     for ((api_version, kind), number) in kinds {
-        text.push_str(&format!("={api_version} {kind} {number}\n"));
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "={api_version} {kind} {number}");
     }
     text
 }

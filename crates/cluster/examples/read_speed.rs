@@ -77,7 +77,9 @@ fn main() -> std::io::Result<()> {
         pods.len(),
         best(|| {
             let mut fragment = Fragment::new(ReadOptions { secret_key: [0; 32] });
-            pods.iter().for_each(|pod| drop(fragment.take_live(SourceId(0), pod, None)));
+            for pod in &pods {
+                drop(fragment.take_live(SourceId(0), pod, None));
+            }
         }),
     )?;
     let long = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{text: \"{}\"}}\n", "x".repeat(100_000_000));

@@ -128,7 +128,7 @@ pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Undecodable> {
             Err(error) => {
                 // Text without a mark that has a zero in every other byte is UTF-16 most of the time; other zeros mean no text.
                 let start = bytes.get(..bytes.len().min(64)).unwrap_or_default();
-                let reason = match start.iter().filter(|&&byte| byte == 0).count() {
+                let reason = match start.split(|&byte| byte == 0).count() - 1 {
                     0 => "the file is not UTF-8; convert it to UTF-8",
                     zeros if zeros * 3 > start.len() => "the file looks like UTF-16 without a byte order mark; convert it to UTF-8",
                     _ => "the file is not text",

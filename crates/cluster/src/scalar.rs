@@ -51,13 +51,11 @@ pub(crate) fn tagged<'a>(tag: &str, text: Cow<'a, str>) -> Result<Scalar<'a>, Sc
     match (tag, plain(text.clone())) {
         ("null", Scalar::Null) => Ok(Scalar::Null),
         ("null", _) => Err(ScalarProblem::WrongTag("null")),
-        ("bool", found @ Scalar::Bool(_)) => Ok(found),
+        ("bool", found @ Scalar::Bool(_)) | ("int", found @ (Scalar::Int(_) | Scalar::Large(_))) | ("float", found @ Scalar::Float(_)) => Ok(found),
         ("bool", _) => Err(ScalarProblem::WrongTag("bool")),
-        ("int", found @ (Scalar::Int(_) | Scalar::Large(_))) => Ok(found),
         ("int", _) => Err(ScalarProblem::WrongTag("int")),
         #[expect(clippy::cast_precision_loss, reason = "the tag asks for a float, and the server rounds as well")]
         ("float", Scalar::Int(value)) => Ok(Scalar::Float(value as f64)),
-        ("float", found @ Scalar::Float(_)) => Ok(found),
         ("float", _) => Err(ScalarProblem::WrongTag("float")),
         ("timestamp", _) if is_timestamp(&text) => Ok(Scalar::String(text)),
         ("timestamp", _) => Err(ScalarProblem::WrongTag("timestamp")),

@@ -383,6 +383,7 @@ impl<'a> Value<'a> {
     }
 
     /// The root of the tree in which this stands.
+    #[must_use]
     pub fn root(self) -> Value<'a> {
         Value { at: 0, ..self }
     }

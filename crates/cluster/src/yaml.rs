@@ -200,7 +200,7 @@ impl Reader<'_> {
                     return Ok(());
                 }
                 if self.in_flow() {
-                    Self::check_flow_tag(tag.is_some() && (suffix.as_deref().unwrap_or("").is_empty() || text.is_empty()), place)?;
+                    check_flow_tag(tag.is_some() && (suffix.as_deref().unwrap_or("").is_empty() || text.is_empty()), place)?;
                     if style == ScalarStyle::Plain {
                         self.check_flow_scalar(&text, &span, place)?;
                     }
@@ -215,11 +215,11 @@ impl Reader<'_> {
                 self.scalar(scalar, place, anchor)
             }
             Event::SequenceStart(style, anchor, tag) => {
-                Self::check_flow_tag(tag.is_some() && self.in_flow(), self.place(span))?;
+                check_flow_tag(tag.is_some() && self.in_flow(), self.place(span))?;
                 self.open(Tag::List, style == StructureStyle::Flow, anchor, span)
             }
             Event::MappingStart(style, anchor, tag) => {
-                Self::check_flow_tag(tag.is_some() && self.in_flow(), self.place(span))?;
+                check_flow_tag(tag.is_some() && self.in_flow(), self.place(span))?;
                 self.open(Tag::Map, style == StructureStyle::Flow, anchor, span)
             }
             Event::Anchor(..) => self.check_name(self.place(span)),
@@ -231,14 +231,6 @@ impl Reader<'_> {
 
     fn in_flow(&self) -> bool {
         self.frames.last().is_some_and(|frame| frame.is_flow)
-    }
-
-    /// In brackets and braces YAML 1.1 takes commas and brackets into a tag.
-    fn check_flow_tag(is_unclear: bool, place: Span) -> Result<(), Fault> {
-        if is_unclear {
-            return Err(Fault { offset: place.start, message: "in brackets and braces YAML 1.1 and 1.2 read this tag differently; leave it out".into() });
-        }
-        Ok(())
     }
 
     /// A node that begins its line must not be indented with a tab.
@@ -504,6 +496,14 @@ impl Reader<'_> {
             around.merged.push(merged);
         }
     }
+}
+
+/// In brackets and braces YAML 1.1 takes commas and brackets into a tag.
+fn check_flow_tag(is_unclear: bool, place: Span) -> Result<(), Fault> {
+    if is_unclear {
+        return Err(Fault { offset: place.start, message: "in brackets and braces YAML 1.1 and 1.2 read this tag differently; leave it out".into() });
+    }
+    Ok(())
 }
 
 fn problem_at(problem: ScalarProblem, place: Span) -> Fault {

@@ -1,5 +1,14 @@
 //! The claims of the fuzz targets on seeds that were mutilated at random, with a fixed seed: a short run for every machine.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at the first surprise"
+)]
+
 #[path = "../../../fuzz/claims/cluster.rs"]
 mod claims;
 

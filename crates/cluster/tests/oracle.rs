@@ -4,6 +4,16 @@
 //! one of the two refuses exist because the parser follows YAML 1.2; [`ACCEPTED_HERE_ONLY`] and [`REFUSED_HERE_ONLY`] are the
 //! closed lists of them, and count for mutilated documents alone.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    clippy::format_push_string,
+    clippy::similar_names,
+    reason = "a test stops at the first surprise"
+)]
+
 use bartizan_cluster::read::{Fragment, ReadOptions, split};
 use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
 use bartizan_testbed::{Keys, YamlOracle};

@@ -169,12 +169,30 @@ fn no_string_of_a_fragment_holds_the_value_of_a_secret() {
         ("a merge", format!("{head}stringData:\n  <<: {{k: correct horse}}\n  k: other\n")),
         ("a repeated key", format!("{head}stringData:\n  k: correct horse\n  k: other\n")),
         ("a misspelled field", format!("{head}stringdata: {{k: correct horse}}\nstringData: {{k: other}}\n")),
-        ("the last applied manifest", format!("{head}  \nstringData: {{k: x}}\n").replace("{note: kept}", "{note: kept, kubectl.kubernetes.io/last-applied-configuration: '{\"stringData\":{\"k\":\"correct horse\"}}'}")),
-        ("a list", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  metadata: {name: a, annotations: {note: kept}}\n  stringData: {k: correct horse}\n".to_string()),
-        ("a typed list", "apiVersion: v1\nkind: SecretList\nitems:\n- metadata: {name: a, annotations: {note: kept}}\n  stringData: {k: correct horse}\n".to_owned()),
+        (
+            "the last applied manifest",
+            format!("{head}  \nstringData: {{k: x}}\n")
+                .replace("{note: kept}", "{note: kept, kubectl.kubernetes.io/last-applied-configuration: '{\"stringData\":{\"k\":\"correct horse\"}}'}"),
+        ),
+        (
+            "a list",
+            format!(
+                "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  metadata: {{name: a, annotations: {{note: kept}}}}\n  stringData: {{k: correct horse}}\n"
+            ),
+        ),
+        (
+            "a typed list",
+            "apiVersion: v1\nkind: SecretList\nitems:\n- metadata: {name: a, annotations: {note: kept}}\n  stringData: {k: correct horse}\n".to_owned(),
+        ),
         ("JSON", item(&format!(r#""data":{{"k":"{value}"}}"#))),
         ("a list in JSON", format!(r#"{{"apiVersion":"v1","kind":"List","items":[{}]}}"#, item(r#""stringData":{"k":"correct horse"}"#))),
-        ("a list in a list", format!(r#"{{"apiVersion":"v1","kind":"List","items":[{{"apiVersion":"v1","kind":"List","items":[{}]}}]}}"#, item(r#""stringData":{"k":"correct horse"}"#))),
+        (
+            "a list in a list",
+            format!(
+                r#"{{"apiVersion":"v1","kind":"List","items":[{{"apiVersion":"v1","kind":"List","items":[{}]}}]}}"#,
+                item(r#""stringData":{"k":"correct horse"}"#)
+            ),
+        ),
     ];
     for (what, text) in inputs {
         let fragment = read(&text);
