@@ -176,9 +176,7 @@ fn no_string_of_a_fragment_holds_the_value_of_a_secret() {
         ),
         (
             "a list",
-            format!(
-                "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  metadata: {{name: a, annotations: {{note: kept}}}}\n  stringData: {{k: correct horse}}\n"
-            ),
+            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  metadata: {name: a, annotations: {note: kept}}\n  stringData: {k: correct horse}\n".to_owned(),
         ),
         (
             "a typed list",
