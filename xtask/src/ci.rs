@@ -62,7 +62,7 @@ fn lints_of_tests() -> Result<()> {
 }
 
 fn docs() -> Result<()> {
-    command(Command::new(env!("CARGO")).args(["doc", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings"))
+    command(Command::new(env!("CARGO")).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// Installs what tests need and is missing; without the right to, says what to install.

@@ -23,7 +23,7 @@ macro_rules! kinds {
                 #[doc = concat!("`", stringify!($kind), "`, served as `", $plural, "`")]
                 $kind,
             )*
-            /// A kind that the code has no name for; [`crate::Object::kind_name`] tells which.
+            /// A kind that the code has no name for; [`crate::ObjectView::kind_name`] tells which.
             Other,
         }
 

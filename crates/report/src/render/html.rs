@@ -4,7 +4,7 @@
 //! them. It is whole without its script, which only filters, searches and unfolds. Nothing foreign reaches the page
 //! unescaped, and the lines of manifests are shown without what is secret in them.
 //!
-//! Start with [`write`]; the arrangement of a report is `View`, its template `templates/report.html`.
+//! Start with [`write()`]; the arrangement of a report is `View`, its template `templates/report.html`.
 
 mod excerpt;
 pub(crate) mod prose;

@@ -1,6 +1,6 @@
 //! The report as GitHub-flavoured Markdown, for pull requests and wikis: tables first, details folded.
 //!
-//! Everything from the input is text or code in it, never markup; see [`super::escape`].
+//! Everything from the input is text or code in it, never markup; see `escape`.
 
 use std::io;
 

@@ -1,7 +1,7 @@
 //! What other tools were told to ignore: recognised, named, and offered for import; never obeyed.
 //!
 //! Somebody else's reasons were given for somebody else's checks, often without a last day, so a person turns them into
-//! waivers. Start with [`ignores`]; [`Ignore::waiver`] is what would be written.
+//! waivers. Start with [`ignores`]; [`Ignore::waivers`] is what would be written.
 
 use std::collections::BTreeSet;
 
