@@ -76,6 +76,9 @@ pub(crate) enum Command {
     Snapshot(Box<TakeSnapshot>),
     /// Compare two reports, or two sources: what was opened, closed and changed
     Diff(Diff),
+    /// Who may talk to whom
+    #[command(subcommand)]
+    Network(crate::network::args::Network),
     /// Accept a fault, with a reason, in bartizan.toml
     Waive(Waive),
     /// Explain a check: why it matters, examples, how to fix it

@@ -7,6 +7,7 @@ mod config;
 #[cfg(feature = "live")]
 mod live;
 mod locale;
+mod network;
 mod output;
 mod progress;
 mod scan;
@@ -59,6 +60,7 @@ fn run(cli: &Cli, terminal: &Terminal) -> Result<Outcome> {
         Command::Scan(scan) => scan::run(scan, &cli.global, terminal),
         Command::Snapshot(take) => snapshot::run(take, &cli.global, terminal),
         Command::Diff(diff) => compare::run(diff, terminal),
+        Command::Network(command) => network::run(command, &cli.global, terminal),
         Command::Waive(waive) => waive::run(waive, &cli.global, terminal),
         Command::Explain(explain) => catalogue::explain(explain, terminal),
         Command::Checks(Checks::List(list)) => catalogue::list(list, terminal),

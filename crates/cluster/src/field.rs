@@ -193,4 +193,8 @@ fields! {
     SERVICE_NAME = "serviceName",
     SERVICE_PORT = "servicePort",
     RESOURCE = "resource",
+    IP_BLOCK = "ipBlock",
+    CIDR = "cidr",
+    EXCEPT = "except",
+    END_PORT = "endPort",
 }

@@ -1,0 +1,196 @@
+//! `bartizan network`: questions and lists go in, answers come out; what decides is in the crate of that name.
+
+pub(crate) mod args;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+
+use anyhow::{Context as _, Result, bail};
+use bartizan_cluster::{Kind, Snapshot};
+use bartizan_gather::Gathered;
+use bartizan_network::render::{self, np_guard};
+use bartizan_network::{Explanation, Model, Network, Query, Question, QuestionError, WrittenPort};
+use bartizan_report::{Language, Outcome};
+use serde_json::json;
+
+use crate::args::{Global, ListFormat, Sources};
+use crate::output::Terminal;
+use crate::source;
+use args::{Compat, Connectivity, ConnectivityFormat, Eval, Network as Command, Why};
+
+/// What a cluster is asked for, beside everything that runs pods.
+const WANTED: [Kind; 9] =
+    [Kind::Namespace, Kind::Node, Kind::Pod, Kind::Service, Kind::Endpoints, Kind::EndpointSlice, Kind::Ingress, Kind::NetworkPolicy, Kind::ReplicaSet];
+
+pub(crate) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Result<Outcome> {
+    match command {
+        Command::Eval(eval) => self::eval(eval, global, terminal),
+        Command::Explain(why) => explain(why, global, terminal),
+        Command::Connectivity(connectivity) => self::connectivity(connectivity, global, terminal),
+    }
+}
+
+fn gather(sources: &Sources, global: &Global, terminal: &Terminal) -> Result<Gathered> {
+    let mut sources = sources.clone();
+    // Policies of kinds that the server may or may not serve change the answers.
+    sources.live.all_resources = true;
+    sources.live.no_secrets = true;
+    source::gather(&sources, &[], &[], &WANTED, global, terminal)
+}
+
+/// Says what was odd about the input; whether something was lost by it.
+fn tell_problems(snapshot: &Snapshot, network: &Network<'_>, terminal: &Terminal) -> bool {
+    let (lost, note) = match terminal.language {
+        Language::English => ("not counted", "note"),
+        Language::Chinese => ("未计入", "提示"),
+    };
+    let word = |is_loss: bool| if is_loss { lost } else { note };
+    for problem in snapshot.problems() {
+        let place = problem.location.as_ref().map_or_else(String::new, |place| format!("{}:{}:{}: ", place.file, place.line, place.column));
+        terminal.note(&format!("{}: {place}{}", word(problem.kind.is_loss()), problem.message));
+    }
+    for problem in network.problems() {
+        terminal.note(&format!("{}: {problem}", word(problem.is_loss)));
+    }
+    snapshot.problems().iter().any(|problem| problem.kind.is_loss()) || network.problems().iter().any(|problem| problem.is_loss)
+}
+
+fn outcome(is_incomplete: bool) -> Outcome {
+    if is_incomplete { Outcome::Incomplete } else { Outcome::Clean }
+}
+
+fn eval(eval: &Eval, global: &Global, terminal: &Terminal) -> Result<Outcome> {
+    let from_standard_input = eval.batch.as_ref().is_some_and(|file| file.as_os_str() == "-");
+    if from_standard_input && eval.sources.read_standard_input() {
+        bail!("`--batch -` and `-f -` both read standard input");
+    }
+    let gathered = gather(&eval.sources.to_sources(), global, terminal)?;
+    let network = Network::resolve(&gathered.snapshot, Model::Kubernetes);
+    let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
+    let mut out = BufWriter::new(io::stdout().lock());
+    if let Some(file) = &eval.batch {
+        let lines: Box<dyn BufRead> = if from_standard_input {
+            Box::new(BufReader::new(io::stdin().lock()))
+        } else {
+            Box::new(BufReader::new(File::open(file).with_context(|| format!("`{}` could not be read", file.display()))?))
+        };
+        batch(&network, lines, &mut out)?;
+        out.flush()?;
+        return Ok(outcome(is_incomplete));
+    }
+    let (Some(from), Some(to), Some(port)) = (&eval.from, &eval.to, &eval.port) else { bail!("FROM, TO and PORT are needed") };
+    let query = Query { from: from.clone(), to: to.clone(), port: WrittenPort::Text(port.clone()), protocol: Some(eval.protocol.clone()) };
+    let is_answered = answer(&network, Ok(query), &mut out)?;
+    out.flush()?;
+    Ok(if is_answered { outcome(is_incomplete) } else { Outcome::NoReport })
+}
+
+/// Answers one question a line, in their order.
+fn batch(network: &Network<'_>, lines: impl BufRead, out: &mut impl Write) -> Result<()> {
+    for line in lines.lines() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let query = serde_json::from_str::<Query>(&line).map_err(|error| QuestionError::Syntax(error.to_string()));
+        answer(network, query, out)?;
+    }
+    Ok(())
+}
+
+/// Writes the answer, or why there is none; whether there was one.
+fn answer(network: &Network<'_>, query: Result<Query, QuestionError>, out: &mut impl Write) -> Result<bool> {
+    let found = query.and_then(Question::try_from).and_then(|question| network.ask(&question));
+    let is_answered = found.is_ok();
+    match found {
+        Ok(answer) => serde_json::to_writer(&mut *out, &answer)?,
+        Err(error) => serde_json::to_writer(&mut *out, &json!({ "error": error.to_string() }))?,
+    }
+    out.write_all(b"\n")?;
+    Ok(is_answered)
+}
+
+fn explain(why: &Why, global: &Global, terminal: &Terminal) -> Result<Outcome> {
+    let gathered = gather(&why.sources.to_sources(), global, terminal)?;
+    let network = Network::resolve(&gathered.snapshot, Model::Kubernetes);
+    let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
+    let query = Query { from: why.from.clone(), to: why.to.clone(), port: WrittenPort::Text(why.port.clone()), protocol: Some(why.protocol.clone()) };
+    let explanation = Question::try_from(query).and_then(|question| network.explain(&question))?;
+    let mut out = io::stdout().lock();
+    match why.output {
+        ListFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&explanation)?)?,
+        ListFormat::Text => write_explanation(&explanation, terminal.language, &mut out)?,
+    }
+    Ok(outcome(is_incomplete))
+}
+
+fn write_explanation(explanation: &Explanation, language: Language, out: &mut impl Write) -> io::Result<()> {
+    let word = |allowed: Option<bool>| match (allowed, language) {
+        (Some(true), Language::English) => "allowed",
+        (Some(false), Language::English) => "denied",
+        (None, Language::English) => "unknown",
+        (Some(true), Language::Chinese) => "允许",
+        (Some(false), Language::Chinese) => "拒绝",
+        (None, Language::Chinese) => "未知",
+    };
+    writeln!(out, "{}: {}", word(explanation.answer.allowed), explanation.answer.reason)?;
+    for pair in &explanation.pairs {
+        let port = pair.port.map_or_else(String::new, |port| format!(" : {port}"));
+        writeln!(out, "\n{} -> {}{port}  {}", pair.from, pair.to, word(pair.allowed))?;
+        for say in &pair.says {
+            let place = say.location.as_ref().map_or_else(String::new, |place| format!("  {}:{}", place.file, place.line));
+            writeln!(out, "  {:7} {:5}  {}{place}", say.direction, say.verdict, say.text)?;
+        }
+    }
+    Ok(())
+}
+
+fn connectivity(options: &Connectivity, global: &Global, terminal: &Terminal) -> Result<Outcome> {
+    let gathered = gather(&options.sources, global, terminal)?;
+    let network = Network::resolve(&gathered.snapshot, model(options.compat));
+    let mut is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
+    let connectivity = network.connectivity();
+    let mut out = BufWriter::new(io::stdout().lock());
+    match (options.compat, options.output) {
+        (None, ConnectivityFormat::Text) => render::text(&connectivity, &mut out)?,
+        (None, ConnectivityFormat::Json) => render::json(&connectivity, &mut out)?,
+        (None, ConnectivityFormat::Csv) => render::csv(&connectivity, &mut out)?,
+        (None, ConnectivityFormat::Markdown) => render::markdown(&connectivity, &mut out)?,
+        (None, ConnectivityFormat::Dot) => render::dot(&connectivity, &mut out)?,
+        (Some(Compat::NpGuard), format) => {
+            let undecided = np_guard::connections(&connectivity, np_guard_format(format)?, &mut out)?;
+            is_incomplete |= tell_undecided(&undecided, terminal);
+        }
+    }
+    out.flush()?;
+    Ok(outcome(is_incomplete))
+}
+
+fn model(compat: Option<Compat>) -> Model {
+    match compat {
+        None => Model::Kubernetes,
+        Some(Compat::NpGuard) => Model::NpGuard,
+    }
+}
+
+fn np_guard_format(format: ConnectivityFormat) -> Result<np_guard::Format> {
+    Ok(match format {
+        ConnectivityFormat::Text => np_guard::Format::Text,
+        ConnectivityFormat::Json => np_guard::Format::Json,
+        ConnectivityFormat::Csv => np_guard::Format::Csv,
+        ConnectivityFormat::Markdown => np_guard::Format::Markdown,
+        ConnectivityFormat::Dot => bail!("`--compat np-guard` has the formats `text`, `json`, `csv` and `markdown`"),
+    })
+}
+
+/// A format without a word for *unknown* leaves it out; that is said beside it.
+fn tell_undecided(undecided: &np_guard::Undecided, terminal: &Terminal) -> bool {
+    let word = match terminal.language {
+        Language::English => "unknown",
+        Language::Chinese => "未知",
+    };
+    for line in undecided {
+        terminal.note(&format!("{word}: {line}"));
+    }
+    !undecided.is_empty()
+}

@@ -1,0 +1,156 @@
+//! The command line of `bartizan network`.
+
+use std::path::PathBuf;
+
+use bartizan_cluster::KubernetesVersion;
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::args::{Live, Sources};
+
+/// `bartizan network`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Network {
+    /// Answer one question, or a batch of them: may this talk to that?
+    #[command(after_long_help = EVAL_EXAMPLES)]
+    Eval(Box<Eval>),
+    /// Tell which rules have a say in one question, and where they are written
+    Explain(Box<Why>),
+    /// List everything that is allowed between workloads, addresses and nodes
+    Connectivity(Box<Connectivity>),
+}
+
+const EVAL_EXAMPLES: &str = "\
+Examples:
+  bartizan network eval shop/Deployment/web shop/Service/db 5432 -f deploy/
+  bartizan network eval 203.0.113.7 shop/Deployment/web http -f deploy/
+  bartizan network eval --batch questions.jsonl -f cluster.json
+
+A line of a batch: {\"from\": \"shop/web-0\", \"to\": \"shop/Service/db\", \"port\": 5432, \"protocol\": \"TCP\"}";
+
+/// Where facts come from, for commands whose plain arguments are something else.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NamedSources {
+    /// Directory, file, `-`, chart, Kustomize directory or saved snapshot; repeatable; none: the current kube context.
+    #[arg(short = 'f', long = "source", value_name = "SOURCE", help_heading = "Sources")]
+    sources: Vec<PathBuf>,
+    /// Leave out what matches, as in a .gitignore; repeatable.
+    #[arg(long, value_name = "GLOB", help_heading = "Sources")]
+    exclude: Vec<String>,
+    /// Values file for a chart; repeatable.
+    #[arg(long, value_name = "FILE", help_heading = "Sources")]
+    values: Vec<PathBuf>,
+    /// Single value for a chart; repeatable.
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Sources")]
+    set: Vec<String>,
+    /// Kubernetes version to judge manifests for.
+    #[arg(long, value_name = "1.N", help_heading = "Sources")]
+    kubernetes_version: Option<KubernetesVersion>,
+    /// Count the facts as observed at this time (RFC 3339).
+    #[arg(long, value_name = "TIME", help_heading = "Sources")]
+    now: Option<Timestamp>,
+    /// Threads that read and judge; default one per processor.
+    #[arg(long, value_name = "N", help_heading = "Sources")]
+    jobs: Option<usize>,
+    #[command(flatten)]
+    live: Live,
+}
+
+impl NamedSources {
+    /// The same as the sources of other commands.
+    pub(crate) fn to_sources(&self) -> Sources {
+        Sources {
+            sources: self.sources.clone(),
+            more: Vec::new(),
+            exclude: self.exclude.clone(),
+            values: self.values.clone(),
+            set: self.set.clone(),
+            kubernetes_version: self.kubernetes_version,
+            now: self.now,
+            jobs: self.jobs,
+            live: self.live.clone(),
+        }
+    }
+
+    /// Whether standard input is one of them.
+    pub(crate) fn read_standard_input(&self) -> bool {
+        self.sources.iter().any(|source| source.as_os_str() == "-")
+    }
+}
+
+/// `bartizan network eval`
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// Who begins: `namespace/pod`, `namespace/Kind/name`, `Node/name` or an address.
+    #[arg(required_unless_present = "batch", requires = "to")]
+    pub(crate) from: Option<String>,
+    /// Who is meant: the same, or `namespace/Service/name`.
+    #[arg(requires = "port")]
+    pub(crate) to: Option<String>,
+    /// The port: a number, or the name that the pod or Service gives it.
+    pub(crate) port: Option<String>,
+    /// TCP, UDP or SCTP.
+    #[arg(long, value_name = "PROTOCOL", default_value = "TCP")]
+    pub(crate) protocol: String,
+    /// Questions, one JSON object a line; `-` is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "port"])]
+    pub(crate) batch: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sources: NamedSources,
+}
+
+/// `bartizan network explain`
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// Who begins: `namespace/pod`, `namespace/Kind/name`, `Node/name` or an address.
+    pub(crate) from: String,
+    /// Who is meant: the same, or `namespace/Service/name`.
+    pub(crate) to: String,
+    /// The port: a number, or the name that the pod or Service gives it.
+    pub(crate) port: String,
+    /// TCP, UDP or SCTP.
+    #[arg(long, value_name = "PROTOCOL", default_value = "TCP")]
+    pub(crate) protocol: String,
+    /// Format.
+    #[arg(short, long, value_enum, default_value_t = crate::args::ListFormat::Text, help_heading = "Output")]
+    pub(crate) output: crate::args::ListFormat,
+    #[command(flatten)]
+    pub(crate) sources: NamedSources,
+}
+
+/// `bartizan network connectivity`
+#[derive(Debug, Args)]
+pub(crate) struct Connectivity {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Format.
+    #[arg(short, long, value_enum, default_value_t = ConnectivityFormat::Text, help_heading = "Output")]
+    pub(crate) output: ConnectivityFormat,
+    /// Answer as another tool does: its model of a cluster, and its format.
+    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output")]
+    pub(crate) compat: Option<Compat>,
+}
+
+/// Formats of connection lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConnectivityFormat {
+    /// One connection a line
+    #[value(alias = "txt")]
+    Text,
+    /// bartizan.connectivity/1
+    Json,
+    /// Comma-separated values
+    Csv,
+    /// A table
+    #[value(alias = "md")]
+    Markdown,
+    /// A graph for Graphviz
+    Dot,
+}
+
+/// Tools whose formats are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compat {
+    /// netpol-analyzer of np-guard
+    NpGuard,
+}

@@ -1,0 +1,178 @@
+//! What Ingresses, OpenShift Routes and Gateway API routes lead to: pods and the ports on which an ingress controller reaches them.
+
+use bartizan_cluster::{Kind, ObjectView, Value, field};
+
+use crate::endpoint::End;
+use crate::service::{ServicePort, TargetPort};
+use crate::traffic::{Protocol, Traffic};
+use crate::{Model, Network};
+
+/// A pod to which something from outside is led.
+#[derive(Debug)]
+pub(crate) struct Exposed {
+    /// The pod, by its number.
+    pub(crate) pod: u32,
+    /// The ports.
+    pub(crate) traffic: Traffic,
+}
+
+/// A port of a Service as routes name it.
+#[derive(Debug, Clone, Copy)]
+enum BackendPort<'s> {
+    Any,
+    Number(u16),
+    Name(&'s str),
+    /// Of the endpoints: Routes may name that instead.
+    Target(Value<'s>),
+}
+
+/// A Service to which a route leads.
+struct Led<'s> {
+    namespace: Option<&'s str>,
+    service: &'s str,
+    port: BackendPort<'s>,
+}
+
+/// The kinds of route of the Gateway API.
+const GATEWAY_ROUTES: [&str; 5] = ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"];
+
+const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
+
+impl<'s> Network<'s> {
+    /// Every pod that routes lead to.
+    pub(crate) fn exposed(&self) -> Vec<Exposed> {
+        let mut found = Vec::new();
+        for ingress in self.snapshot.of_kind(Kind::Ingress) {
+            for led in led_by_ingress(ingress) {
+                self.follow(ingress, &led, &mut found);
+            }
+        }
+        for object in self.snapshot.of_kind(Kind::Other) {
+            let led = match (object.group(), object.kind_name()) {
+                ("route.openshift.io" | "", "Route") => led_by_route(object),
+                (GATEWAY_GROUP, kind) if GATEWAY_ROUTES.contains(&kind) && self.model == Model::Kubernetes => self.led_by_gateway_route(object),
+                _ => continue,
+            };
+            for led in led {
+                self.follow(object, &led, &mut found);
+            }
+        }
+        found
+    }
+
+    fn follow(&self, object: ObjectView<'s>, led: &Led<'s>, found: &mut Vec<Exposed>) {
+        let namespace = led.namespace.or(object.namespace()).unwrap_or("default");
+        let service = self.inventory.namespace(namespace).and_then(|namespace| self.services.find(namespace, led.service));
+        let Some(service) = service else { return };
+        for port in service.ports.iter().filter(|port| is_meant(port, led.port)) {
+            for (end, number) in self.endpoints(service, port) {
+                if let (End::Pod(pod), Some(number)) = (end, number)
+                    && self.serves(pod, port.protocol, number)
+                {
+                    found.push(Exposed { pod, traffic: Traffic::ports(port.protocol, number, number) });
+                }
+            }
+        }
+    }
+
+    /// np-guard believes only in ports that containers declare, where they declare any.
+    fn serves(&self, pod: u32, protocol: Protocol, number: u16) -> bool {
+        if self.model == Model::Kubernetes {
+            return true;
+        }
+        let Some(pod) = self.inventory.pods.get(pod as usize) else { return false };
+        let declares = pod.ports().next().is_some();
+        protocol == Protocol::Tcp && (!declares || pod.ports().any(|port| port.protocol == protocol && port.port == number))
+    }
+
+    /// Backends in another namespace count where that namespace grants it.
+    fn led_by_gateway_route(&self, object: ObjectView<'s>) -> Vec<Led<'s>> {
+        let spec = object.spec();
+        let rules = spec.into_iter().flat_map(|spec| spec.list(field::RULES));
+        let backends = rules.flat_map(|rule| rule.entry("backendRefs").into_iter().flat_map(Value::items));
+        backends
+            .filter_map(|backend| {
+                let group = backend.str(field::GROUP).unwrap_or("");
+                let kind = backend.str(field::KIND).unwrap_or("Service");
+                let namespace = backend.str(field::NAMESPACE);
+                let is_granted =
+                    namespace.is_none_or(|namespace| Some(namespace) == object.namespace() || self.grants(namespace, object, backend.str(field::NAME)));
+                let port = backend.int(field::PORT).and_then(|port| u16::try_from(port).ok());
+                (group.is_empty() && kind == "Service" && is_granted).then_some(())?;
+                Some(Led { namespace, service: backend.str(field::NAME)?, port: port.map_or(BackendPort::Any, BackendPort::Number) })
+            })
+            .collect()
+    }
+
+    /// Whether a `ReferenceGrant` of `namespace` lets `route` lead to its Service `name`.
+    fn grants(&self, namespace: &str, route: ObjectView<'_>, name: Option<&str>) -> bool {
+        let is_from = |from: Value<'_>| {
+            from.str(field::GROUP) == Some(GATEWAY_GROUP) && from.str(field::KIND) == Some(route.kind_name()) && from.str(field::NAMESPACE) == route.namespace()
+        };
+        let is_to = |to: Value<'_>| {
+            to.str(field::GROUP).unwrap_or("").is_empty()
+                && to.str(field::KIND) == Some("Service")
+                && (to.str(field::NAME).is_none() || to.str(field::NAME) == name)
+        };
+        let grants = self.snapshot.of_kind(Kind::Other).filter(|object| object.group() == GATEWAY_GROUP && object.kind_name() == "ReferenceGrant");
+        grants
+            .filter(|grant| grant.namespace() == Some(namespace))
+            .filter_map(ObjectView::spec)
+            .any(|spec| spec.list(field::FROM).any(is_from) && spec.list(field::TO).any(is_to))
+    }
+}
+
+fn is_meant(port: &ServicePort<'_>, wanted: BackendPort<'_>) -> bool {
+    match wanted {
+        BackendPort::Any => true,
+        BackendPort::Number(number) => port.port == number,
+        BackendPort::Name(name) => port.name == name,
+        BackendPort::Target(value) => match value.as_str() {
+            Some(name) => port.name == name || port.target == TargetPort::Name(name),
+            None => value
+                .as_i64()
+                .and_then(|number| u16::try_from(number).ok())
+                .is_some_and(|number| port.port == number || port.target == TargetPort::Number(number)),
+        },
+    }
+}
+
+fn led_by_ingress(object: ObjectView<'_>) -> Vec<Led<'_>> {
+    let Some(spec) = object.spec() else { return Vec::new() };
+    let of_rules =
+        spec.list(field::RULES).filter_map(|rule| rule.get(field::HTTP)).flat_map(|http| http.list(field::PATHS)).filter_map(|path| path.get(field::BACKEND));
+    let default = spec.get(field::DEFAULT_BACKEND).or_else(|| spec.get(field::BACKEND));
+    of_rules.chain(default).filter_map(backend).collect()
+}
+
+fn backend(value: Value<'_>) -> Option<Led<'_>> {
+    let Some(service) = value.get(field::SERVICE) else {
+        // The shape of `extensions/v1beta1`.
+        let port = value.get(field::SERVICE_PORT);
+        return Some(Led { namespace: None, service: value.str(field::SERVICE_NAME)?, port: port.map_or(BackendPort::Any, by_number_or_name) });
+    };
+    let port = service.get(field::PORT);
+    let number = port.and_then(|port| port.get(field::NUMBER));
+    let name = port.and_then(|port| port.str(field::NAME));
+    let port = number.map(by_number_or_name).or(name.map(BackendPort::Name)).unwrap_or(BackendPort::Any);
+    Some(Led { namespace: None, service: service.str(field::NAME)?, port })
+}
+
+fn by_number_or_name(value: Value<'_>) -> BackendPort<'_> {
+    match (value.as_str(), value.as_i64().and_then(|number| u16::try_from(number).ok())) {
+        (Some(name), _) => BackendPort::Name(name),
+        (None, Some(number)) => BackendPort::Number(number),
+        (None, None) => BackendPort::Any,
+    }
+}
+
+fn led_by_route(object: ObjectView<'_>) -> Vec<Led<'_>> {
+    let Some(spec) = object.spec() else { return Vec::new() };
+    let port = spec.get(field::PORT).and_then(|port| port.get(field::TARGET_PORT)).map_or(BackendPort::Any, BackendPort::Target);
+    let main = spec.get(field::TO).into_iter();
+    let others = spec.entry("alternateBackends").into_iter().flat_map(Value::items);
+    main.chain(others)
+        .filter(|to| matches!(to.str(field::KIND), None | Some("Service")))
+        .filter_map(|to| Some(Led { namespace: None, service: to.str(field::NAME)?, port }))
+        .collect()
+}

@@ -1,0 +1,104 @@
+//! Policies of kinds whose rules are not modelled. They are recognised, and what they could change is unknown.
+
+use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
+
+use super::{Direction, NamespaceMatch, PodMatch, Policies};
+use crate::inventory::Inventory;
+use crate::label::Selector;
+use crate::verdict::Cause;
+
+/// The namespace whose Istio policies hold for the whole mesh, unless it was configured otherwise.
+const MESH_ROOT: &str = "istio-system";
+
+/// Something that may change what is allowed for some pods in a way that is not known.
+#[derive(Debug)]
+pub(crate) struct Blur {
+    pub(crate) subject: PodMatch,
+    pub(crate) ingress: bool,
+    pub(crate) egress: bool,
+    /// Whether it could allow what everything else refuses.
+    pub(crate) may_add: bool,
+    pub(crate) cause: Cause,
+}
+
+impl Blur {
+    pub(crate) fn concerns(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Ingress => self.ingress,
+            Direction::Egress => self.egress,
+        }
+    }
+}
+
+/// What a kind of policy can do.
+struct Power {
+    ingress: bool,
+    egress: bool,
+    may_add: bool,
+}
+
+const ANYTHING: Power = Power { ingress: true, egress: true, may_add: true };
+const RESTRICT_INGRESS: Power = Power { ingress: true, egress: false, may_add: false };
+const RESTRICT_EGRESS: Power = Power { ingress: false, egress: true, may_add: false };
+
+/// The power of a kind, by its API group and name; none for kinds that are no policies or are modelled.
+fn power(group: &str, kind: &str) -> Option<Power> {
+    Some(match (group, kind) {
+        ("cilium.io", "CiliumNetworkPolicy" | "CiliumClusterwideNetworkPolicy") => ANYTHING,
+        ("crd.projectcalico.org" | "projectcalico.org", "NetworkPolicy" | "GlobalNetworkPolicy") => ANYTHING,
+        ("crd.antrea.io" | "controlplane.antrea.io", "NetworkPolicy" | "ClusterNetworkPolicy") => ANYTHING,
+        ("security.istio.io", "AuthorizationPolicy" | "PeerAuthentication") => RESTRICT_INGRESS,
+        ("policy.linkerd.io", "Server" | "ServerAuthorization" | "AuthorizationPolicy") => RESTRICT_INGRESS,
+        ("networking.istio.io", "Sidecar") | ("k8s.ovn.org", "EgressFirewall") => RESTRICT_EGRESS,
+        _ => return None,
+    })
+}
+
+/// Everything in `snapshot` that blurs what is known.
+pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Vec<Blur> {
+    let mut blurs = Vec::new();
+    for object in snapshot.of_kind(Kind::Other) {
+        let Some(power) = power(object.group(), object.kind_name()) else { continue };
+        if let Some(subject) = subject(object, inventory, policies) {
+            let (ingress, egress) = directions(object, &power);
+            let cause = Cause::NotModelled(format!("{} ({})", object.kind_name(), object.group()));
+            blurs.push(Blur { subject, ingress, egress, may_add: power.may_add, cause });
+        }
+    }
+    for (namespace, number) in inventory.namespaces.iter().zip(0u32..) {
+        let Some(missing) = snapshot.gap(Kind::NetworkPolicy, Some(namespace.name)) else { continue };
+        let pods = policies.pod_selectors.add(Selector::everything());
+        let cause = Cause::NotRead(format!("{} of {} ({})", missing.fact, missing.scope, missing.reason.name()));
+        blurs.push(Blur { subject: PodMatch { namespaces: NamespaceMatch::One(number), pods }, ingress: true, egress: true, may_add: true, cause });
+    }
+    blurs
+}
+
+/// The pods that a policy may be about; `None` where that is no pod at all.
+fn subject<'s>(object: ObjectView<'s>, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Option<PodMatch> {
+    let is_mesh_wide = object.group() == "security.istio.io" && object.namespace() == Some(MESH_ROOT);
+    let namespaces = match object.namespace().filter(|_| !is_mesh_wide) {
+        Some(name) => NamespaceMatch::One(inventory.namespace(name)?),
+        None => NamespaceMatch::Selected(policies.namespace_selectors.add(Selector::everything())),
+    };
+    let pods = object.spec().and_then(plain_selector).unwrap_or_default();
+    Some(PodMatch { namespaces, pods: policies.pod_selectors.add(pods) })
+}
+
+/// The selector of a policy where it is one of plain labels; anything cleverer may select every pod.
+fn plain_selector(spec: Value<'_>) -> Option<Selector<'_>> {
+    let selector = spec.entry("endpointSelector").or_else(|| spec.get(field::SELECTOR)).filter(|selector| selector.is_map())?;
+    let has_prefixes = selector.get(field::MATCH_LABELS).is_some_and(|labels| labels.entries().any(|(key, _)| key.contains(':')));
+    let mut refused = Vec::new();
+    let read = Selector::read(selector, &mut refused);
+    (refused.is_empty() && !has_prefixes).then_some(read)
+}
+
+/// The directions in which a policy may change something, from the rules that it has.
+fn directions(object: ObjectView<'_>, power: &Power) -> (bool, bool) {
+    let Some(spec) = object.spec().filter(|_| object.group() == "cilium.io") else { return (power.ingress, power.egress) };
+    let has = |names: [&str; 2]| names.iter().any(|name| spec.entry(name).is_some());
+    let (ingress, egress) = (has(["ingress", "ingressDeny"]), has(["egress", "egressDeny"]));
+    // Without rules of its own the policy may still switch the default to deny.
+    if ingress || egress { (ingress, egress) } else { (true, true) }
+}

@@ -1,0 +1,192 @@
+//! Services: what their addresses and ports mean once they have been translated to endpoints.
+
+use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
+use foldhash::{HashMap, HashMapExt as _};
+
+use crate::address::Address;
+use crate::inventory::{Inventory, count};
+use crate::label::{ClassId, Classes, Selector, SelectorId, Selectors};
+use crate::traffic::Protocol;
+
+/// How often a name may stand for another name.
+pub(crate) const ALIASES_MAX: usize = 8;
+
+/// The domain of clusters that nobody configured otherwise.
+const CLUSTER_DOMAIN: &str = ".svc.cluster.local";
+
+/// One Service.
+#[derive(Debug)]
+pub(crate) struct Service<'s> {
+    pub(crate) object: ObjectView<'s>,
+    pub(crate) namespace: u32,
+    pub(crate) backend: Backend<'s>,
+    pub(crate) ports: Vec<ServicePort<'s>>,
+}
+
+/// What stands behind a Service.
+#[derive(Debug)]
+pub(crate) enum Backend<'s> {
+    /// The pods of its namespace with these labels.
+    Pods(SelectorId),
+    /// The endpoints that somebody wrote by hand.
+    Written(Vec<WrittenEndpoints<'s>>),
+    /// Another Service, by namespace and name.
+    Alias(&'s str, &'s str),
+    /// A name outside of the cluster.
+    Domain,
+    /// Nobody said.
+    Unknown,
+}
+
+/// Addresses with the ports that they serve.
+#[derive(Debug)]
+pub(crate) struct WrittenEndpoints<'s> {
+    pub(crate) addresses: Vec<Address>,
+    /// Name, protocol and number.
+    pub(crate) ports: Vec<(&'s str, Protocol, u16)>,
+}
+
+/// One port of a Service.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ServicePort<'s> {
+    pub(crate) name: &'s str,
+    pub(crate) protocol: Protocol,
+    pub(crate) port: u16,
+    pub(crate) target: TargetPort<'s>,
+}
+
+/// The port of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TargetPort<'s> {
+    Number(u16),
+    Name(&'s str),
+}
+
+/// All Services.
+#[derive(Debug)]
+pub(crate) struct Services<'s> {
+    pub(crate) list: Vec<Service<'s>>,
+    by_name: HashMap<(u32, &'s str), u32>,
+    by_address: HashMap<Address, u32>,
+    /// What the selectors of Services tell apart, which is no business of policies.
+    classes: Classes<'s>,
+    class_of: Vec<ClassId>,
+}
+
+impl<'s> Services<'s> {
+    pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>) -> Self {
+        let written = written_endpoints(snapshot);
+        let mut selectors = Selectors::default();
+        let classes = Classes::new(&selectors);
+        let mut services = Self { list: Vec::new(), by_name: HashMap::new(), by_address: HashMap::new(), classes, class_of: Vec::new() };
+        for object in snapshot.of_kind(Kind::Service) {
+            let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)) else { continue };
+            let number = count(services.list.len());
+            let backend = backend(object, &written, &mut selectors);
+            services.list.push(Service { object, namespace, backend, ports: ports(object) });
+            services.by_name.insert((namespace, object.name()), number);
+            for address in virtual_addresses(object) {
+                services.by_address.entry(address).or_insert(number);
+            }
+        }
+        services.classes = Classes::new(&selectors);
+        services.class_of = inventory.pods.iter().map(|pod| services.classes.add(pod.labels())).collect();
+        services.classes.settle(&selectors);
+        services
+    }
+
+    /// Whether the Services with `selector` select a pod, if it is in their namespace.
+    pub(crate) fn selects(&self, selector: SelectorId, pod: u32) -> bool {
+        self.class_of.get(pod as usize).is_some_and(|&class| self.classes.selects(selector, class))
+    }
+
+    pub(crate) fn find(&self, namespace: u32, name: &str) -> Option<&Service<'s>> {
+        self.list.get(*self.by_name.get(&(namespace, name))? as usize)
+    }
+
+    /// The Service that answers at a virtual address.
+    pub(crate) fn at(&self, address: Address) -> Option<&Service<'s>> {
+        self.list.get(*self.by_address.get(&address)? as usize)
+    }
+}
+
+fn ports(object: ObjectView<'_>) -> Vec<ServicePort<'_>> {
+    let number = |value: Value<'_>| value.as_i64().and_then(|number| u16::try_from(number).ok()).filter(|&number| number != 0);
+    let read = |port: Value<'_>| -> Option<(Protocol, u16)> {
+        Some((port.str(field::PROTOCOL).map_or(Ok(Protocol::Tcp), str::parse).ok()?, number(port.get(field::PORT)?)?))
+    };
+    let spec = object.spec();
+    spec.into_iter()
+        .flat_map(|spec| spec.list(field::PORTS))
+        .filter_map(|written| {
+            let (protocol, port) = read(written)?;
+            let target = match written.get(field::TARGET_PORT) {
+                Some(target) => match target.as_str() {
+                    Some(name) if !name.is_empty() => name.parse().map_or(TargetPort::Name(name), TargetPort::Number),
+                    _ => number(target).map_or(TargetPort::Number(port), TargetPort::Number),
+                },
+                None => TargetPort::Number(port),
+            };
+            Some(ServicePort { name: written.str(field::NAME).unwrap_or(""), protocol, port, target })
+        })
+        .collect()
+}
+
+fn backend<'s>(object: ObjectView<'s>, written: &HashMap<(&str, &str), Vec<Value<'s>>>, selectors: &mut Selectors<'s>) -> Backend<'s> {
+    let Some(spec) = object.spec() else { return Backend::Unknown };
+    if spec.entry("type").and_then(Value::as_str) == Some("ExternalName") {
+        let name = spec.str(field::EXTERNAL_NAME).unwrap_or("");
+        let inside = name.trim_end_matches('.').strip_suffix(CLUSTER_DOMAIN).and_then(|rest| rest.split_once('.'));
+        return inside.map_or(Backend::Domain, |(service, namespace)| Backend::Alias(namespace, service));
+    }
+    if let Some(selector) = spec.get(field::SELECTOR).filter(|selector| !selector.is_empty()) {
+        return Backend::Pods(selectors.add(Selector::of_map(selector)));
+    }
+    match written.get(&(object.namespace().unwrap_or(""), object.name())) {
+        Some(found) => Backend::Written(found.iter().map(|value| endpoints(*value)).collect()),
+        None => Backend::Unknown,
+    }
+}
+
+/// The roots of EndpointSlices and the subsets of Endpoints, by the Service to which they belong.
+fn written_endpoints(snapshot: &Snapshot) -> HashMap<(&str, &str), Vec<Value<'_>>> {
+    let mut found: HashMap<(&str, &str), Vec<Value<'_>>> = HashMap::new();
+    for slice in snapshot.of_kind(Kind::EndpointSlice) {
+        if let Some((namespace, service)) = slice.namespace().zip(slice.label("kubernetes.io/service-name")) {
+            found.entry((namespace, service)).or_default().push(slice.root());
+        }
+    }
+    for endpoints in snapshot.of_kind(Kind::Endpoints) {
+        let Some(namespace) = endpoints.namespace() else { continue };
+        // Where slices exist, they are mirrored from these.
+        let slot = found.entry((namespace, endpoints.name())).or_default();
+        if slot.is_empty() {
+            slot.extend(endpoints.root().entry("subsets").into_iter().flat_map(Value::items));
+        }
+    }
+    found
+}
+
+fn endpoints(value: Value<'_>) -> WrittenEndpoints<'_> {
+    let sliced =
+        value.entry("endpoints").into_iter().flat_map(Value::items).flat_map(|endpoint| endpoint.entry("addresses").into_iter().flat_map(Value::items));
+    let listed = value.entry("addresses").into_iter().flat_map(Value::items).filter_map(|address| address.entry("ip"));
+    let addresses = sliced.chain(listed).filter_map(|address| address.as_str()?.parse().ok()).collect();
+    let ports = value.list(field::PORTS).filter_map(|port| {
+        let protocol = port.str(field::PROTOCOL).map_or(Ok(Protocol::Tcp), str::parse).ok()?;
+        Some((port.str(field::NAME).unwrap_or(""), protocol, u16::try_from(port.int(field::PORT)?).ok()?))
+    });
+    WrittenEndpoints { addresses, ports: ports.collect() }
+}
+
+/// The addresses at which a Service answers: its own, those that it claims, and those of its load balancer that nodes
+/// translate themselves.
+fn virtual_addresses(object: ObjectView<'_>) -> Vec<Address> {
+    let Some(spec) = object.spec() else { return Vec::new() };
+    let own = spec.str(field::CLUSTER_IP).into_iter().chain(spec.entry("clusterIPs").into_iter().flat_map(Value::items).filter_map(Value::as_str));
+    let claimed = spec.strings(field::EXTERNAL_IPS);
+    let status = object.root().get(field::STATUS).and_then(|status| status.entry("loadBalancer"));
+    let balancers = status.and_then(|status| status.get(field::INGRESS)).into_iter().flat_map(Value::items);
+    let translated = balancers.filter(|entry| entry.entry("ipMode").and_then(Value::as_str) != Some("Proxy")).filter_map(|entry| entry.entry("ip")?.as_str());
+    own.chain(claimed).chain(translated).filter_map(|text| text.parse().ok()).collect()
+}

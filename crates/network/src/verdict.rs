@@ -1,0 +1,456 @@
+//! What the rules say about one pair: which traffic is allowed from one party to another, and what is not known about it.
+
+use std::collections::BTreeSet;
+
+use crate::address::{Address, Family};
+use crate::label::ClassId;
+use crate::policy::{Action, Direction, NamespaceMatch, Peer, PodMatch, PortMatch, Rule};
+use crate::traffic::{Bounds, Traffic};
+use crate::{Applied, Model, Network, in_namespaces};
+
+/// Why something is not known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// A rule speaks about addresses, and those of the other end are not known.
+    AddressUnknown,
+    /// A pod has addresses of both families, and a rule tells them apart.
+    FamilyUnknown,
+    /// A pod of the host network may run on the same node, whose traffic is always let through.
+    PlacementUnknown,
+    /// A rule names domains, which resolve to addresses that nobody knows beforehand.
+    DomainName,
+    /// Policies of this kind apply, and are not modelled.
+    NotModelled(String),
+    /// This list could not be read.
+    NotRead(String),
+    /// The pods behind one name are treated differently.
+    PodsDiffer,
+    /// The Service has no selector and its endpoints are not in the input.
+    EndpointsUnknown,
+    /// A rule speaks about pods, and which of them serves Ingresses is not known.
+    ControllerUnknown,
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Cause::AddressUnknown => out.write_str("a rule speaks about addresses, and that of the other end is not known"),
+            Cause::FamilyUnknown => out.write_str("a pod has addresses of both families, and a rule tells them apart"),
+            Cause::PlacementUnknown => {
+                out.write_str("traffic between a pod and its own node is always let through, and whether both run on one node is not known")
+            }
+            Cause::DomainName => out.write_str("a rule names domains, which resolve to addresses that are not known beforehand"),
+            Cause::NotModelled(kind) => write!(out, "policies of kind {kind} apply, and are not modelled"),
+            Cause::NotRead(what) => write!(out, "{what} could not be read"),
+            Cause::PodsDiffer => out.write_str("the pods behind the name are treated differently"),
+            Cause::EndpointsUnknown => out.write_str("the Service has no selector, and its endpoints are not in the input"),
+            Cause::ControllerUnknown => out.write_str("a rule speaks about pods, and which of them are the ingress controller is not known"),
+        }
+    }
+}
+
+/// What happened on the way to a verdict.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    /// What was not known and mattered at some step.
+    pub(crate) causes: BTreeSet<Cause>,
+    /// The rules that decided something, in order, if they are wanted.
+    pub(crate) steps: Option<Vec<Step>>,
+    /// Whether rules are wanted that would have decided the same.
+    is_exhaustive: bool,
+}
+
+impl Trace {
+    /// Notes the rules that decide.
+    pub(crate) fn of_deciding() -> Self {
+        Self { steps: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Notes every rule that matches.
+    pub(crate) fn of_everything() -> Self {
+        Self { steps: Some(Vec::new()), is_exhaustive: true, ..Self::default() }
+    }
+
+    /// Notes a step, if steps are wanted.
+    pub(crate) fn note(&mut self, step: impl FnOnce() -> Step) {
+        if let Some(steps) = &mut self.steps {
+            steps.push(step());
+        }
+    }
+}
+
+/// One thing that decided about some traffic.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) direction: Direction,
+    pub(crate) ground: Ground,
+    /// The traffic that it decided about.
+    pub(crate) traffic: Bounds,
+}
+
+/// Why traffic was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// A rule, by its number.
+    Rule(u32),
+    /// Policies select the pod, and none of their rules allows it.
+    Isolated,
+    /// Nothing has an opinion: it is allowed.
+    Open,
+    /// The end cannot be selected by policies: an outside address, a node, a pod of the host network.
+    Unguarded,
+    /// Traffic between a pod and the node it runs on.
+    OwnNode,
+}
+
+/// One end of a connection as policies see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Party<'n> {
+    /// What selectors see; `None` for everything but ordinary pods.
+    pub(crate) member: Option<Member>,
+    pub(crate) addresses: Addresses<'n>,
+    /// The node whose traffic this is, for nodes and pods of the host network.
+    pub(crate) host: Host,
+    /// A pod that is not in the input: in a namespace that is not there either, with no labels that anybody knows.
+    pub(crate) is_unseen: bool,
+}
+
+/// An ordinary pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) group: u32,
+    pub(crate) namespace: u32,
+    pub(crate) labels: ClassId,
+    pub(crate) ports: u32,
+}
+
+/// What is known about the addresses of a party.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Addresses<'n> {
+    Known(&'n [Address]),
+    /// A pod that does not exist yet, or whose address was not read.
+    Unknown,
+    /// Nothing that address blocks could mean.
+    None,
+}
+
+/// Whether a party sends and receives as a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Host {
+    No,
+    /// As this node.
+    Node(u32),
+    /// As a node that is not known.
+    Somewhere,
+}
+
+/// Whether a rule means a party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Match {
+    No,
+    Maybe,
+    Yes,
+}
+
+impl<'s> Network<'s> {
+    /// Of `asked`, what policies let through from `source` to `target`. The way between a pod and its own node is not looked at.
+    pub(crate) fn allowed(&self, source: &Party<'_>, target: &Party<'_>, asked: &Traffic, trace: &mut Trace) -> Bounds {
+        let out = self.one_way(Direction::Egress, source, target, target, asked, trace);
+        if out.is_empty() && !trace.is_exhaustive {
+            return out;
+        }
+        out.intersection(&self.one_way(Direction::Ingress, target, source, target, asked, trace))
+    }
+
+    /// What the policies of `subject` let through in one direction.
+    pub(crate) fn one_way(
+        &self,
+        direction: Direction,
+        subject: &Party<'_>,
+        peer: &Party<'_>,
+        target: &Party<'_>,
+        asked: &Traffic,
+        trace: &mut Trace,
+    ) -> Bounds {
+        let whole = asked;
+        let asked = Bounds::known(asked.clone());
+        let Some(applied) = subject.member.and_then(|member| self.applied(member, direction)) else {
+            trace.note(|| Step { direction, ground: Ground::Unguarded, traffic: asked.clone() });
+            return asked;
+        };
+        let decided = self.tiers(direction, applied, peer, target, asked, trace);
+        self.blur(direction, subject, whole, decided, trace)
+    }
+
+    pub(crate) fn applied(&self, member: Member, direction: Direction) -> Option<&Applied> {
+        let group = self.groups.get(member.group as usize)?;
+        Some(match direction {
+            Direction::Ingress => &group.ingress,
+            Direction::Egress => &group.egress,
+        })
+    }
+
+    fn tiers(&self, direction: Direction, applied: &Applied, peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+        let admin = self.ordered(direction, &applied.admin, peer, target, asked, trace);
+        if let Some(rules) = &applied.namespace {
+            let mut allowed = Bounds::none();
+            for &number in rules {
+                let hit = self.hit(number, peer, target, &admin.rest, trace);
+                if !hit.is_empty() {
+                    trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
+                    allowed = allowed.union(&hit);
+                    // Nothing can be added to everything, unless somebody wants to know who else would.
+                    if allowed == admin.rest && !trace.is_exhaustive {
+                        break;
+                    }
+                }
+            }
+            let refused = admin.rest.difference(&allowed);
+            if !refused.is_empty() {
+                trace.note(|| Step { direction, ground: Ground::Isolated, traffic: refused });
+            }
+            return admin.allowed.union(&allowed);
+        }
+        let baseline = self.ordered(direction, &applied.baseline, peer, target, admin.rest, trace);
+        if !baseline.rest.is_empty() {
+            trace.note(|| Step { direction, ground: Ground::Open, traffic: baseline.rest.clone() });
+        }
+        admin.allowed.union(&baseline.allowed).union(&baseline.rest)
+    }
+
+    /// Rules of which the first that matches decides.
+    fn ordered(&self, direction: Direction, rules: &[u32], peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Ordered {
+        let mut open = asked;
+        let (mut allowed, mut passed) = (Bounds::none(), Bounds::none());
+        for &number in rules {
+            if open.is_empty() {
+                break;
+            }
+            let hit = self.hit(number, peer, target, &open, trace);
+            let Some(action) = self.policies.rules.get(number as usize).map(|rule| rule.action).filter(|_| !hit.is_empty()) else { continue };
+            trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
+            match action {
+                Action::Allow => allowed = allowed.union(&hit),
+                Action::Pass => passed = passed.union(&hit),
+                Action::Deny => {}
+            }
+            open = open.difference(&hit);
+        }
+        Ordered { allowed, rest: open.union(&passed) }
+    }
+
+    /// Of `open`, what the rule matches.
+    fn hit(&self, rule: u32, peer: &Party<'_>, target: &Party<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
+        let Some(rule) = self.policies.rules.get(rule as usize) else { return Bounds::none() };
+        let matched = self.means(rule, peer, trace);
+        if matched == Match::No {
+            return Bounds::none();
+        }
+        let hit = open.intersection(&Bounds::known(self.traffic_of(&rule.ports, target)));
+        if matched == Match::Maybe { Bounds::maybe(hit.possible) } else { hit }
+    }
+
+    /// The ports of a rule, with names as the target of the connection means them.
+    fn traffic_of(&self, ports: &PortMatch<'s>, target: &Party<'_>) -> Traffic {
+        let mut traffic = ports.traffic.clone();
+        if ports.named.is_empty() {
+            return traffic;
+        }
+        let map = target.member.and_then(|member| self.port_maps.get(member.ports as usize)).map_or(&[][..], Vec::as_slice);
+        for (wanted, name) in &ports.named {
+            for (_, protocol, port) in map.iter().filter(|(known, protocol, _)| known == name && wanted.is_none_or(|wanted| wanted == *protocol)) {
+                traffic = traffic.union(&Traffic::ports(*protocol, *port, *port));
+            }
+        }
+        traffic
+    }
+
+    /// Whether the peers of a rule mean `party`.
+    fn means(&self, rule: &Rule<'_>, party: &Party<'_>, trace: &mut Trace) -> Match {
+        let Some(peers) = &rule.peers else { return Match::Yes };
+        let mut best = Match::No;
+        let mut causes = Vec::new();
+        for peer in peers {
+            let found = match peer {
+                Peer::Pods(pods) if party.is_unseen => self.is_unseen_among(*pods, &mut causes),
+                Peer::Pods(pods) => is_match(party.member.is_some_and(|member| self.is_among(*pods, member))),
+                Peer::Addresses { block, speaks_of_pods } => self.is_in_block(*block, *speaks_of_pods, party, &mut causes),
+                Peer::Nodes(selector) => match party.host {
+                    Host::Node(number) => is_match(
+                        self.inventory.nodes.get(number as usize).and_then(|node| node.object).is_some_and(|node| selector.matches(|key| node.label(key))),
+                    ),
+                    Host::Somewhere => {
+                        causes.push(Cause::PlacementUnknown);
+                        Match::Maybe
+                    }
+                    Host::No => Match::No,
+                },
+                Peer::Domains => match party.addresses {
+                    Addresses::Known(_) | Addresses::Unknown if party.member.is_none() => {
+                        causes.push(Cause::DomainName);
+                        Match::Maybe
+                    }
+                    _ => Match::No,
+                },
+            };
+            best = best.max(found);
+            if best == Match::Yes {
+                return best;
+            }
+        }
+        if best == Match::Maybe {
+            trace.causes.extend(causes);
+        }
+        best
+    }
+
+    /// Whether `pods` selects a pod.
+    pub(crate) fn is_among(&self, pods: PodMatch, member: Member) -> bool {
+        self.pod_classes.selects(pods.pods, member.labels) && self.is_in_namespaces(pods.namespaces, member.namespace)
+    }
+
+    /// Whether `pods` selects a pod of which nothing is known.
+    fn is_unseen_among(&self, pods: PodMatch, causes: &mut Vec<Cause>) -> Match {
+        let NamespaceMatch::Selected(namespaces) = pods.namespaces else {
+            return if self.model == Model::NpGuard { Match::No } else { unseen(causes) };
+        };
+        let (Some(namespaces), Some(pods)) = (self.policies.namespace_selectors.get(namespaces), self.policies.pod_selectors.get(pods.pods)) else {
+            return Match::No;
+        };
+        if namespaces.is_everything() && pods.is_everything() {
+            return Match::Yes;
+        }
+        if self.model == Model::NpGuard {
+            let name = |key: &str| (key == crate::inventory::NAMESPACE_NAME_LABEL).then_some(UNSEEN_NAMESPACE);
+            return is_match(namespaces.matches(name) && pods.matches(|_| None));
+        }
+        unseen(causes)
+    }
+
+    fn is_in_namespaces(&self, wanted: NamespaceMatch, namespace: u32) -> bool {
+        in_namespaces(wanted, namespace, &self.namespace_class, &self.namespace_classes)
+    }
+
+    fn is_in_block(&self, block: u32, speaks_of_pods: bool, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
+        let Some(set) = self.policies.blocks.get(block as usize) else { return Match::No };
+        if party.member.is_some() && self.model == Model::NpGuard {
+            return Match::No;
+        }
+        match party.addresses {
+            Addresses::Known(addresses) => {
+                let inside = addresses.iter().filter(|&&address| set.contains(address)).count();
+                if inside > 0 && inside < addresses.len() {
+                    causes.push(Cause::FamilyUnknown);
+                    return Match::Maybe;
+                }
+                is_match(inside > 0)
+            }
+            Addresses::None => Match::No,
+            // A NetworkPolicy's blocks are meant for what is outside; a pod that has no address yet is not.
+            Addresses::Unknown if party.member.is_some() && !speaks_of_pods => Match::No,
+            Addresses::Unknown => {
+                if Family::ALL.into_iter().all(|family| set.is_whole(family)) || (set.is_whole(Family::V4) && party.host == Host::No && speaks_of_pods) {
+                    return Match::Yes;
+                }
+                causes.push(Cause::AddressUnknown);
+                Match::Maybe
+            }
+        }
+    }
+
+    /// The party that a unit is.
+    pub(crate) fn member_party(&self, unit: u32) -> Party<'_> {
+        let key = self.units.get(unit as usize);
+        let group = key.and_then(|key| self.groups.get(key.group as usize));
+        let pod = self.representative.get(unit as usize).and_then(|&pod| self.inventory.pods.get(pod as usize));
+        let addresses = pod.map_or(&[][..], |pod| pod.addresses.as_slice());
+        Party {
+            member: key.zip(group).map(|(key, group)| Member { group: key.group, namespace: group.namespace, labels: group.labels, ports: key.ports }),
+            addresses: if addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(addresses) },
+            host: Host::No,
+            is_unseen: false,
+        }
+    }
+
+    /// The party that a pod is.
+    pub(crate) fn pod_party(&self, number: u32) -> Party<'_> {
+        let unit = self.unit_of.get(number as usize).copied().flatten();
+        let Some(pod) = self.inventory.pods.get(number as usize) else { return Party::nowhere() };
+        match unit {
+            Some(unit) => {
+                Party { addresses: if pod.addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(&pod.addresses) }, ..self.member_party(unit) }
+            }
+            None => match pod.node {
+                Some(node) => self.node_party(node),
+                None if pod.addresses.is_empty() => Party { member: None, addresses: Addresses::Unknown, host: Host::Somewhere, is_unseen: false },
+                None => Party { member: None, addresses: Addresses::Known(&pod.addresses), host: Host::Somewhere, is_unseen: false },
+            },
+        }
+    }
+
+    /// The party that a node is.
+    pub(crate) fn node_party(&self, number: u32) -> Party<'_> {
+        let addresses = self.inventory.nodes.get(number as usize).map_or(&[][..], |node| node.addresses.as_slice());
+        Party {
+            member: None,
+            addresses: if addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(addresses) },
+            host: Host::Node(number),
+            is_unseen: false,
+        }
+    }
+
+    /// What kinds of policy that are not modelled, and lists that could not be read, make of a verdict.
+    fn blur(&self, direction: Direction, subject: &Party<'_>, asked: &Traffic, decided: Bounds, trace: &mut Trace) -> Bounds {
+        let group = subject.member.and_then(|member| self.groups.get(member.group as usize));
+        let mut decided = decided;
+        for blur in group.into_iter().flat_map(|group| &group.blurs).filter_map(|&number| self.blurs.get(number as usize)) {
+            if !blur.concerns(direction) {
+                continue;
+            }
+            trace.causes.insert(blur.cause.clone());
+            decided = Bounds::maybe(if blur.may_add { asked.clone() } else { decided.possible });
+        }
+        decided
+    }
+}
+
+impl<'n> Party<'n> {
+    /// What no rule can mean.
+    pub(crate) fn nowhere() -> Self {
+        Self { member: None, addresses: Addresses::None, host: Host::No, is_unseen: false }
+    }
+
+    /// A pod that nobody has seen.
+    pub(crate) fn unseen() -> Self {
+        Self { is_unseen: true, ..Self::nowhere() }
+    }
+
+    /// Something outside, at these addresses.
+    pub(crate) fn outside(addresses: &'n [Address]) -> Self {
+        Self { member: None, addresses: Addresses::Known(addresses), host: Host::No, is_unseen: false }
+    }
+
+    /// Something outside whose addresses are not known.
+    pub(crate) fn somewhere_outside() -> Self {
+        Self { member: None, addresses: Addresses::Unknown, host: Host::No, is_unseen: false }
+    }
+}
+
+/// The namespace in which np-guard imagines ingress controllers.
+const UNSEEN_NAMESPACE: &str = "ingress-controller-ns";
+
+fn unseen(causes: &mut Vec<Cause>) -> Match {
+    causes.push(Cause::ControllerUnknown);
+    Match::Maybe
+}
+
+/// What an ordered tier says.
+struct Ordered {
+    allowed: Bounds,
+    /// What the next tier decides.
+    rest: Bounds,
+}
+
+fn is_match(holds: bool) -> Match {
+    if holds { Match::Yes } else { Match::No }
+}

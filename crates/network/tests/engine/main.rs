@@ -1,0 +1,5 @@
+//! The engine against small worlds: what rules mean, and the same verdicts as an evaluator that knows nothing but packets.
+
+mod admin;
+mod rules;
+mod world;
