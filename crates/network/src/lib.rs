@@ -4,8 +4,8 @@
 //! everything that is allowed. This crate never touches the world: no sockets, no clock, no RBAC. What it cannot know it calls
 //! unknown, with the cause.
 //!
-//! Inside: [`mod@policy`] reads policies of all kinds into rules of one form; [`mod@inventory`] knows what can send and
-//! receive; [`mod@verdict`] lays rules over pairs. Pods that no policy can tell apart are one unit, a selector is a set of
+//! Inside: `policy` reads policies of all kinds into rules of one form; `inventory` knows what can send and
+//! receive; `verdict` lays rules over pairs. Pods that no policy can tell apart are one unit, a selector is a set of
 //! classes, a set of ports is a set of intervals, and what is not known is a pair of bounds, so that nothing here grows with
 //! the square of the pods.
 
