@@ -1,9 +1,9 @@
 //! From a judgement to a report: what was read, what was assumed, what was missing, and what was found.
 
+use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_cluster::{Kind, Provenance, Snapshot};
 use bartizan_report::{Coverage, MissingFact, Narrowing, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Stage, Tool};
 
-use crate::component::{Component, ComponentView};
 use crate::run::{Judgement, Selection};
 
 /// What the caller knows of the reading and the snapshot does not.

@@ -1,9 +1,9 @@
 //! One entry of the catalogue: the identity of a check, what it reads, and the function that judges.
 
+use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_cluster::{ContainerView, Kind, Missing, ObjectView, PodView, Workload};
 use bartizan_report::Check;
 
-use crate::component::{Component, ComponentView};
 use crate::facts::Facts;
 use crate::sink::Sink;
 

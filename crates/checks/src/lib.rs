@@ -4,7 +4,6 @@
 //! family such as `pod_security/host_pid.rs` (what one looks like), and [`judge`] (how all of them are run).
 
 pub mod benchmark;
-pub mod component;
 pub mod compose;
 pub mod entry;
 pub mod facts;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bartizan_cluster::component::ComponentView;
 use bartizan_cluster::{ContainerView, FieldPath, KubernetesVersion, Missing, ObjectRef, ObjectView, PodView, Snapshot, Workload};
 use bartizan_report::{Finding, Fix, Language, Message, MissingFact, Place, PlaceOrigin, Related, Safety, Scope, Stage, Tally, Verdict};
 use rayon::prelude::*;
 
-use crate::component::ComponentView;
 use crate::entry::{Entry, Judge, Judged};
 use crate::facts::{Facts, Ground};
 use crate::sink::{Msg, Raised, Sink};

@@ -5,6 +5,8 @@
 //! elsewhere. Start with [`read`] (text into objects), [`Snapshot`] (all of them together), [`Value`] (the cursor with which
 //! every field is read) and [`PodView`] (the one way to look at a pod).
 
+pub mod component;
+mod configuration;
 pub mod fact;
 pub mod field;
 pub mod intern;
@@ -12,6 +14,7 @@ mod json;
 pub mod kind;
 pub mod object;
 pub mod path;
+pub mod pem;
 pub mod pod;
 mod prune;
 pub mod read;
@@ -22,6 +25,7 @@ pub mod selector;
 pub mod snapshot;
 pub mod source;
 pub mod spot;
+pub mod token_file;
 pub mod tree;
 pub mod version;
 pub mod workload;

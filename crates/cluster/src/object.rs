@@ -106,6 +106,20 @@ impl Object {
         })
     }
 
+    /// A configuration: an object without a name that no server stores.
+    pub(crate) fn configuration(tree: Tree, origin: Origin, api_version: &str, kind: &str, secret: SecretFacts, strings: &mut Interner) -> Self {
+        Self {
+            kind: Kind::Other,
+            api_version: strings.intern(api_version),
+            kind_name: strings.intern(kind),
+            namespace: None,
+            name: field::EMPTY,
+            tree: Arc::new(tree),
+            origin,
+            secret: Some(Arc::new(secret)),
+        }
+    }
+
     /// The kind, if the code knows it by name.
     pub fn kind(&self) -> Kind {
         self.kind

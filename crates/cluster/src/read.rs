@@ -17,7 +17,7 @@ use crate::object::{NotAnObject, Object, Origin};
 use crate::secret::{self, SecretFacts, SnapshotKey};
 use crate::source::SourceId;
 use crate::tree::{Span, Tag, Tree};
-use crate::{json, prune, schema, yaml};
+use crate::{configuration, json, prune, schema, yaml};
 
 /// How a text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,6 +297,7 @@ pub struct ReadOptions {
 pub struct Fragment {
     pub(crate) strings: Interner,
     pub(crate) objects: Vec<Object>,
+    pub(crate) configurations: Vec<Object>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) documents: usize,
     pub(crate) untyped: usize,
@@ -308,7 +309,16 @@ pub struct Fragment {
 impl Fragment {
     /// An empty fragment.
     pub fn new(options: ReadOptions) -> Self {
-        Self { strings: Interner::new(), objects: Vec::new(), problems: Vec::new(), documents: 0, untyped: 0, options, is_untidy: false }
+        Self {
+            strings: Interner::new(),
+            objects: Vec::new(),
+            configurations: Vec::new(),
+            problems: Vec::new(),
+            documents: 0,
+            untyped: 0,
+            options,
+            is_untidy: false,
+        }
     }
 
     /// How many objects it holds.
@@ -393,6 +403,16 @@ impl Fragment {
         Ok(())
     }
 
+    /// Takes in a configuration from a saved snapshot, whose credentials have become `secret` when it was written.
+    pub fn take_saved_configuration(&mut self, source: SourceId, object: &str, secret: SecretFacts) -> Result<(), serde_json::Error> {
+        let before = self.configurations.len();
+        self.take_live(source, object, None)?;
+        if let Some(object) = self.configurations.get_mut(before) {
+            object.secret = Some(Arc::new(secret));
+        }
+        Ok(())
+    }
+
     /// Takes in an object that is there as a JSON value, without text or places.
     pub fn take_value(&mut self, source: SourceId, object: &serde_json::Value) {
         self.tidily(|fragment| {
@@ -406,16 +426,17 @@ impl Fragment {
     fn tidily<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         self.documents += 1;
         self.is_untidy = false;
-        let (known, first) = (self.strings.len(), self.objects.len());
+        let (known, first, first_configuration) = (self.strings.len(), self.objects.len(), self.configurations.len());
         let outcome = read(self);
         if self.is_untidy {
             let mut kept = BTreeSet::new();
             let objects = self.objects.get_mut(first..).unwrap_or_default();
-            for object in &*objects {
+            let configurations = self.configurations.get_mut(first_configuration..).unwrap_or_default();
+            for object in objects.iter().chain(&*configurations) {
                 object.symbols(&mut kept);
             }
             let names = self.strings.keep_only(known, &kept);
-            for object in objects {
+            for object in objects.iter_mut().chain(configurations) {
                 object.rename(&names);
             }
         }
@@ -452,6 +473,13 @@ impl Fragment {
         if prune::needs_pruning(&tree, &self.strings) {
             prune::prune(&mut tree, &self.strings);
             self.is_untidy |= tree.has_spans();
+        }
+        if let Some((api_version, kind)) = configuration::recognise(tree.root(&self.strings)) {
+            self.is_untidy = true;
+            let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
+            let facts = configuration::take(&mut tree, &kind, &mut self.strings, &self.options.secret_key);
+            self.configurations.push(Object::configuration(tree, origin, &api_version, &kind, facts, &mut self.strings));
+            return;
         }
         let start = tree.spans.first().map(|span| span.value).or(origin.range.map(|(start, _)| start));
         let mut object = match Object::new(tree, origin, &mut self.strings) {

@@ -8,7 +8,8 @@ mod login;
 
 use serde::{Deserialize, Serialize};
 
-pub use credential::{Certificate, KeyFormat, PrivateKey, PublicKey};
+pub use credential::{Certificate, CertificateRequest, KeyFormat, PrivateKey, PublicKey};
+pub(crate) use credential::{certificate, certificate_request, private_key};
 pub use login::{RegistryLogin, without_user};
 
 use crate::field;
@@ -91,6 +92,11 @@ pub enum Content {
 
 /// The fields of a Secret whose values are no secrets.
 const PUBLIC_FIELDS: [crate::Symbol; 4] = [field::API_VERSION, field::KIND, field::METADATA, field::TYPE];
+
+/// What the JSON web token `text` says, if it is one: [`Content::Token`]. Neither its signature is kept, nor is anything verified.
+pub fn token(text: &str) -> Option<Content> {
+    (text.len() <= VALUE_MAX).then(|| login::token(text)).flatten()
+}
 
 /// Takes the values out of the Secret `tree`; their keys stay, with `null`. Fields that no Secret has are emptied as well: they may
 /// be a misspelled `stringData`.

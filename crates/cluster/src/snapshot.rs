@@ -68,6 +68,7 @@ type Name = (Kind, Symbol, Symbol, Option<Symbol>, Symbol);
 pub struct Snapshot {
     strings: Interner,
     objects: Vec<Object>,
+    configurations: Vec<Object>,
     by_kind: BTreeMap<Kind, Vec<ObjectId>>,
     by_name: HashMap<Name, ObjectId>,
     duplicates: Vec<(ObjectId, ObjectId)>,
@@ -81,25 +82,28 @@ impl Snapshot {
     /// Joins fragments, in their order, into a snapshot. Of the same object twice, the last one counts for relations.
     pub fn assemble(fragments: Vec<Fragment>, circumstances: Circumstances) -> Self {
         let mut fragments = fragments.into_iter();
-        let (mut strings, mut objects, mut problems, mut documents, mut untyped) = match fragments.next() {
-            Some(first) => (first.strings, first.objects, first.problems, first.documents, first.untyped),
-            None => (Interner::new(), Vec::new(), Vec::new(), 0, 0),
+        let (mut strings, mut objects, mut configurations, mut problems, mut documents, mut untyped) = match fragments.next() {
+            Some(first) => (first.strings, first.objects, first.configurations, first.problems, first.documents, first.untyped),
+            None => (Interner::new(), Vec::new(), Vec::new(), Vec::new(), 0, 0),
         };
         for mut fragment in fragments {
             let names = strings.absorb(&fragment.strings);
-            for object in &mut fragment.objects {
+            for object in fragment.objects.iter_mut().chain(&mut fragment.configurations) {
                 object.rename(&names);
             }
             objects.append(&mut fragment.objects);
+            configurations.append(&mut fragment.configurations);
             problems.append(&mut fragment.problems);
             documents += fragment.documents;
             untyped += fragment.untyped;
         }
         // Parallel readers hand fragments over in any order; the order of the sources is the order of the report.
         objects.sort_by_key(|object| (object.origin.source, object.origin.range));
+        configurations.sort_by_key(|object| (object.origin.source, object.origin.range));
         let mut snapshot = Self {
             strings,
             objects,
+            configurations,
             by_kind: BTreeMap::new(),
             by_name: HashMap::new(),
             duplicates: Vec::new(),
@@ -213,6 +217,12 @@ impl Snapshot {
     /// Every object, in the order of the sources.
     pub fn objects(&self) -> impl Iterator<Item = ObjectView<'_>> {
         self.objects.iter().zip(0u32..).map(|(object, number)| ObjectView { id: ObjectId(number), object, strings: &self.strings })
+    }
+
+    /// Every configuration of a component or client (a kubeconfig, an `AuthenticationConfiguration`, …), in the order of the
+    /// sources. They are no objects of the cluster: they have no name, and [`Snapshot::view`] does not find them by their numbers.
+    pub fn configurations(&self) -> impl Iterator<Item = ObjectView<'_>> {
+        self.configurations.iter().zip(0u32..).map(|(object, number)| ObjectView { id: ObjectId(u32::MAX - number), object, strings: &self.strings })
     }
 
     /// The objects of `kind` that were read, complete or not. Judges ask [`Snapshot::list`].

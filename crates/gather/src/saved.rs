@@ -1,7 +1,7 @@
 //! Saved snapshots: what a scan read, in one compressed file that reads back to the same facts.
 //!
 //! The format `bartizan.snapshot/1` is gzip around JSON lines: a header; one line an object, pruned, with the public facts of a
-//! Secret beside it in place of its values; one line a problem; and a last line that says how many there were. A file that ends
+//! Secret beside it in place of its values; one line a configuration, likewise; one line a problem; and a last line that says how many there were. A file that ends
 //! early is read up to where it ends, and the kinds that are not whole are missing as *incomplete*.
 
 use std::collections::BTreeMap;
@@ -72,11 +72,22 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// Any line but the first; exactly one of `object`, `problem` and `end` is there.
+#[derive(Serialize)]
+struct ConfigurationLine<'a> {
+    configuration: serde_json::Value,
+    #[serde(skip_serializing_if = "is_zero")]
+    source: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a SecretFacts>,
+}
+
+/// Any line but the first; exactly one of `object`, `configuration`, `problem` and `end` is there.
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow, default)]
     object: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    configuration: Option<&'a RawValue>,
     #[serde(default)]
     source: u32,
     #[serde(default)]
@@ -136,6 +147,9 @@ fn write_lines(snapshot: &Snapshot, tool_version: &str, out: impl Write) -> io::
     line(&mut out, &header)?;
     for view in snapshot.objects() {
         line(&mut out, &ObjectLine { object: view.root().to_json(), source: view.origin().source.0, secret: view.secret() })?;
+    }
+    for view in snapshot.configurations() {
+        line(&mut out, &ConfigurationLine { configuration: view.root().to_json(), source: view.origin().source.0, secret: view.secret() })?;
     }
     for problem in snapshot.problems() {
         let source = problem.location.as_ref().map_or_else(|| problem.source.clone(), ToString::to_string);
@@ -260,6 +274,9 @@ impl Reading {
     /// Takes in one line and tells whether it is the last.
     fn line(&mut self, text: &str) -> serde_json::Result<bool> {
         let line: Line<'_> = serde_json::from_str(text)?;
+        if let Some(configuration) = line.configuration {
+            self.fragment.take_saved_configuration(SourceId(line.source), configuration.get(), line.secret.clone().unwrap_or_default())?;
+        }
         if let Some(object) = line.object {
             let typed: Typed<'_> = serde_json::from_str(object.get())?;
             self.fragment.take_saved(SourceId(line.source), object.get(), line.secret)?;

@@ -22,6 +22,8 @@ fn live() -> Snapshot {
         json!({"apiVersion":"example.org/v1","kind":"Widget","metadata":{"name":"one","namespace":"shop"},"spec":{"deep":[[1,[true,null]],{"x":-1.5e10}]}}),
         json!({"apiVersion":"example.org/v1","kind":"Widget","metadata":{"name":"two"}}),
         json!({"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"shop"}}),
+        json!({"apiVersion":"v1","kind":"Config","clusters":[{"name":"c","cluster":{"server":"https://a:6443"}}],"contexts":[],
+               "users":[{"name":"ann","user":{"token":SECRET}}]}),
     ];
     for object in &objects {
         fragment.take_live(SourceId(0), &object.to_string(), None).unwrap();
@@ -93,6 +95,17 @@ fn what_is_read_back_is_what_was_saved() {
     assert_eq!(after.road, Road::Saved);
     assert_eq!(after.notes, []);
     assert_eq!(save(&after.snapshot), file, "saving again gives the same bytes");
+}
+
+#[test]
+fn a_configuration_is_saved_with_the_facts_about_its_credentials() {
+    let (before, after) = (live(), read(&save(&live())).snapshot);
+    let facts = |snapshot: &Snapshot| {
+        let view = snapshot.configurations().next().unwrap();
+        (view.kind_name().to_owned(), view.root().to_json(), view.secret().cloned(), snapshot.configurations().count())
+    };
+    assert_eq!(facts(&before), facts(&after));
+    assert!(facts(&after).2.unwrap().entry("/users/0/user/token").is_some());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! `api-server-audit-log`: nobody can tell later who did what through the API server.
 
+use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::component::{Component, ComponentView};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {

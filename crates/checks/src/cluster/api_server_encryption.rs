@@ -1,8 +1,8 @@
 //! `api-server-encryption`: Secrets lie readable in etcd and in every backup of it.
 
+use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::component::{Component, ComponentView};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {

@@ -1,9 +1,9 @@
 //! `api-server-profiling`: the API server serves its own profiles.
 
+use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{absent_flag, wrong_flag};
-use crate::component::{Component, ComponentView};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {

@@ -1,9 +1,9 @@
 //! `controller-manager-credentials`: all controllers act with one identity that may do everything.
 
+use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{absent_flag, wrong_flag};
-use crate::component::{Component, ComponentView};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {

@@ -1,10 +1,10 @@
 //! `etcd-client-auth`: etcd answers clients that show no certificate.
 
 use bartizan_cluster::Value;
+use bartizan_cluster::component::{Component, ComponentView, is_on};
 use bartizan_report::{Check, Severity, Stage};
 
 use super::{absent_flag, wrong_flag};
-use crate::component::{Component, ComponentView, is_on};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {

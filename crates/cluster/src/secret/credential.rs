@@ -2,22 +2,31 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::GeneralName;
 use x509_parser::oid_registry::Oid;
-use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate};
 use x509_parser::public_key::PublicKey as Parsed;
+use x509_parser::x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name};
+
+use crate::pem;
 
 use super::{Content, hex, sha256};
-
-/// More blocks of one value are not read: a bundle of all public authorities has about 150.
-const BLOCKS_MAX: usize = 512;
 
 /// The public facts of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// The subject, as `CN=app, O=shop`.
     pub subject: String,
+    /// The common name: the user that an API server sees. Of several the last counts, as for the server.
+    #[serde(default)]
+    pub common_name: String,
+    /// The organizations: the groups that an API server sees.
+    #[serde(default)]
+    pub organizations: Vec<String>,
+    /// The identifier of the user that the subject carries for an API server.
+    #[serde(default)]
+    pub uid: Option<String>,
     /// The issuer.
     pub issuer: String,
     /// The serial number, in hexadecimal.
@@ -38,6 +47,25 @@ pub struct Certificate {
     pub is_authority: bool,
     /// SHA-256 of the certificate, in hexadecimal.
     pub sha256: String,
+}
+
+/// The public facts of a certificate request (PKCS #10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateRequest {
+    /// The subject, as `CN=app, O=shop`.
+    pub subject: String,
+    /// The common name: the user that an API server would see.
+    pub common_name: String,
+    /// The organizations: the groups that an API server would see.
+    pub organizations: Vec<String>,
+    /// The identifier of the user that the subject carries for an API server.
+    pub uid: Option<String>,
+    /// The alternative names that are asked for.
+    pub alternative_names: Vec<String>,
+    /// The key to be certified.
+    pub key: PublicKey,
+    /// How the request is signed.
+    pub signature: String,
 }
 
 /// The public facts of a public key.
@@ -85,40 +113,27 @@ pub(super) fn read(text: &str) -> Option<Content> {
         return None;
     }
     let (mut certificates, mut keys) = (Vec::new(), Vec::new());
-    for block in Pem::iter_from_buffer(text.as_bytes()).take(BLOCKS_MAX) {
-        // Whatever follows a block that is cut cannot be told from its content.
-        let Ok(block) = block else { break };
-        match block.label.as_str() {
-            "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE" => certificates.extend(certificate(&block.contents)),
-            "OPENSSH PRIVATE KEY" => keys.extend(ssh_key(&block.contents)),
-            "ENCRYPTED PRIVATE KEY" => {
-                keys.push(PrivateKey { kind: String::new(), bits: None, format: KeyFormat::Pkcs8, is_encrypted: true, public_sha256: None });
-            }
-            "PRIVATE KEY" => keys.push(pkcs8_key(&block.contents)),
-            label => {
-                if let Some(kind) = label.strip_suffix(" PRIVATE KEY") {
-                    keys.push(traditional_key(kind, &block.contents, text.contains("Proc-Type: 4,ENCRYPTED")));
-                }
-            }
+    for block in pem::blocks(text).0 {
+        match block.label {
+            "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE" => certificates.extend(certificate(&block.content)),
+            label => keys.extend(private_key(label, &block.content, block.is_encrypted)),
         }
-    }
-    // Encrypted traditional keys carry headers that the PEM reader does not take.
-    if keys.is_empty()
-        && let Some(kind) = encrypted_traditional(text)
-    {
-        keys.push(PrivateKey { kind: kind.to_owned(), bits: None, format: KeyFormat::Traditional, is_encrypted: true, public_sha256: None });
     }
     (!certificates.is_empty() || !keys.is_empty()).then_some(Content::Pem { certificates, keys })
 }
 
-fn encrypted_traditional(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once("-----BEGIN ")?;
-    let (label, rest) = rest.split_once("-----")?;
-    let kind = label.strip_suffix(" PRIVATE KEY")?;
-    rest.trim_start().starts_with("Proc-Type: 4,ENCRYPTED").then_some(kind)
+/// The private key in a PEM block called `label`; `None` if the label is not that of a private key.
+pub(crate) fn private_key(label: &str, der: &[u8], is_encrypted: bool) -> Option<PrivateKey> {
+    match label {
+        "OPENSSH PRIVATE KEY" => ssh_key(der),
+        "ENCRYPTED PRIVATE KEY" => Some(PrivateKey { kind: String::new(), bits: None, format: KeyFormat::Pkcs8, is_encrypted: true, public_sha256: None }),
+        "PRIVATE KEY" => Some(pkcs8_key(der)),
+        label => label.strip_suffix(" PRIVATE KEY").map(|kind| traditional_key(kind, der, is_encrypted)),
+    }
 }
 
-fn certificate(der: &[u8]) -> Option<Certificate> {
+/// The certificate that `der` holds.
+pub(crate) fn certificate(der: &[u8]) -> Option<Certificate> {
     let (_, read) = X509Certificate::from_der(der).ok()?;
     let mut alternative_names = Vec::new();
     let mut usages = Vec::new();
@@ -141,19 +156,90 @@ fn certificate(der: &[u8]) -> Option<Certificate> {
         }
     }
     let time = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
+    let subject = Subject::of(read.subject());
     Some(Certificate {
         subject: read.subject().to_string(),
+        common_name: subject.common_name,
+        organizations: subject.organizations,
+        uid: subject.uid,
         issuer: read.issuer().to_string(),
         serial: hex(read.raw_serial()),
         alternative_names,
         not_before: time(read.validity().not_before)?,
         not_after: time(read.validity().not_after)?,
-        key: public_key(&read),
+        key: public_key(read.public_key()),
         signature: algorithm_name(&read.signature_algorithm.algorithm),
         usages,
         is_authority: read.is_ca(),
         sha256: sha256(der),
     })
+}
+
+/// The certificate request that `der` holds. Its signature is not verified.
+pub(crate) fn certificate_request(der: &[u8]) -> Option<CertificateRequest> {
+    let (_, read) = X509CertificationRequest::from_der(der).ok()?;
+    let info = &read.certification_request_info;
+    let mut alternative_names = Vec::new();
+    for extension in read.requested_extensions().into_iter().flatten() {
+        if let ParsedExtension::SubjectAlternativeName(names) = extension {
+            alternative_names.extend(names.general_names.iter().filter_map(alternative_name));
+        }
+    }
+    let subject = Subject::of(&info.subject);
+    Some(CertificateRequest {
+        subject: info.subject.to_string(),
+        common_name: subject.common_name,
+        organizations: subject.organizations,
+        uid: subject.uid,
+        alternative_names,
+        key: public_key(&info.subject_pki),
+        signature: algorithm_name(&read.signature_algorithm.algorithm),
+    })
+}
+
+/// What an API server takes from the subject of a certificate.
+#[derive(Default)]
+struct Subject {
+    common_name: String,
+    organizations: Vec<String>,
+    uid: Option<String>,
+}
+
+impl Subject {
+    fn of(name: &X509Name<'_>) -> Self {
+        let mut subject = Self::default();
+        for attribute in name.iter_attributes() {
+            let Some(text) = attribute_text(attribute) else { continue };
+            match attribute.attr_type().as_bytes() {
+                COMMON_NAME => subject.common_name = text,
+                ORGANIZATION => subject.organizations.push(text),
+                USER_ID => subject.uid = Some(text),
+                _ => {}
+            }
+        }
+        subject
+    }
+}
+
+const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+const ORGANIZATION: &[u8] = &[0x55, 0x04, 0x0a];
+/// `1.3.6.1.4.1.57683.2`, the identifier of a user in certificates for an API server.
+const USER_ID: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xc2, 0x53, 0x02];
+
+/// The text of an attribute, in the encodings that Go reads as strings.
+fn attribute_text(attribute: &AttributeTypeAndValue<'_>) -> Option<String> {
+    const WIDE: u32 = 30;
+    const TELETEX: u32 = 20;
+    let value = attribute.attr_value();
+    match value.header.tag().0 {
+        WIDE => {
+            let (units, rest) = value.data.as_chunks::<2>();
+            let letters = char::decode_utf16(units.iter().map(|&unit| u16::from_be_bytes(unit)));
+            rest.is_empty().then(|| letters.map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+        }
+        TELETEX => Some(String::from_utf8_lossy(value.data).into_owned()),
+        _ => attribute.as_str().ok().map(str::to_owned),
+    }
 }
 
 fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
@@ -173,8 +259,7 @@ fn algorithm_name(oid: &Oid<'_>) -> String {
     x509_parser::objects::oid2sn(oid, x509_parser::objects::oid_registry()).map_or_else(|_| oid.to_id_string(), str::to_owned)
 }
 
-fn public_key(certificate: &X509Certificate<'_>) -> PublicKey {
-    let info = certificate.public_key();
+fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
     let size = |bits: usize| u32::try_from(bits).ok();
     let (kind, bits) = match info.parsed() {
         Ok(Parsed::RSA(key)) => ("RSA".to_owned(), size(key.key_size())),

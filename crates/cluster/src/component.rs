@@ -1,10 +1,8 @@
 //! Components of the control plane, as far as manifests and mirror pods show them: their flags.
 //!
-//! Files that a flag names are on the node and are not read here.
+//! Files that a flag names are on the node and are not read here; what a flag that is not given stands for is not said here.
 
-use bartizan_cluster::{ContainerView, Missing, ObjectView, PodView, Reason, Spot, Value, field};
-use bartizan_report::PatchOperation;
-use serde_json::json;
+use crate::{ContainerView, Missing, ObjectView, PodView, Reason, Spot, Value, field};
 
 /// A component that runs as a static pod on most clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +15,8 @@ pub enum Component {
     Scheduler,
     /// `etcd`
     Etcd,
+    /// `kubelet`
+    Kubelet,
 }
 
 impl Component {
@@ -27,6 +27,7 @@ impl Component {
             Component::ControllerManager => "kube-controller-manager",
             Component::Scheduler => "kube-scheduler",
             Component::Etcd => "etcd",
+            Component::Kubelet => "kubelet",
         }
     }
 }
@@ -71,26 +72,24 @@ impl<'a> ComponentView<'a> {
         self.find(name, Form::Switch)
     }
 
+    /// Every flag that is given, in order: its name with `-` for `_`, its value if it has one after `=`, and the word after it.
+    pub fn given(self) -> Vec<Given<'a>> {
+        let words = arguments(self.container.value(), self.component).unwrap_or_default();
+        let texts: Vec<&str> = words.iter().map(|word| word.text).collect();
+        let given = given(&texts).into_iter();
+        given.filter_map(|(at, name, value)| Some(Given { name, value, next: words.get(at + 1).map(|word| word.text), word: words.get(at)?.item })).collect()
+    }
+
     fn find(self, name: &str, form: Form) -> Option<Flag<'a>> {
         let words = arguments(self.container.value(), self.component).unwrap_or_default();
-        let mut found = None;
-        for (at, word) in words.iter().enumerate() {
-            let Some(flag) = word.text.strip_prefix("--").or_else(|| word.text.strip_prefix('-')) else { continue };
-            if flag.is_empty() {
-                break;
-            }
-            let (key, value) = flag.split_once('=').map_or((flag, None), |(key, value)| (key, Some(value)));
-            // The components read `_` in the name of a flag as `-`.
-            if key.replace('_', "-") != name {
-                continue;
-            }
-            let next = match form {
-                Form::Switch => None,
-                Form::WithValue => words.get(at + 1).map(|next| next.text),
-            };
-            found = Some(Flag { value: value.or(next).unwrap_or("true"), word: word.item, is_whole: word.is_whole && value.is_some() });
-        }
-        found
+        let texts: Vec<&str> = words.iter().map(|word| word.text).collect();
+        let (at, _, value) = given(&texts).into_iter().rfind(|(_, key, _)| key == name)?;
+        let word = words.get(at)?;
+        let next = match form {
+            Form::Switch => None,
+            Form::WithValue => words.get(at + 1).map(|next| next.text),
+        };
+        Some(Flag { value: value.or(next).unwrap_or("true"), word: word.item, is_whole: word.is_whole && value.is_some() })
     }
 
     /// The value of an environment variable that is written down.
@@ -105,24 +104,43 @@ impl<'a> ComponentView<'a> {
         self.container.at(&[list])
     }
 
-    /// The operation that gives flag `name` the value `value` in a manifest; none where the pod is only the kubelet's image
-    /// of a file on its node, or where the command line is a script.
-    pub fn set_flag(self, name: &str, value: &str) -> Option<PatchOperation> {
-        if self.container.pod().is_mirror() {
-            return None;
-        }
-        let word = json!(format!("--{name}={value}"));
-        if let Some(flag) = self.switch(name) {
-            return flag.is_whole.then(|| PatchOperation::Replace { path: Spot::from(flag.word).pointer_and_absent().0, value: word });
-        }
-        let in_words = arguments(self.container.value(), self.component)?.iter().all(|word| word.is_whole);
-        in_words.then(|| PatchOperation::Add { path: format!("{}/-", self.flags_spot().pointer_and_absent().0), value: word })
+    /// Whether every word of the command line is an item of its own, so that another can be put behind them; a script is not.
+    pub fn is_in_words(self) -> bool {
+        arguments(self.container.value(), self.component).is_some_and(|words| words.iter().all(|word| word.is_whole))
     }
 
     /// Why a judge cannot know what stands in a file on the node.
     pub fn unread_file() -> Missing {
         Missing { fact: "node-files".to_owned(), scope: "cluster".to_owned(), reason: Reason::NotInSource }
     }
+}
+
+/// A flag as it is given.
+#[derive(Debug, Clone)]
+pub struct Given<'a> {
+    /// The name without dashes, with `-` for `_`.
+    pub name: String,
+    /// What stands after `=`.
+    pub value: Option<&'a str>,
+    /// The word after it, which is its value if it takes one and none stands after `=`.
+    pub next: Option<&'a str>,
+    /// The item of the command line in which it stands.
+    pub word: Value<'a>,
+}
+
+/// The flags among the words after a program: the position, the name with `-` for `_`, and what stands after `=`.
+pub fn given<'a>(words: &[&'a str]) -> Vec<(usize, String, Option<&'a str>)> {
+    let mut flags = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else { continue };
+        if flag.is_empty() {
+            break;
+        }
+        let (key, value) = flag.split_once('=').map_or((flag, None), |(key, value)| (key, Some(value)));
+        // The components read `_` in the name of a flag as `-`.
+        flags.push((at, key.replace('_', "-"), value));
+    }
+    flags
 }
 
 /// Whether a flag may take its value from the next word.
@@ -140,7 +158,7 @@ pub struct Flag<'a> {
     /// The item of the command line in which it stands.
     pub word: Value<'a>,
     /// Whether that item is the flag and its value, and nothing else.
-    is_whole: bool,
+    pub is_whole: bool,
 }
 
 impl Flag<'_> {
@@ -151,7 +169,7 @@ impl Flag<'_> {
 }
 
 /// Whether `text` is one of the words that Go reads as true.
-pub(crate) fn is_on(text: &str) -> bool {
+pub fn is_on(text: &str) -> bool {
     matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }
 
