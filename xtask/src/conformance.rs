@@ -1,5 +1,7 @@
 //! `cargo xtask conformance`: public test suites, passed and total of each, held to the recorded score.
 
+mod np_guard;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,8 +17,12 @@ use crate::{root, say};
 
 /// The least number of cases that must pass, by suite.
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct Scores {
     pss: usize,
+    np_guard_connlist: usize,
+    np_guard_exposure: usize,
+    np_guard_diff: usize,
 }
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
@@ -30,10 +36,19 @@ pub(crate) fn run(rest: &[String]) -> Result<()> {
         return Ok(());
     }
     let scores: Scores = toml::from_str(&fs::read_to_string(root().join("xtask/conformance.toml")).context("xtask/conformance.toml")?)?;
-    let (passed, total) = pss(&data.join("pss/cases.jsonl"))?;
-    say(&format!("pss        {passed}/{total}"));
-    if passed < scores.pss {
-        bail!("pss: {passed} of {total} pass, and {} are recorded", scores.pss);
+    hold("pss", pss(&data.join("pss/cases.jsonl"))?, scores.pss)?;
+    let np_guard = np_guard::run(&data.join("np-guard"))?;
+    let of = |kind| np_guard.get(&kind).copied().unwrap_or_default();
+    hold("np-guard connlist", of(np_guard::Kind::Connections), scores.np_guard_connlist)?;
+    hold("np-guard exposure", of(np_guard::Kind::Exposure), scores.np_guard_exposure)?;
+    hold("np-guard diff", of(np_guard::Kind::Diff), scores.np_guard_diff)
+}
+
+/// Tells the score of a suite, and insists on the one that is recorded.
+fn hold(suite: &str, (passed, total): (usize, usize), recorded: usize) -> Result<()> {
+    say(&format!("{suite:18} {passed}/{total}"));
+    if passed < recorded {
+        bail!("{suite}: {passed} of {total} pass, and {recorded} are recorded");
     }
     Ok(())
 }

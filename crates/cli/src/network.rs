@@ -4,19 +4,21 @@ pub(crate) mod args;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use bartizan_cluster::{Kind, Snapshot};
-use bartizan_gather::Gathered;
+use bartizan_gather::{Gathered, files};
 use bartizan_network::render::{self, np_guard};
-use bartizan_network::{Explanation, Model, Network, Query, Question, QuestionError, WrittenPort};
+use bartizan_network::{ChangeKind, Explanation, Model, Network, Query, Question, QuestionError, WrittenPort, difference};
 use bartizan_report::{Language, Outcome};
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::{Global, ListFormat, Sources};
 use crate::output::Terminal;
-use crate::source;
-use args::{Compat, Connectivity, ConnectivityFormat, Eval, Network as Command, Why};
+use crate::{progress, source};
+use args::{Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, Network as Command, TableFormat, Why};
 
 /// What a cluster is asked for, beside everything that runs pods.
 const WANTED: [Kind; 9] =
@@ -27,6 +29,8 @@ pub(crate) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
         Command::Eval(eval) => self::eval(eval, global, terminal),
         Command::Explain(why) => explain(why, global, terminal),
         Command::Connectivity(connectivity) => self::connectivity(connectivity, global, terminal),
+        Command::Exposure(exposure) => self::exposure(exposure, global, terminal),
+        Command::Diff(diff) => self::diff(diff, terminal),
     }
 }
 
@@ -166,6 +170,69 @@ fn connectivity(options: &Connectivity, global: &Global, terminal: &Terminal) ->
     Ok(outcome(is_incomplete))
 }
 
+fn exposure(options: &Exposure, global: &Global, terminal: &Terminal) -> Result<Outcome> {
+    let gathered = gather(&options.sources, global, terminal)?;
+    let network = Network::resolve(&gathered.snapshot, model(options.compat));
+    let mut is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
+    let mut out = BufWriter::new(io::stdout().lock());
+    if options.compat == Some(Compat::NpGuard) {
+        let undecided = np_guard::exposure(&network, np_guard_table(options.output, &[TableFormat::Text, TableFormat::Json])?, &mut out)?;
+        is_incomplete |= tell_undecided(&undecided, terminal);
+    } else {
+        let exposure = network.exposure();
+        match options.output {
+            TableFormat::Text => render::exposure::text(&exposure, terminal.language, &mut out)?,
+            TableFormat::Json => render::exposure::json(&exposure, &mut out)?,
+            TableFormat::Csv => render::exposure::csv(&exposure, &mut out)?,
+            TableFormat::Markdown => render::exposure::markdown(&exposure, terminal.language, &mut out)?,
+        }
+    }
+    out.flush()?;
+    Ok(outcome(is_incomplete))
+}
+
+fn diff(options: &Diff, terminal: &Terminal) -> Result<Outcome> {
+    let [before, after] = [read_side(&options.before, options, terminal)?, read_side(&options.after, options, terminal)?];
+    let networks = [&before, &after].map(|gathered| Network::resolve(&gathered.snapshot, model(options.compat)));
+    let mut is_incomplete = false;
+    for (gathered, network) in [&before, &after].into_iter().zip(&networks) {
+        is_incomplete |= tell_problems(&gathered.snapshot, network, terminal);
+    }
+    let [before, after] = &networks;
+    let mut out = BufWriter::new(io::stdout().lock());
+    if options.compat == Some(Compat::NpGuard) {
+        let format = np_guard_table(options.output, &[TableFormat::Text, TableFormat::Csv, TableFormat::Markdown])?;
+        let undecided = np_guard::diff(before, after, format, &mut out)?;
+        out.flush()?;
+        return Ok(outcome(is_incomplete | tell_undecided(&undecided, terminal)));
+    }
+    let changes = difference(before, after);
+    match options.output {
+        TableFormat::Text => render::difference::text(&changes, terminal.language, &mut out)?,
+        TableFormat::Json => render::difference::json(&changes, &mut out)?,
+        TableFormat::Csv => render::difference::csv(&changes, &mut out)?,
+        TableFormat::Markdown => render::difference::markdown(&changes, terminal.language, &mut out)?,
+    }
+    out.flush()?;
+    let has = |kinds: &[ChangeKind]| changes.iter().any(|change| kinds.contains(&change.kind()));
+    Ok(match (has(&[ChangeKind::Opened, ChangeKind::Changed]), is_incomplete || has(&[ChangeKind::Unclear])) {
+        (true, _) => Outcome::Findings,
+        (false, true) => Outcome::Incomplete,
+        (false, false) => Outcome::Clean,
+    })
+}
+
+fn read_side(path: &Path, options: &Diff, terminal: &Terminal) -> Result<Gathered> {
+    let mut request = files::Request::new([path], options.now.unwrap_or_else(Timestamp::now));
+    request.version = options.kubernetes_version;
+    request.insist_on_now = options.now.is_some();
+    let gathered = files::gather(&request, &mut io::empty(), &progress::Line::new(terminal.draws_progress()))?;
+    for note in &gathered.notes {
+        terminal.note(&format!("note: {note}"));
+    }
+    Ok(gathered)
+}
+
 fn model(compat: Option<Compat>) -> Model {
     match compat {
         None => Model::Kubernetes,
@@ -181,6 +248,16 @@ fn np_guard_format(format: ConnectivityFormat) -> Result<np_guard::Format> {
         ConnectivityFormat::Markdown => np_guard::Format::Markdown,
         ConnectivityFormat::Dot => bail!("`--compat np-guard` has the formats `text`, `json`, `csv` and `markdown`"),
     })
+}
+
+fn np_guard_table(format: TableFormat, known: &[TableFormat]) -> Result<np_guard::Format> {
+    let (format, word) = match format {
+        TableFormat::Text => (known.contains(&format).then_some(np_guard::Format::Text), "text"),
+        TableFormat::Json => (known.contains(&format).then_some(np_guard::Format::Json), "json"),
+        TableFormat::Csv => (known.contains(&format).then_some(np_guard::Format::Csv), "csv"),
+        TableFormat::Markdown => (known.contains(&format).then_some(np_guard::Format::Markdown), "markdown"),
+    };
+    format.with_context(|| format!("`--compat np-guard` has no format `{word}` for this"))
 }
 
 /// A format without a word for *unknown* leaves it out; that is said beside it.

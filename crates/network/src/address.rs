@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::Model;
 use crate::interval::Intervals;
 
 /// Which of the two kinds of address.
@@ -218,9 +219,38 @@ impl AddressSet {
         Self { v4: self.v4.difference(&other.v4), v6: self.v6.difference(&other.v6) }
     }
 
+    pub(crate) fn intersection(&self, other: &Self) -> Self {
+        Self { v4: self.v4.intersection(&other.v4), v6: self.v6.intersection(&other.v6) }
+    }
+
+    /// Every address of both families.
+    pub(crate) fn everything() -> Self {
+        Family::ALL.into_iter().fold(Self::default(), |set, family| set.union(&Self::range(family, 0, family.last())))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        Family::ALL.into_iter().all(|family| self.of(family).is_empty())
+    }
+
+    /// Any address in it.
+    pub(crate) fn first(&self) -> Option<Address> {
+        Family::ALL.into_iter().find_map(|family| self.of(family).ranges().first().map(|&(number, _)| Address { family, number }))
+    }
+
     /// Whether every address of a family is in it.
     pub(crate) fn is_whole(&self, family: Family) -> bool {
         self.of(family).ranges() == [(0, family.last())]
+    }
+
+    /// Its parts as `model` tells them: blocks, or in np-guard's the ranges of IPv4.
+    pub(crate) fn texts(&self, model: Model) -> Vec<String> {
+        match model {
+            Model::Kubernetes => self.blocks().iter().map(ToString::to_string).collect(),
+            Model::NpGuard => {
+                let address = |number| Address { family: Family::V4, number };
+                self.v4.ranges().iter().map(|&(first, last)| format!("{}-{}", address(first), address(last))).collect()
+            }
+        }
     }
 
     /// The fewest blocks that make it up, IPv4 first.

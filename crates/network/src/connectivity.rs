@@ -2,13 +2,12 @@
 //!
 //! Nothing is collected: a pair is told as soon as it is known, and what is told is what is allowed or not known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Address, AddressSet, Family};
-use crate::ingress::Exposed;
 use crate::policy::Direction;
 use crate::traffic::{Bounds, Traffic};
-use crate::verdict::{Addresses, Cause, Host, Party, Trace};
+use crate::verdict::{Addresses, Cause, Host, Party, Presence, Trace};
 use crate::{Model, Network};
 
 /// What kind of thing a peer is.
@@ -74,12 +73,15 @@ pub struct Connectivity<'n, 's> {
     network: &'n Network<'s>,
     peers: Vec<Peer>,
     sides: Vec<Side>,
-    exposed: Vec<Exposed>,
+    /// The pods behind each side, by number; none for what is no workload.
+    pods: Vec<Vec<u32>>,
+    /// What routes lead to, by pod.
+    led_to: BTreeMap<u32, Traffic>,
 }
 
 /// What a peer is to the rules.
 #[derive(Debug)]
-enum Side {
+pub(crate) enum Side {
     /// Ordinary pods by their units, with the nodes on which those of each run. It is one unit, but in np-guard's model, which
     /// knows no variants.
     Units(Vec<(u32, Nodes)>),
@@ -93,7 +95,7 @@ enum Side {
 
 /// At which end of connections a peer is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ends {
+pub(crate) enum Ends {
     Both,
     Source,
     Target,
@@ -102,21 +104,37 @@ enum Ends {
 impl<'s> Network<'s> {
     /// Every peer, and the walk over what is allowed between them.
     pub fn connectivity(&self) -> Connectivity<'_, 's> {
-        let mut connectivity = Connectivity { network: self, peers: Vec::new(), sides: Vec::new(), exposed: self.exposed() };
+        let mut led_to: BTreeMap<u32, Traffic> = BTreeMap::new();
+        for led in self.led_to() {
+            let traffic = led_to.entry(led.pod).or_default();
+            *traffic = traffic.union(&led.traffic());
+        }
+        let mut connectivity = Connectivity { network: self, peers: Vec::new(), sides: Vec::new(), pods: Vec::new(), led_to };
         connectivity.add_owners();
         connectivity.add_addresses();
         if self.model == Model::Kubernetes {
             connectivity.add_nodes();
         }
-        if !connectivity.exposed.is_empty() {
+        if !connectivity.led_to.is_empty() {
             let peer = Peer { id: "ingress-controller".to_owned(), kind: PeerKind::IngressController, ..Peer::empty() };
-            connectivity.push(peer, Side::Controller);
+            connectivity.push(peer, Side::Controller, Vec::new());
         }
         connectivity
     }
 }
 
 impl Peer {
+    /// A block or range of addresses.
+    pub(crate) fn addresses(text: String) -> Self {
+        Self { id: text.clone(), kind: PeerKind::Cidr, cidr: Some(text), ..Self::empty() }
+    }
+
+    /// The same for all pods of a workload, however different they are.
+    pub(crate) fn without_variant(&self) -> Self {
+        let id = if self.variant.is_some() { self.id.rsplit_once('#').map_or(self.id.as_str(), |(id, _)| id) } else { self.id.as_str() };
+        Self { id: id.to_owned(), variant: None, ..self.clone() }
+    }
+
     fn empty() -> Self {
         Self { id: String::new(), kind: PeerKind::PodOwner, namespace: None, name: None, owner_kind: None, cidr: None, variant: None }
     }
@@ -128,9 +146,20 @@ impl Connectivity<'_, '_> {
         &self.peers
     }
 
-    fn push(&mut self, peer: Peer, side: Side) {
+    /// What each peer is to the rules, in the same order.
+    pub(crate) fn sides(&self) -> &[Side] {
+        &self.sides
+    }
+
+    /// The pods behind a peer, by number.
+    pub(crate) fn pods_of(&self, peer: usize) -> &[u32] {
+        self.pods.get(peer).map_or(&[], Vec::as_slice)
+    }
+
+    fn push(&mut self, peer: Peer, side: Side, pods: Vec<u32>) {
         self.peers.push(peer);
         self.sides.push(side);
+        self.pods.push(pods);
     }
 
     fn add_owners(&mut self) {
@@ -139,7 +168,7 @@ impl Connectivity<'_, '_> {
             let namespace = inventory.namespace_name(owner.namespace);
             let sides = self.network.sides_of(&owner.pods);
             let are_many = sides.len() > 1;
-            for (side, number) in sides.into_iter().zip(1u32..) {
+            for ((side, pods), number) in sides.into_iter().zip(1u32..) {
                 let id = format!("{namespace}/{}/{}", owner.kind, owner.name);
                 let peer = Peer {
                     id: if are_many { format!("{id}#{number}") } else { id },
@@ -149,7 +178,7 @@ impl Connectivity<'_, '_> {
                     variant: are_many.then_some(number),
                     ..Peer::empty()
                 };
-                self.push(peer, side);
+                self.push(peer, side, pods);
             }
         }
     }
@@ -173,41 +202,54 @@ impl Connectivity<'_, '_> {
             }
         }
         for (text, address, ends) in found {
-            let peer = Peer { id: text.clone(), kind: PeerKind::Cidr, cidr: Some(text), ..Peer::empty() };
-            self.push(peer, Side::Outside(address, ends));
+            self.push(Peer::addresses(text), Side::Outside(address, ends), Vec::new());
         }
     }
 
     fn add_nodes(&mut self) {
         for (node, number) in self.network.inventory.nodes.iter().zip(0u32..).filter(|(node, _)| node.object.is_some()) {
             let peer = Peer { id: format!("Node/{}", node.name), kind: PeerKind::Node, name: Some(node.name.to_owned()), ..Peer::empty() };
-            self.push(peer, Side::Node(number));
+            self.push(peer, Side::Node(number), Vec::new());
         }
     }
 
     /// Tells every pair between which something is allowed or not known, in the order of the peers.
     pub fn walk<E>(&self, mut tell: impl FnMut(Connection) -> Result<(), E>) -> Result<(), E> {
-        for (from, source) in self.sides.iter().enumerate() {
-            for (to, target) in self.sides.iter().enumerate() {
-                if from == to || !is_told(source, target) {
-                    continue;
-                }
-                let mut trace = Trace::default();
-                let bounds = self.pair(source, target, &mut trace);
-                if bounds.is_empty() {
-                    continue;
-                }
-                let because = if bounds.unknown().is_empty() { Vec::new() } else { trace.causes.into_iter().collect() };
+        for from in 0..self.sides.len() {
+            for to in 0..self.sides.len() {
+                let Some((bounds, causes)) = self.between(from, to).filter(|(bounds, _)| !bounds.is_empty()) else { continue };
+                let because = if bounds.unknown().is_empty() { Vec::new() } else { causes.into_iter().collect() };
                 tell(Connection { from, to, bounds, because })?;
             }
         }
         Ok(())
     }
 
-    fn pair(&self, source: &Side, target: &Side, trace: &mut Trace) -> Bounds {
-        if let Side::Controller = source {
-            return self.let_in(target, trace);
+    /// What is allowed between two peers, if that is a matter of policies.
+    pub(crate) fn between(&self, from: usize, to: usize) -> Option<(Bounds, BTreeSet<Cause>)> {
+        let (source, target) = (self.sides.get(from)?, self.sides.get(to)?);
+        if from == to || !is_told(source, target) {
+            return None;
         }
+        let mut trace = Trace::default();
+        let bounds = if let Side::Controller = source { self.let_in(to, &mut trace) } else { self.pair(source, target, &mut trace) };
+        Some((bounds, trace.causes))
+    }
+
+    /// What is allowed between a peer and an address outside, which is the one that begins on the way in.
+    pub(crate) fn with_address(&self, at: usize, address: Address, direction: Direction) -> Option<(Bounds, BTreeSet<Cause>)> {
+        let (inside, outside) = (self.sides.get(at)?, Side::Outside(address, Ends::Both));
+        let (source, target) = if direction == Direction::Ingress { (&outside, inside) } else { (inside, &outside) };
+        let mut trace = Trace::default();
+        is_told(source, target).then(|| (self.pair(source, target, &mut trace), trace.causes))
+    }
+
+    /// Whose idea of a cluster this is.
+    pub(crate) fn model(&self) -> Model {
+        self.network.model
+    }
+
+    fn pair(&self, source: &Side, target: &Side, trace: &mut Trace) -> Bounds {
         let asked = Traffic::all();
         let network = self.network;
         let mut slots = [Address { family: Family::V4, number: 0 }; 2];
@@ -231,24 +273,26 @@ impl Connectivity<'_, '_> {
     }
 
     /// What Ingresses, Gateways and Routes let in, as far as the policies of the backend do.
-    fn let_in(&self, target: &Side, trace: &mut Trace) -> Bounds {
-        let Side::Units(units) = target else { return Bounds::none() };
-        let of_unit = |unit: u32| {
-            let served = self.exposed.iter().filter(move |exposed| self.network.unit_of.get(exposed.pod as usize).copied().flatten() == Some(unit));
-            served.fold(Traffic::none(), |sum, exposed| sum.union(&exposed.traffic))
-        };
-        let each = units.iter().map(|(unit, _)| self.network.allowed(&Party::unseen(), &self.network.member_party(*unit), &of_unit(*unit), trace));
+    fn let_in(&self, target: usize, trace: &mut Trace) -> Bounds {
+        let mut by_unit: BTreeMap<u32, Traffic> = BTreeMap::new();
+        for pod in self.pods_of(target) {
+            if let (Some(traffic), Some(Some(unit))) = (self.led_to.get(pod), self.network.unit_of.get(*pod as usize)) {
+                let sum = by_unit.entry(*unit).or_default();
+                *sum = sum.union(traffic);
+            }
+        }
+        let each = by_unit.iter().map(|(unit, traffic)| self.network.allowed(&Party::unseen(), &self.network.member_party(*unit), traffic, trace));
         each.reduce(|sum, one| sum.either(&one)).unwrap_or_default()
     }
 }
 
 /// The nodes on which the pods of a party run; `None` where that is not known.
-type Nodes = Option<BTreeSet<u32>>;
+pub(crate) type Nodes = Option<BTreeSet<u32>>;
 
 impl Network<'_> {
     /// The pods of one owner, by what policies can tell apart.
-    fn sides_of(&self, pods: &[u32]) -> Vec<Side> {
-        let mut units: Vec<(u32, Nodes)> = Vec::new();
+    fn sides_of(&self, pods: &[u32]) -> Vec<(Side, Vec<u32>)> {
+        let mut units: Vec<(u32, Nodes, Vec<u32>)> = Vec::new();
         let mut hosts = Vec::new();
         for &number in pods {
             let node = self.inventory.pods.get(number as usize).and_then(|pod| pod.node);
@@ -256,20 +300,26 @@ impl Network<'_> {
                 hosts.push(number);
                 continue;
             };
-            match units.iter_mut().find(|(known, _)| *known == unit) {
-                None => units.push((unit, node.map(|node| BTreeSet::from([node])))),
-                Some((_, nodes)) => match (nodes.as_mut(), node) {
-                    (Some(nodes), Some(node)) => _ = nodes.insert(node),
-                    _ => *nodes = None,
-                },
+            match units.iter_mut().find(|(known, _, _)| *known == unit) {
+                None => units.push((unit, node.map(|node| BTreeSet::from([node])), vec![number])),
+                Some((_, nodes, pods)) => {
+                    pods.push(number);
+                    match (nodes.as_mut(), node) {
+                        (Some(nodes), Some(node)) => _ = nodes.insert(node),
+                        _ => *nodes = None,
+                    }
+                }
             }
         }
-        let ordinary: Vec<Side> = match self.model {
+        let ordinary: Vec<(Side, Vec<u32>)> = match self.model {
             Model::NpGuard if units.is_empty() => Vec::new(),
-            Model::NpGuard => vec![Side::Units(units)],
-            Model::Kubernetes => units.into_iter().map(|unit| Side::Units(vec![unit])).collect(),
+            Model::NpGuard => {
+                let pods = units.iter().flat_map(|(_, _, pods)| pods.iter().copied()).collect();
+                vec![(Side::Units(units.into_iter().map(|(unit, nodes, _)| (unit, nodes)).collect()), pods)]
+            }
+            Model::Kubernetes => units.into_iter().map(|(unit, nodes, pods)| (Side::Units(vec![(unit, nodes)]), pods)).collect(),
         };
-        let on_hosts = (!hosts.is_empty()).then_some(Side::Hosts(hosts));
+        let on_hosts = (!hosts.is_empty()).then(|| (Side::Hosts(hosts.clone()), hosts));
         ordinary.into_iter().chain(on_hosts).collect()
     }
 
@@ -316,7 +366,10 @@ fn parties<'p>(network: &'p Network<'_>, side: &Side, slot: &'p mut Address) -> 
         }
         Side::Outside(address, _) => {
             *slot = *address;
-            vec![(Party { member: None, addresses: Addresses::Known(std::slice::from_ref(slot)), host: Host::No, is_unseen: false }, Some(BTreeSet::new()))]
+            vec![(
+                Party { member: None, addresses: Addresses::Known(std::slice::from_ref(slot)), host: Host::No, presence: Presence::Real },
+                Some(BTreeSet::new()),
+            )]
         }
         Side::Controller => vec![(Party::unseen(), None)],
     }

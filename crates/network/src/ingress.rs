@@ -9,11 +9,20 @@ use crate::{Model, Network};
 
 /// A pod to which something from outside is led.
 #[derive(Debug)]
-pub(crate) struct Exposed {
+pub(crate) struct LedTo<'s> {
+    /// The route.
+    pub(crate) object: ObjectView<'s>,
     /// The pod, by its number.
     pub(crate) pod: u32,
-    /// The ports.
-    pub(crate) traffic: Traffic,
+    pub(crate) protocol: Protocol,
+    /// The port of the pod.
+    pub(crate) port: u16,
+}
+
+impl LedTo<'_> {
+    pub(crate) fn traffic(&self) -> Traffic {
+        Traffic::ports(self.protocol, self.port, self.port)
+    }
 }
 
 /// A port of a Service as routes name it.
@@ -40,7 +49,7 @@ const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 
 impl<'s> Network<'s> {
     /// Every pod that routes lead to.
-    pub(crate) fn exposed(&self) -> Vec<Exposed> {
+    pub(crate) fn led_to(&self) -> Vec<LedTo<'s>> {
         let mut found = Vec::new();
         for ingress in self.snapshot.of_kind(Kind::Ingress) {
             for led in led_by_ingress(ingress) {
@@ -60,16 +69,16 @@ impl<'s> Network<'s> {
         found
     }
 
-    fn follow(&self, object: ObjectView<'s>, led: &Led<'s>, found: &mut Vec<Exposed>) {
+    fn follow(&self, object: ObjectView<'s>, led: &Led<'s>, found: &mut Vec<LedTo<'s>>) {
         let namespace = led.namespace.or(object.namespace()).unwrap_or("default");
         let service = self.inventory.namespace(namespace).and_then(|namespace| self.services.find(namespace, led.service));
         let Some(service) = service else { return };
-        for port in service.ports.iter().filter(|port| is_meant(port, led.port)) {
+        for port in service.ports.iter().filter(|port| is_meant(port, led.port, self.model)) {
             for (end, number) in self.endpoints(service, port) {
                 if let (End::Pod(pod), Some(number)) = (end, number)
                     && self.serves(pod, port.protocol, number)
                 {
-                    found.push(Exposed { pod, traffic: Traffic::ports(port.protocol, number, number) });
+                    found.push(LedTo { object, pod, protocol: port.protocol, port: number });
                 }
             }
         }
@@ -122,10 +131,11 @@ impl<'s> Network<'s> {
     }
 }
 
-fn is_meant(port: &ServicePort<'_>, wanted: BackendPort<'_>) -> bool {
+fn is_meant(port: &ServicePort<'_>, wanted: BackendPort<'_>, model: Model) -> bool {
     match wanted {
         BackendPort::Any => true,
-        BackendPort::Number(number) => port.port == number,
+        // np-guard takes the port of the endpoints as well, which no controller does.
+        BackendPort::Number(number) => port.port == number || (model == Model::NpGuard && port.target == TargetPort::Number(number)),
         BackendPort::Name(name) => port.name == name,
         BackendPort::Target(value) => match value.as_str() {
             Some(name) => port.name == name || port.target == TargetPort::Name(name),

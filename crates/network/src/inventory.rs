@@ -63,22 +63,36 @@ pub(crate) struct DeclaredPort<'s> {
 impl<'s> Pod<'s> {
     /// The ports that running containers declare, in the order in which names are looked up.
     pub(crate) fn ports(&self) -> impl Iterator<Item = DeclaredPort<'s>> {
+        self.written_ports().filter_map(declared)
+    }
+
+    /// The ports that containers have on the node as well, with the number there.
+    pub(crate) fn host_ports(&self) -> impl Iterator<Item = (DeclaredPort<'s>, u16)> {
+        self.written_ports().filter_map(|port| {
+            let host = port.int(field::HOST_PORT).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)?;
+            Some((declared(port)?, host))
+        })
+    }
+
+    fn written_ports(&self) -> impl Iterator<Item = Value<'s>> {
         let containers = self.view.containers();
         let (regular, others): (Vec<_>, Vec<_>) = containers.partition(|container| container.role() == Role::Regular);
         let running = regular.into_iter().chain(others.into_iter().filter(|container| container.is_sidecar()));
-        running.flat_map(|container| container.value().list(field::PORTS)).filter_map(|port| {
-            Some(DeclaredPort {
-                name: port.str(field::NAME).unwrap_or(""),
-                protocol: port.str(field::PROTOCOL).map_or(Ok(Protocol::Tcp), str::parse).ok()?,
-                port: port.int(field::CONTAINER_PORT).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)?,
-            })
-        })
+        running.flat_map(|container| container.value().list(field::PORTS))
     }
 
     /// The labels.
     pub(crate) fn labels(&self) -> impl Iterator<Item = (&'s str, &'s str)> {
         self.view.labels().into_iter().flat_map(Value::entries).map(|(key, value)| (key, value.as_str().unwrap_or("")))
     }
+}
+
+fn declared(port: Value<'_>) -> Option<DeclaredPort<'_>> {
+    Some(DeclaredPort {
+        name: port.str(field::NAME).unwrap_or(""),
+        protocol: port.str(field::PROTOCOL).map_or(Ok(Protocol::Tcp), str::parse).ok()?,
+        port: port.int(field::CONTAINER_PORT).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)?,
+    })
 }
 
 /// The highest controller of pods.

@@ -3,6 +3,9 @@
 //! Only keys that some selector reads tell two things apart. What agrees on all of them is one class, and a selector is the
 //! set of classes that it selects.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use bartizan_cluster::{Value, field};
 use foldhash::{HashMap, HashMapExt as _};
 
@@ -100,17 +103,78 @@ impl<'s> Selector<'s> {
         self.tests.iter().map(|(key, _)| *key)
     }
 
+    /// Whether every test of it is one of `other` as well.
+    pub(crate) fn is_part_of(&self, other: &Self) -> bool {
+        self.tests.iter().all(|test| other.tests.contains(test))
+    }
+
+    /// Whether it asks for labels with certain values and for nothing else.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.tests.is_empty() && self.tests.iter().all(|(_, test)| matches!(test, Test::In(values) if values.len() == 1))
+    }
+
+    /// The value of `key`, if it asks for that and nothing else.
+    pub(crate) fn only(&self, key: &str) -> Option<&'s str> {
+        match self.tests.as_slice() {
+            [(asked, Test::In(values))] if *asked == key => match values.as_slice() {
+                [value] => Some(value),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The fewest labels that it selects; none if it contradicts itself. `fresh` gives a key a value that no selector names.
+    pub(crate) fn witness(&self, fresh: impl Fn(&str) -> String) -> Option<BTreeMap<&'s str, String>> {
+        let mut labels = BTreeMap::new();
+        for key in self.keys() {
+            let tests = || self.tests.iter().filter(|(tested, _)| *tested == key).map(|(_, test)| test);
+            let listed = tests().find_map(|test| if let Test::In(values) = test { Some(values) } else { None });
+            let value = match listed {
+                Some(values) => Some((*values.iter().find(|value| tests().all(|test| test.holds(Some(value))))?).to_owned()),
+                None => tests().any(|test| *test == Test::Exists).then(|| fresh(key)),
+            };
+            labels.extend(value.map(|value| (key, value)));
+        }
+        self.matches(|key| labels.get(key).map(String::as_str)).then_some(labels)
+    }
+
     /// Whether it selects what has these labels.
-    pub(crate) fn matches(&self, label: impl Fn(&str) -> Option<&'s str>) -> bool {
-        self.tests.iter().all(|(key, test)| {
-            let found = label(key);
+    pub(crate) fn matches<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
+        self.tests.iter().all(|(key, test)| test.holds(label(key)))
+    }
+}
+
+/// As `kubectl` writes selectors: `app in (a,b),tier=web,!legacy`.
+impl fmt::Display for Selector<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (key, test) in &self.tests {
+            out.write_str(separator)?;
             match test {
-                Test::In(values) => found.is_some_and(|found| values.contains(&found)),
-                Test::NotIn(values) => found.is_none_or(|found| !values.contains(&found)),
-                Test::Exists => found.is_some(),
-                Test::Absent => found.is_none(),
+                Test::In(values) => match values.as_slice() {
+                    [value] => write!(out, "{key}={value}")?,
+                    values => write!(out, "{key} in ({})", values.join(","))?,
+                },
+                Test::NotIn(values) => write!(out, "{key} notin ({})", values.join(","))?,
+                Test::Exists => out.write_str(key)?,
+                Test::Absent => write!(out, "!{key}")?,
             }
-        })
+            separator = ",";
+        }
+        Ok(())
+    }
+}
+
+impl Test<'_> {
+    /// Whether the value of the key passes.
+    fn holds(&self, found: Option<&str>) -> bool {
+        match self {
+            Test::In(values) => found.is_some_and(|found| values.contains(&found)),
+            Test::NotIn(values) => found.is_none_or(|found| !values.contains(&found)),
+            Test::Exists => found.is_some(),
+            Test::Absent => found.is_none(),
+        }
     }
 }
 
@@ -166,6 +230,18 @@ impl<'s> Selectors<'s> {
 
     pub(crate) fn get(&self, id: SelectorId) -> Option<&Selector<'s>> {
         self.list.get(id.0 as usize)
+    }
+
+    /// A value of `key` that none of them names.
+    pub(crate) fn fresh(&self, key: &str) -> String {
+        let named = |wanted: &str| {
+            self.list
+                .iter()
+                .flat_map(|selector| &selector.tests)
+                .any(|(tested, test)| *tested == key && matches!(test, Test::In(values) | Test::NotIn(values) if values.contains(&wanted)))
+        };
+        let numbered = (2..).map(|number| format!("new-{number}"));
+        std::iter::once("new".to_owned()).chain(numbered).find(|value| !named(value)).unwrap_or_default()
     }
 
     /// Whether any of them reads another key than `key`.

@@ -11,8 +11,11 @@
 
 mod address;
 mod connectivity;
+mod difference;
+mod door;
 mod endpoint;
 mod explain;
+mod exposure;
 mod ingress;
 mod interval;
 mod inventory;
@@ -35,7 +38,10 @@ use policy::{NamespaceMatch, PodMatch, Policies, Tier, admin, network_policy};
 use service::Services;
 
 pub use connectivity::{Connection, Connectivity, Peer, PeerKind};
+pub use difference::{Change, ChangeKind, DiffPeer, difference};
+pub use door::{Door, Way};
 pub use explain::{ExplainedPair, Explanation, Say};
+pub use exposure::{Exposed, Exposure, Newcomer, Reach};
 pub use policy::{Action, Direction};
 pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, WrittenPort};
 pub use traffic::{Bounds, NoSuchProtocol, Protocol, Traffic};
@@ -133,6 +139,7 @@ pub struct Network<'s> {
     /// Ranges of addresses that no policy tells apart inside.
     atoms: Vec<(address::Family, u128, u128)>,
     problems: Vec<Problem>,
+    everybody: PodMatch,
 }
 
 /// The named ports of a pod that some rule names: name, protocol and number, sorted.
@@ -153,6 +160,7 @@ impl<'s> Network<'s> {
         }
         admin::read_all(snapshot, &mut policies);
         let blurs = unmodelled::read(snapshot, &inventory, &mut policies);
+        let everybody = policies.everybody();
         let services = Services::read(snapshot, &inventory);
         let atoms = address::atoms(policies.blocks.iter());
         let mut network = Self {
@@ -173,6 +181,7 @@ impl<'s> Network<'s> {
             port_maps: Vec::new(),
             atoms,
             problems: Vec::new(),
+            everybody,
         };
         network.classify();
         network.apply_policies();

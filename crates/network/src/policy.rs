@@ -77,14 +77,14 @@ impl Policy<'_> {
 }
 
 /// A set of pods: those of some namespaces with some labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PodMatch {
     pub(crate) namespaces: NamespaceMatch,
     pub(crate) pods: SelectorId,
 }
 
 /// A set of namespaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum NamespaceMatch {
     /// This one, by its number.
     One(u32),
@@ -162,6 +162,12 @@ pub(crate) struct Policies<'s> {
 }
 
 impl<'s> Policies<'s> {
+    /// What selects every pod.
+    pub(crate) fn everybody(&mut self) -> PodMatch {
+        let namespaces = NamespaceMatch::Selected(self.namespace_selectors.add(Selector::everything()));
+        PodMatch { namespaces, pods: self.pod_selectors.add(Selector::everything()) }
+    }
+
     fn block(&mut self, set: AddressSet) -> u32 {
         if let Some(&number) = self.known_blocks.get(&set) {
             return number;

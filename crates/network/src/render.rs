@@ -1,6 +1,8 @@
 //! Connectivity on paper: JSON for machines, text and Markdown for people, CSV for tables, DOT for drawings. Each is written as
 //! it is walked.
 
+pub mod difference;
+pub mod exposure;
 pub mod np_guard;
 
 use std::collections::BTreeMap;
@@ -9,8 +11,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::connectivity::{Connection, Connectivity, Peer, PeerKind};
-use crate::traffic::{Protocol, Traffic};
+use crate::connectivity::{Connectivity, Peer, PeerKind};
+use crate::traffic::{Bounds, Protocol, Traffic};
 
 /// The name of the JSON format.
 pub const SCHEMA: &str = "bartizan.connectivity/1";
@@ -92,18 +94,19 @@ fn id<'c>(connectivity: &'c Connectivity<'_, '_>, at: usize) -> &'c str {
 }
 
 /// What is allowed, and with a question mark what may be.
-fn words(connection: &Connection) -> String {
-    let unknown = connection.bounds.unknown();
-    match (connection.bounds.allowed().is_empty(), unknown.is_empty()) {
-        (_, true) => connection.bounds.allowed().to_string(),
+pub(crate) fn words_of(bounds: &Bounds) -> String {
+    let unknown = bounds.unknown();
+    match (bounds.allowed().is_empty(), unknown.is_empty()) {
+        (_, true) => bounds.allowed().to_string(),
         (true, false) => format!("{unknown} (?)"),
-        (false, false) => format!("{} and {unknown} (?)", connection.bounds.allowed()),
+        (false, false) => format!("{} and {unknown} (?)", bounds.allowed()),
     }
 }
 
 /// One connection a line.
 pub fn text(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
-    connectivity.walk(|connection| writeln!(out, "{} -> {} : {}", id(connectivity, connection.from), id(connectivity, connection.to), words(&connection)))
+    connectivity
+        .walk(|connection| writeln!(out, "{} -> {} : {}", id(connectivity, connection.from), id(connectivity, connection.to), words_of(&connection.bounds)))
 }
 
 /// Comma-separated values with a head.
@@ -130,7 +133,7 @@ pub fn markdown(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io:
     out.write_all(b"| from | to | allowed |\n|---|---|---|\n")?;
     connectivity.walk(|connection| {
         let cell = |text: &str| text.replace('|', "\\|");
-        writeln!(out, "| {} | {} | {} |", cell(id(connectivity, connection.from)), cell(id(connectivity, connection.to)), cell(&words(&connection)))
+        writeln!(out, "| {} | {} | {} |", cell(id(connectivity, connection.from)), cell(id(connectivity, connection.to)), cell(&words_of(&connection.bounds)))
     })
 }
 
@@ -164,7 +167,7 @@ pub fn dot(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Resu
             "  {} -> {} [label={}{style}]",
             escaped(id(connectivity, connection.from)),
             escaped(id(connectivity, connection.to)),
-            escaped(&words(&connection))
+            escaped(&words_of(&connection.bounds))
         )
     })?;
     out.write_all(b"}\n")

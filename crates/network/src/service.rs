@@ -53,6 +53,8 @@ pub(crate) struct ServicePort<'s> {
     pub(crate) protocol: Protocol,
     pub(crate) port: u16,
     pub(crate) target: TargetPort<'s>,
+    /// The port of every node, if it is written.
+    pub(crate) node_port: Option<u16>,
 }
 
 /// The port of an endpoint.
@@ -127,7 +129,8 @@ fn ports(object: ObjectView<'_>) -> Vec<ServicePort<'_>> {
                 },
                 None => TargetPort::Number(port),
             };
-            Some(ServicePort { name: written.str(field::NAME).unwrap_or(""), protocol, port, target })
+            let node_port = written.entry("nodePort").and_then(number);
+            Some(ServicePort { name: written.str(field::NAME).unwrap_or(""), protocol, port, target, node_port })
         })
         .collect()
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::address::{Address, Family};
+use crate::exposure::Imagined;
 use crate::label::ClassId;
 use crate::policy::{Action, Direction, NamespaceMatch, Peer, PodMatch, PortMatch, Rule};
-use crate::traffic::{Bounds, Traffic};
+use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::{Applied, Model, Network, in_namespaces};
 
 /// Why something is not known.
@@ -29,6 +30,10 @@ pub enum Cause {
     EndpointsUnknown,
     /// A rule speaks about pods, and which of them serves Ingresses is not known.
     ControllerUnknown,
+    /// A rule names a port, and which number that is depends on a pod that does not exist yet.
+    PortUnknown(String),
+    /// On its way through a node the source address may become that of the node.
+    SourceRewritten,
 }
 
 impl std::fmt::Display for Cause {
@@ -44,6 +49,8 @@ impl std::fmt::Display for Cause {
             Cause::NotRead(what) => write!(out, "{what} could not be read"),
             Cause::PodsDiffer => out.write_str("the pods behind the name are treated differently"),
             Cause::EndpointsUnknown => out.write_str("the Service has no selector, and its endpoints are not in the input"),
+            Cause::PortUnknown(name) => write!(out, "a rule names the port `{name}`, and which number that is depends on the pod"),
+            Cause::SourceRewritten => out.write_str("on its way through a node the source address may become that of the node"),
             Cause::ControllerUnknown => out.write_str("a rule speaks about pods, and which of them are the ingress controller is not known"),
         }
     }
@@ -54,6 +61,8 @@ impl std::fmt::Display for Cause {
 pub(crate) struct Trace {
     /// What was not known and mattered at some step.
     pub(crate) causes: BTreeSet<Cause>,
+    /// The names of ports that are allowed at a pod that does not exist, where np-guard tells those.
+    pub(crate) names: BTreeSet<(Protocol, String)>,
     /// The rules that decided something, in order, if they are wanted.
     pub(crate) steps: Option<Vec<Step>>,
     /// Whether rules are wanted that would have decided the same.
@@ -111,8 +120,17 @@ pub(crate) struct Party<'n> {
     pub(crate) addresses: Addresses<'n>,
     /// The node whose traffic this is, for nodes and pods of the host network.
     pub(crate) host: Host,
+    pub(crate) presence: Presence<'n>,
+}
+
+/// Whether a party is in the input.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Presence<'n> {
+    Real,
     /// A pod that is not in the input: in a namespace that is not there either, with no labels that anybody knows.
-    pub(crate) is_unseen: bool,
+    Unseen,
+    /// A pod that does not exist yet, and what it would be like.
+    Imagined(&'n Imagined),
 }
 
 /// An ordinary pod.
@@ -246,8 +264,28 @@ impl<'s> Network<'s> {
         if matched == Match::No {
             return Bounds::none();
         }
-        let hit = open.intersection(&Bounds::known(self.traffic_of(&rule.ports, target)));
+        let mut hit = open.intersection(&Bounds::known(self.traffic_of(&rule.ports, target)));
+        if let Presence::Imagined(_) = target.presence {
+            hit = self.with_names(hit, rule, open, trace);
+        }
         if matched == Match::Maybe { Bounds::maybe(hit.possible) } else { hit }
+    }
+
+    /// What a rule matches at a pod that does not exist, of whose ports nobody knows the numbers behind the names.
+    fn with_names(&self, hit: Bounds, rule: &Rule<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
+        let mut hit = hit;
+        for &(protocol, name) in &rule.ports.named {
+            for protocol in Protocol::ALL.into_iter().filter(|other| protocol.is_none_or(|protocol| protocol == *other)) {
+                if self.model == Model::Kubernetes {
+                    trace.causes.insert(Cause::PortUnknown(name.to_owned()));
+                    let possible = open.possible.intersection(&Traffic::of_protocol(protocol));
+                    hit = hit.union(&Bounds::maybe(possible));
+                } else if rule.action == Action::Allow {
+                    trace.names.insert((protocol, name.to_owned()));
+                }
+            }
+        }
+        hit
     }
 
     /// The ports of a rule, with names as the target of the connection means them.
@@ -272,8 +310,11 @@ impl<'s> Network<'s> {
         let mut causes = Vec::new();
         for peer in peers {
             let found = match peer {
-                Peer::Pods(pods) if party.is_unseen => self.is_unseen_among(*pods, &mut causes),
-                Peer::Pods(pods) => is_match(party.member.is_some_and(|member| self.is_among(*pods, member))),
+                Peer::Pods(pods) => match party.presence {
+                    Presence::Unseen => self.is_unseen_among(*pods, &mut causes),
+                    Presence::Imagined(imagined) => is_match(self.would_be_among(*pods, imagined)),
+                    Presence::Real => is_match(party.member.is_some_and(|member| self.is_among(*pods, member))),
+                },
                 Peer::Addresses { block, speaks_of_pods } => self.is_in_block(*block, *speaks_of_pods, party, &mut causes),
                 Peer::Nodes(selector) => match party.host {
                     Host::Node(number) => is_match(
@@ -286,7 +327,7 @@ impl<'s> Network<'s> {
                     Host::No => Match::No,
                 },
                 Peer::Domains => match party.addresses {
-                    Addresses::Known(_) | Addresses::Unknown if party.member.is_none() => {
+                    Addresses::Known(_) | Addresses::Unknown if !party.is_pod() => {
                         causes.push(Cause::DomainName);
                         Match::Maybe
                     }
@@ -327,13 +368,13 @@ impl<'s> Network<'s> {
         unseen(causes)
     }
 
-    fn is_in_namespaces(&self, wanted: NamespaceMatch, namespace: u32) -> bool {
+    pub(crate) fn is_in_namespaces(&self, wanted: NamespaceMatch, namespace: u32) -> bool {
         in_namespaces(wanted, namespace, &self.namespace_class, &self.namespace_classes)
     }
 
     fn is_in_block(&self, block: u32, speaks_of_pods: bool, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
         let Some(set) = self.policies.blocks.get(block as usize) else { return Match::No };
-        if party.member.is_some() && self.model == Model::NpGuard {
+        if party.is_pod() && self.model == Model::NpGuard {
             return Match::No;
         }
         match party.addresses {
@@ -347,7 +388,7 @@ impl<'s> Network<'s> {
             }
             Addresses::None => Match::No,
             // A NetworkPolicy's blocks are meant for what is outside; a pod that has no address yet is not.
-            Addresses::Unknown if party.member.is_some() && !speaks_of_pods => Match::No,
+            Addresses::Unknown if party.is_pod() && !speaks_of_pods => Match::No,
             Addresses::Unknown => {
                 if Family::ALL.into_iter().all(|family| set.is_whole(family)) || (set.is_whole(Family::V4) && party.host == Host::No && speaks_of_pods) {
                     return Match::Yes;
@@ -368,7 +409,7 @@ impl<'s> Network<'s> {
             member: key.zip(group).map(|(key, group)| Member { group: key.group, namespace: group.namespace, labels: group.labels, ports: key.ports }),
             addresses: if addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(addresses) },
             host: Host::No,
-            is_unseen: false,
+            presence: Presence::Real,
         }
     }
 
@@ -382,8 +423,8 @@ impl<'s> Network<'s> {
             }
             None => match pod.node {
                 Some(node) => self.node_party(node),
-                None if pod.addresses.is_empty() => Party { member: None, addresses: Addresses::Unknown, host: Host::Somewhere, is_unseen: false },
-                None => Party { member: None, addresses: Addresses::Known(&pod.addresses), host: Host::Somewhere, is_unseen: false },
+                None if pod.addresses.is_empty() => Party { member: None, addresses: Addresses::Unknown, host: Host::Somewhere, presence: Presence::Real },
+                None => Party { member: None, addresses: Addresses::Known(&pod.addresses), host: Host::Somewhere, presence: Presence::Real },
             },
         }
     }
@@ -395,7 +436,7 @@ impl<'s> Network<'s> {
             member: None,
             addresses: if addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(addresses) },
             host: Host::Node(number),
-            is_unseen: false,
+            presence: Presence::Real,
         }
     }
 
@@ -417,22 +458,32 @@ impl<'s> Network<'s> {
 impl<'n> Party<'n> {
     /// What no rule can mean.
     pub(crate) fn nowhere() -> Self {
-        Self { member: None, addresses: Addresses::None, host: Host::No, is_unseen: false }
+        Self { member: None, addresses: Addresses::None, host: Host::No, presence: Presence::Real }
     }
 
     /// A pod that nobody has seen.
     pub(crate) fn unseen() -> Self {
-        Self { is_unseen: true, ..Self::nowhere() }
+        Self { presence: Presence::Unseen, ..Self::nowhere() }
+    }
+
+    /// A pod that somebody could start.
+    pub(crate) fn imagined(imagined: &'n Imagined) -> Self {
+        Self { presence: Presence::Imagined(imagined), addresses: Addresses::Unknown, ..Self::nowhere() }
+    }
+
+    /// Whether it is a pod, in the input or not.
+    fn is_pod(&self) -> bool {
+        self.member.is_some() || !matches!(self.presence, Presence::Real)
     }
 
     /// Something outside, at these addresses.
     pub(crate) fn outside(addresses: &'n [Address]) -> Self {
-        Self { member: None, addresses: Addresses::Known(addresses), host: Host::No, is_unseen: false }
+        Self { member: None, addresses: Addresses::Known(addresses), host: Host::No, presence: Presence::Real }
     }
 
     /// Something outside whose addresses are not known.
     pub(crate) fn somewhere_outside() -> Self {
-        Self { member: None, addresses: Addresses::Unknown, host: Host::No, is_unseen: false }
+        Self { member: None, addresses: Addresses::Unknown, host: Host::No, presence: Presence::Real }
     }
 }
 

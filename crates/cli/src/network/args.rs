@@ -18,6 +18,10 @@ pub(crate) enum Network {
     Explain(Box<Why>),
     /// List everything that is allowed between workloads, addresses and nodes
     Connectivity(Box<Connectivity>),
+    /// Tell what every workload is exposed to: from outside of the cluster, and to pods that do not exist yet
+    Exposure(Box<Exposure>),
+    /// Compare two sources: connections that were opened, closed and changed
+    Diff(Box<Diff>),
 }
 
 const EVAL_EXAMPLES: &str = "\
@@ -129,6 +133,55 @@ pub(crate) struct Connectivity {
     /// Answer as another tool does: its model of a cluster, and its format.
     #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output")]
     pub(crate) compat: Option<Compat>,
+}
+
+/// `bartizan network exposure`
+#[derive(Debug, Args)]
+pub(crate) struct Exposure {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Format.
+    #[arg(short, long, value_enum, default_value_t = TableFormat::Text, help_heading = "Output")]
+    pub(crate) output: TableFormat,
+    /// Answer as another tool does: its model of a cluster, and its format.
+    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output")]
+    pub(crate) compat: Option<Compat>,
+}
+
+/// `bartizan network diff`
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// What was: a directory, file, chart, Kustomize directory or saved snapshot.
+    pub(crate) before: PathBuf,
+    /// What is.
+    pub(crate) after: PathBuf,
+    /// Format.
+    #[arg(short, long, value_enum, default_value_t = TableFormat::Text, help_heading = "Output")]
+    pub(crate) output: TableFormat,
+    /// Answer as another tool does: its model of a cluster, and its format.
+    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output")]
+    pub(crate) compat: Option<Compat>,
+    /// Kubernetes version to judge manifests for.
+    #[arg(long, value_name = "1.N", help_heading = "Sources")]
+    pub(crate) kubernetes_version: Option<KubernetesVersion>,
+    /// Count the facts as observed at this time (RFC 3339).
+    #[arg(long, value_name = "TIME", help_heading = "Sources")]
+    pub(crate) now: Option<Timestamp>,
+}
+
+/// Formats of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    /// For people
+    #[value(alias = "txt")]
+    Text,
+    /// For machines
+    Json,
+    /// Comma-separated values
+    Csv,
+    /// A table
+    #[value(alias = "md")]
+    Markdown,
 }
 
 /// Formats of connection lists.

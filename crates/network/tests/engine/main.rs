@@ -1,5 +1,9 @@
 //! The engine against small worlds: what rules mean, and the same verdicts as an evaluator that knows nothing but packets.
 
 mod admin;
+mod difference;
+mod exposure;
+mod packets;
+mod random;
 mod rules;
 mod world;

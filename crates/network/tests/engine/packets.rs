@@ -1,0 +1,296 @@
+//! A slow and obvious evaluator: one packet at a time, every policy read again for each. It shares nothing with the engine, and
+//! the engine must agree with it on every packet of random clusters.
+
+use std::net::IpAddr;
+
+use bartizan_network::{Model, Network};
+use proptest::prelude::*;
+
+use crate::random::{Block, ClusterPolicy, Dialect, Labels, PORTS, Peer, Pod, Policy, Port, Requirement, Rule, Selector, Traits, World};
+use crate::world::{question, snapshot};
+
+/// Somebody who sends or receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Pod(usize),
+    Node(usize),
+    Outside(IpAddr),
+}
+
+/// A connection that is to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packet {
+    pub(crate) from: End,
+    pub(crate) to: End,
+    pub(crate) protocol: &'static str,
+    pub(crate) port: u16,
+}
+
+fn matches(selector: &Selector, labels: &Labels) -> bool {
+    selector.iter().all(|Requirement(key, operator, values)| {
+        let value = labels.iter().find(|(known, _)| known == key).map(|(_, value)| value);
+        match *operator {
+            "In" => value.is_some_and(|value| values.contains(value)),
+            "NotIn" => !value.is_some_and(|value| values.contains(value)),
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            other => panic!("operator {other}"),
+        }
+    })
+}
+
+fn is_inside(Block(first, length): &Block, address: IpAddr) -> bool {
+    // Bit by bit, from the most significant one.
+    let bits = |address: IpAddr| -> Vec<bool> {
+        let octets = match address {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        octets.iter().flat_map(|octet| (0..8).rev().map(move |bit| octet >> bit & 1 == 1)).collect()
+    };
+    let (one, two) = (bits(*first), bits(address));
+    one.len() == two.len() && one.iter().zip(&two).take(usize::from(*length)).all(|(one, two)| one == two)
+}
+
+impl World {
+    fn pod(&self, end: End) -> Option<&Pod> {
+        match end {
+            // A pod of the host network is its node to everybody.
+            End::Pod(at) => Some(&self.pods[at]).filter(|pod| !pod.host_network),
+            _ => None,
+        }
+    }
+
+    fn host_of(&self, end: End) -> Option<usize> {
+        match end {
+            End::Pod(at) => self.pods[at].host_network.then_some(self.pods[at].node),
+            End::Node(at) => Some(at),
+            End::Outside(_) => None,
+        }
+    }
+
+    fn address_of(&self, end: End) -> IpAddr {
+        match end {
+            End::Pod(at) => self.pods[at].address,
+            End::Node(at) => self.nodes[at].address,
+            End::Outside(address) => address,
+        }
+    }
+
+    /// Whether a packet gets through.
+    pub(crate) fn lets_through(&self, packet: Packet) -> bool {
+        let Packet { from, to, .. } = packet;
+        let is_finished = |end: End| matches!(end, End::Pod(at) if self.pods[at].finished);
+        if is_finished(from) || is_finished(to) {
+            return false;
+        }
+        if from == to {
+            return true;
+        }
+        // A node and the pods on it.
+        for (one, two) in [(from, to), (to, from)] {
+            if let (Some(pod), Some(host)) = (self.pod(one), self.host_of(two))
+                && pod.node == host
+            {
+                return true;
+            }
+        }
+        self.may_leave(packet) && self.may_arrive(packet)
+    }
+
+    fn may_leave(&self, packet: Packet) -> bool {
+        let Some(pod) = self.pod(packet.from) else { return true };
+        self.guards(pod, packet, packet.to, "Egress", |policy| &policy.egress, |policy| &policy.egress)
+    }
+
+    fn may_arrive(&self, packet: Packet) -> bool {
+        let Some(pod) = self.pod(packet.to) else { return true };
+        self.guards(pod, packet, packet.from, "Ingress", |policy| &policy.ingress, |policy| &policy.ingress)
+    }
+
+    fn guards(
+        &self,
+        pod: &Pod,
+        packet: Packet,
+        peer: End,
+        direction: &str,
+        rules_of: impl Fn(&Policy) -> &Vec<Rule>,
+        cluster_rules_of: impl Fn(&ClusterPolicy) -> &Vec<Rule>,
+    ) -> bool {
+        let in_tier = |is_admin: bool| {
+            let mut policies: Vec<&ClusterPolicy> = self
+                .cluster_policies
+                .iter()
+                .filter(|policy| match policy.dialect {
+                    Dialect::Admin => is_admin,
+                    Dialect::BaselineAdmin => !is_admin,
+                    Dialect::Cluster { is_admin: admin } => admin == is_admin,
+                })
+                .filter(|policy| {
+                    matches(&policy.namespaces, &self.namespaces[pod.namespace].labels) && policy.pods.as_ref().is_none_or(|pods| matches(pods, &pod.labels))
+                })
+                .collect();
+            policies.sort_by_key(|policy| policy.priority);
+            policies.into_iter().flat_map(&cluster_rules_of).find(|rule| self.means(rule, None, packet, peer)).map(|rule| rule.action)
+        };
+        match in_tier(true) {
+            Some("Allow" | "Accept") => return true,
+            Some("Deny") => return false,
+            _ => {}
+        }
+        let selecting: Vec<&Policy> = self
+            .policies
+            .iter()
+            .filter(|policy| policy.namespace == pod.namespace && matches(&policy.pods, &pod.labels))
+            .filter(|policy| match &policy.types {
+                Some(types) => types.contains(&direction),
+                None => direction == "Ingress" || !policy.egress.is_empty(),
+            })
+            .collect();
+        if !selecting.is_empty() {
+            return selecting.iter().any(|policy| rules_of(policy).iter().any(|rule| self.means(rule, Some(policy.namespace), packet, peer)));
+        }
+        in_tier(false) != Some("Deny")
+    }
+
+    /// Whether a rule of a policy in `namespace`, or of one of the whole cluster, is about a packet with `peer` at the other end.
+    fn means(&self, rule: &Rule, namespace: Option<usize>, packet: Packet, peer: End) -> bool {
+        let is_peer = rule.peers.is_empty() || rule.peers.iter().any(|wanted| self.is_peer(wanted, namespace, peer));
+        is_peer && (rule.ports.is_empty() || rule.ports.iter().any(|port| self.is_port(port, packet, namespace.is_none())))
+    }
+
+    fn is_peer(&self, wanted: &Peer, namespace: Option<usize>, peer: End) -> bool {
+        match wanted {
+            Peer::Block(block, excepts) => {
+                let address = self.address_of(peer);
+                is_inside(block, address) && !excepts.iter().any(|except| is_inside(except, address))
+            }
+            Peer::Networks(blocks) => blocks.iter().any(|block| is_inside(block, self.address_of(peer))),
+            Peer::Nodes(nodes) => self.host_of(peer).is_some_and(|node| matches(nodes, &self.nodes[node].labels)),
+            Peer::Pods { namespaces, pods } => {
+                let Some(pod) = self.pod(peer) else { return false };
+                let is_there = match namespaces {
+                    Some(namespaces) => matches(namespaces, &self.namespaces[pod.namespace].labels),
+                    None => Some(pod.namespace) == namespace,
+                };
+                is_there && pods.as_ref().is_none_or(|pods| matches(pods, &pod.labels))
+            }
+        }
+    }
+
+    fn is_port(&self, port: &Port, packet: Packet, is_of_cluster: bool) -> bool {
+        match port {
+            Port::Protocol(protocol) => *protocol == packet.protocol,
+            Port::Range(protocol, first, last) => protocol.unwrap_or("TCP") == packet.protocol && (*first..=*last).contains(&packet.port),
+            Port::Named(protocol, name) => {
+                let is_protocol = match protocol {
+                    Some(protocol) => *protocol == packet.protocol,
+                    None => is_of_cluster || packet.protocol == "TCP",
+                };
+                let is_declared =
+                    |pod: &Pod| pod.ports.iter().any(|(known, protocol, number)| known == name && *protocol == packet.protocol && *number == packet.port);
+                is_protocol && self.pod(packet.to).is_some_and(is_declared)
+            }
+        }
+    }
+
+    /// The word with which a question names an end.
+    fn word(&self, end: End) -> String {
+        match end {
+            End::Pod(at) => format!("{}/{}", self.namespaces[self.pods[at].namespace].name, self.pods[at].name),
+            End::Node(at) => format!("Node/{}", self.nodes[at].name),
+            End::Outside(address) => address.to_string(),
+        }
+    }
+
+    fn ends(&self) -> Vec<End> {
+        let outside = ["10.1.0.99", "10.2.0.2", "192.0.2.1", "fd00::1:1", "2001:db8::1"].map(|text| text.parse::<IpAddr>().unwrap());
+        let is_free = |address: &IpAddr| self.pods.iter().all(|pod| pod.address != *address);
+        let pods = (0..self.pods.len()).map(End::Pod);
+        pods.chain((0..self.nodes.len()).map(End::Node)).chain(outside.into_iter().filter(is_free).map(End::Outside)).collect()
+    }
+}
+
+fn agrees(world: &World) -> Result<(), TestCaseError> {
+    let text = world.yaml();
+    let snapshot = snapshot(&text);
+    prop_assert!(snapshot.problems().is_empty(), "{:?}\n{text}", snapshot.problems());
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    let lost: Vec<_> = network.problems().iter().filter(|problem| problem.is_loss).collect();
+    prop_assert!(lost.is_empty(), "{lost:?}\n{text}");
+    for from in world.ends() {
+        for to in world.ends() {
+            for protocol in ["TCP", "UDP", "SCTP"] {
+                for port in PORTS {
+                    let expected = world.lets_through(Packet { from, to, protocol, port });
+                    let (source, target) = (world.word(from), world.word(to));
+                    let answer = network.ask(&question(&source, &target, &format!("{protocol} {port}"))).unwrap();
+                    prop_assert_eq!(answer.allowed, Some(expected), "{} -> {} {} {}: {}\n{}", source, target, protocol, port, answer.reason, text);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The list of connections says of every pair of running pods what the packets between them meet.
+fn is_listed(world: &World) -> Result<(), TestCaseError> {
+    let text = world.yaml();
+    let snapshot = snapshot(&text);
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    let connectivity = network.connectivity();
+    let place = |at: usize| {
+        let word = format!("{}/Pod/{}", world.namespaces[world.pods[at].namespace].name, world.pods[at].name);
+        connectivity.peers().iter().position(|peer| peer.id == word)
+    };
+    let mut listed = std::collections::BTreeMap::new();
+    let walked: Result<(), ()> = connectivity.walk(|connection| {
+        listed.insert((connection.from, connection.to), connection.bounds);
+        Ok(())
+    });
+    walked.unwrap();
+    for (from, to) in (0..world.pods.len()).flat_map(|from| (0..world.pods.len()).map(move |to| (from, to))).filter(|(from, to)| from != to) {
+        let (Some(source), Some(target)) = (place(from), place(to)) else {
+            prop_assert!(world.pods[from].finished || world.pods[to].finished, "a running pod is not listed\n{text}");
+            continue;
+        };
+        for (protocol, port) in ["TCP", "UDP", "SCTP"].into_iter().flat_map(|protocol| PORTS.map(|port| (protocol, port))) {
+            let expected = world.lets_through(Packet { from: End::Pod(from), to: End::Pod(to), protocol, port });
+            let found = listed.get(&(source, target)).is_some_and(|bounds| bounds.allowed().contains(protocol.parse().unwrap(), port));
+            prop_assert_eq!(found, expected, "{} -> {} {} {}\n{}", from, to, protocol, port, text);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_packet_of_a_cluster_meets_the_same_verdict(seed: u64) {
+        let world = World::roll(seed, Traits { hosts: true, cluster_policies: true, ipv6: true });
+        agrees(&world)?;
+        is_listed(&world)?;
+    }
+
+    #[test]
+    fn network_policies_alone_meet_the_same_verdict(seed: u64) {
+        agrees(&World::roll(seed, Traits { hosts: false, cluster_policies: false, ipv6: true }))?;
+    }
+}
+
+#[test]
+fn random_clusters_are_worth_asking() {
+    let (mut through, mut all) = (0u32, 0u32);
+    for seed in 0..60 {
+        let world = World::roll(seed, Traits { hosts: true, cluster_policies: true, ipv6: true });
+        let pairs = world.ends().into_iter().flat_map(|from| world.ends().into_iter().map(move |to| (from, to)));
+        for (from, to) in pairs.filter(|(from, to)| from != to && (world.pod(*from).is_some() || world.pod(*to).is_some())) {
+            for port in PORTS {
+                all += 1;
+                through += u32::from(world.lets_through(Packet { from, to, protocol: "TCP", port }));
+            }
+        }
+    }
+    assert!((all / 5..all / 5 * 4).contains(&through), "{through} of {all} packets get through");
+}
