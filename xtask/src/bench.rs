@@ -147,7 +147,7 @@ fn median(mut run: impl FnMut() -> Result<Option<Run>>) -> Result<Option<Run>> {
 }
 
 fn built() -> Result<PathBuf> {
-    let status = Command::new(env!("CARGO")).args(["build", "--release", "--quiet", "--package", "bartizan"]).current_dir(root()).status()?;
+    let status = crate::cargo().args(["build", "--release", "--quiet", "--package", "bartizan"]).status()?;
     if !status.success() {
         bail!("the binary does not build");
     }
@@ -171,8 +171,7 @@ fn start_up(binary: &Path) -> Result<()> {
 fn cold_build() -> Result<()> {
     let target = std::env::temp_dir().join(format!("bartizan-cold-{}", std::process::id()));
     let start = Instant::now();
-    let status =
-        Command::new(env!("CARGO")).args(["build", "--release", "--workspace", "--quiet", "--target-dir"]).arg(&target).current_dir(root()).status()?;
+    let status = crate::cargo().args(["build", "--release", "--workspace", "--quiet", "--target-dir"]).arg(&target).status()?;
     let seconds = start.elapsed().as_secs_f64();
     fs::remove_dir_all(&target)?;
     if !status.success() {

@@ -46,7 +46,7 @@ impl Clock {
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {
-    command(Command::new(env!("CARGO")).args(arguments))
+    command(crate::cargo().args(arguments))
 }
 
 /// Tests may panic, which is how they speak, and are held to what is wrong rather than to what could be more elegant.
@@ -54,15 +54,11 @@ fn lints_of_tests() -> Result<()> {
     let allowed = ["unwrap_used", "expect_used", "indexing_slicing", "string_slice", "panic", "print_stdout", "print_stderr", "pedantic"]
         .map(|lint| format!("-Aclippy::{lint}"));
     // An expectation of a lint that is allowed here is not fulfilled here.
-    command(
-        Command::new(env!("CARGO"))
-            .args(["clippy", "--workspace", "--tests", "--examples", "--", "-D", "warnings", "-Aunfulfilled_lint_expectations"])
-            .args(allowed),
-    )
+    command(crate::cargo().args(["clippy", "--workspace", "--tests", "--examples", "--", "-D", "warnings", "-Aunfulfilled_lint_expectations"]).args(allowed))
 }
 
 fn docs() -> Result<()> {
-    command(Command::new(env!("CARGO")).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    command(crate::cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// Installs what tests need and is missing; without the right to, says what to install.

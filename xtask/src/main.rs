@@ -10,7 +10,7 @@ mod schema;
 mod tidy;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
@@ -58,6 +58,14 @@ fn write_schema(words: &[String]) -> anyhow::Result<()> {
 fn root() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     here.parent().map_or_else(|| here.clone(), PathBuf::from)
+}
+
+/// Cargo, as if it were called by hand. `cargo run` names the package of this program to it in the environment, and the build
+/// scripts that look there would run again, and all that depends on them, at every turn from one to the other.
+fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH").current_dir(root());
+    cargo
 }
 
 #[expect(clippy::print_stdout, reason = "a command of the workshop speaks to whoever runs it")]

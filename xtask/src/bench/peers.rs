@@ -105,7 +105,7 @@ fn install_syncable(cache: &Path) -> Result<()> {
     if cache.join("bin/sync-ctl").is_file() {
         return Ok(());
     }
-    done(Command::new(env!("CARGO")).args(["install", "--quiet", "--locked", "--version", "0.37.1", "syncable-cli", "--root"]).arg(cache))
+    done(crate::cargo().args(["install", "--quiet", "--locked", "--version", "0.37.1", "syncable-cli", "--root"]).arg(cache))
 }
 
 fn build_trivy(cache: &Path) -> Result<()> {
