@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use bartizan_authz::default_policy::{self, Gates};
 use bartizan_checks::Selection;
 use bartizan_cluster::read::{Fragment, ReadOptions};
 use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
@@ -23,11 +24,17 @@ struct Scores {
     np_guard_connlist: usize,
     np_guard_exposure: usize,
     np_guard_diff: usize,
+    default_rbac: usize,
+}
+
+/// Where the suites are, unless somebody names another place.
+pub(crate) fn data_directory() -> PathBuf {
+    root().join("../shared/conformance")
 }
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     let data = match rest {
-        [] => root().join("../shared/conformance"),
+        [] => data_directory(),
         [flag, directory] if flag == "--data" => PathBuf::from(directory),
         _ => bail!("usage: cargo xtask conformance [--data DIR]"),
     };
@@ -41,7 +48,8 @@ pub(crate) fn run(rest: &[String]) -> Result<()> {
     let of = |kind| np_guard.get(&kind).copied().unwrap_or_default();
     hold("np-guard connlist", of(np_guard::Kind::Connections), scores.np_guard_connlist)?;
     hold("np-guard exposure", of(np_guard::Kind::Exposure), scores.np_guard_exposure)?;
-    hold("np-guard diff", of(np_guard::Kind::Diff), scores.np_guard_diff)
+    hold("np-guard diff", of(np_guard::Kind::Diff), scores.np_guard_diff)?;
+    hold("default-rbac", default_rbac(&data)?, scores.default_rbac)
 }
 
 /// Tells the score of a suite, and insists on the one that is recorded.
@@ -51,6 +59,35 @@ fn hold(suite: &str, (passed, total): (usize, usize), recorded: usize) -> Result
         bail!("{suite}: {passed} of {total} pass, and {recorded} are recorded");
     }
     Ok(())
+}
+
+/// Every role and binding that an API server creates, each a case.
+fn default_rbac(data: &Path) -> Result<(usize, usize)> {
+    let (mut passed, mut total) = (0, 0);
+    for minor in default_policy::KNOWN {
+        for gates in [Gates::Stock, Gates::All] {
+            let expected = crate::default_policy::expected(data, minor, gates)?;
+            let mut ours: Vec<serde_json::Value> =
+                default_policy::objects(KubernetesVersion::minor(minor), gates).into_iter().map(crate::default_policy::normal).collect();
+            total += expected.len();
+            for object in expected {
+                let found = ours.iter().position(|our| *our == object);
+                match found {
+                    Some(at) => {
+                        ours.swap_remove(at);
+                        passed += 1;
+                    }
+                    None => say(&format!("default-rbac: 1.{minor} {gates:?} creates {object}, and we have nothing like it")),
+                }
+            }
+            // What we have too much is as wrong as what we lack.
+            for extra in ours {
+                total += 1;
+                say(&format!("default-rbac: 1.{minor} {gates:?} does not create {extra}"));
+            }
+        }
+    }
+    Ok((passed, total))
 }
 
 #[derive(Deserialize)]

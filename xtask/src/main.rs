@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod default_policy;
 mod generate;
 mod schema;
 mod tidy;

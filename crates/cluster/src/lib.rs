@@ -5,6 +5,7 @@
 //! elsewhere. Start with [`read`] (text into objects), [`Snapshot`] (all of them together), [`Value`] (the cursor with which
 //! every field is read) and [`PodView`] (the one way to look at a pod).
 
+pub mod access;
 pub mod component;
 mod configuration;
 pub mod fact;

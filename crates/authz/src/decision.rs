@@ -1,0 +1,310 @@
+//! Decisions: what the API server would answer, by whom, and in which words.
+
+use bartizan_cluster::Missing;
+use bartizan_cluster::access::{PRIVILEGED_GROUP, Request, Target, User};
+
+use crate::chain::Authorizer;
+use crate::policy::{BindingId, BindingView, Holding, Policy, RuleView, SubjectView};
+use crate::rule::Wanted;
+use crate::{Authz, reason};
+
+/// What the API server would answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Allow(Ground),
+    /// No, whatever others would say.
+    Deny(Ground),
+    /// Nobody said yes, so the answer is no.
+    NoOpinion,
+    /// Yes, if the request fulfils conditions that are looked at when it is admitted. No authorizer that is modelled says so.
+    Conditional(Ground),
+    /// It depends on what is not known.
+    Unknown(Vec<Unknown>),
+}
+
+impl Decision {
+    /// Whether the request goes through; `None` where that is not known.
+    pub fn is_allowed(&self) -> Option<bool> {
+        match self {
+            Decision::Allow(_) => Some(true),
+            Decision::Deny(_) | Decision::NoOpinion => Some(false),
+            Decision::Conditional(_) | Decision::Unknown(_) => None,
+        }
+    }
+
+    /// The binding and the rule that allow it, if RBAC does.
+    pub fn grant(&self) -> Option<Grant> {
+        match self {
+            Decision::Allow(Ground::Rbac(grant)) => Some(*grant),
+            _ => None,
+        }
+    }
+}
+
+/// Who decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// Membership in `system:masters`, which is asked before everything else.
+    PrivilegedGroup,
+    /// A rule of RBAC.
+    Rbac(Grant),
+    /// The Node authorizer.
+    Node,
+    /// A line of an ABAC policy file, by its number from zero.
+    Abac(usize),
+    /// An authorizer that allows everything.
+    AlwaysAllow,
+}
+
+/// One rule that somebody holds by a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// The binding.
+    pub binding: BindingId,
+    /// The place of the subject among those of the binding.
+    pub subject: u32,
+    /// The place of the rule among those of the role.
+    pub rule: u32,
+}
+
+/// A grant, with the things it is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct GrantView<'a> {
+    /// The binding.
+    pub binding: BindingView<'a>,
+    /// The entry that names the user or one of their groups.
+    pub subject: SubjectView<'a>,
+    /// The rule.
+    pub rule: RuleView<'a>,
+}
+
+impl GrantView<'_> {
+    /// What the API server says when this grant allows a request.
+    pub fn reason(&self) -> String {
+        format!("RBAC: allowed by {}", reason::source(self.binding, self.subject))
+    }
+}
+
+/// What a decision depends on and nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// A list that could not be read.
+    Missing(Missing),
+    /// A webhook, by its name.
+    Webhook(String),
+    /// The file of an ABAC policy, which the input does not hold.
+    PolicyFile(String),
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Unknown::Missing(missing) => write!(out, "not read: {missing}"),
+            Unknown::Webhook(name) => write!(out, "the webhook authorizer `{name}` would be asked"),
+            Unknown::PolicyFile(file) => write!(out, "the ABAC policy file `{file}` is not in the input"),
+        }
+    }
+}
+
+impl Authz<'_> {
+    /// What the API server would answer to `request`.
+    pub fn decide(&self, request: &Request<'_>) -> Decision {
+        if request.user.is_in(PRIVILEGED_GROUP) {
+            return Decision::Allow(Ground::PrivilegedGroup);
+        }
+        let mut unknown = Vec::new();
+        for authorizer in self.chain.authorizers() {
+            match authorizer {
+                Authorizer::Rbac { .. } => match self.by_rbac(request) {
+                    Some(grant) => return decided(Decision::Allow(Ground::Rbac(grant)), unknown),
+                    None => unknown.extend(self.unread_bindings(&request.user, request.action.namespace())),
+                },
+                Authorizer::AlwaysAllow { .. } => return decided(Decision::Allow(Ground::AlwaysAllow), unknown),
+                Authorizer::AlwaysDeny { .. } => {}
+                Authorizer::Webhook { name } => unknown.push(Unknown::Webhook(name.clone())),
+            }
+        }
+        if unknown.is_empty() { Decision::NoOpinion } else { Decision::Unknown(unknown) }
+    }
+
+    /// The grant that RBAC finds before all others, whatever other authorizers say.
+    pub(crate) fn by_rbac(&self, request: &Request<'_>) -> Option<Grant> {
+        let wanted = self.policy.book.wanted(&request.action);
+        first_grant(&self.policy, &request.user, wanted, request.action.namespace())
+    }
+
+    /// Every grant of RBAC that allows `request`, in the order in which bindings are asked: one a binding, by the rule and the
+    /// subject that stand first there.
+    pub fn grants<'a>(&'a self, request: &'a Request<'a>) -> impl Iterator<Item = GrantView<'a>> {
+        let wanted = self.policy.book.wanted(&request.action);
+        self.held(&request.user, request.action.namespace()).into_iter().filter_map(move |holding| {
+            let rule = self.policy.book.first_match(holding.set?, wanted)?;
+            self.grant(Grant { binding: holding.binding, subject: holding.subject, rule })
+        })
+    }
+
+    /// What `user` holds in `namespace` (in the whole cluster, if that is empty), in the order in which bindings are asked, each
+    /// binding once.
+    pub(crate) fn held(&self, user: &User<'_>, namespace: &str) -> Vec<Holding> {
+        let mut held: Vec<Holding> = self.policy.holdings(user, namespace).flat_map(|(cluster, local)| cluster.iter().chain(local)).copied().collect();
+        held.sort_unstable_by_key(|holding| (holding.binding, holding.subject));
+        held.dedup_by_key(|holding| holding.binding);
+        held
+    }
+
+    /// The things that a grant is made of.
+    pub fn grant(&self, grant: Grant) -> Option<GrantView<'_>> {
+        let binding = self.policy.binding(grant.binding);
+        Some(GrantView { binding, subject: binding.subject(grant.subject)?, rule: binding.role()?.rule(grant.rule)? })
+    }
+
+    /// The text that the API server gives with `decision` on `request`; for what is not known, ours.
+    pub fn reason(&self, request: &Request<'_>, decision: &Decision) -> String {
+        match decision {
+            Decision::Allow(Ground::Rbac(grant)) => self.grant(*grant).map_or_else(String::new, |grant| grant.reason()),
+            // The other authorizers allow without a word.
+            Decision::Allow(_) | Decision::Deny(_) | Decision::Conditional(_) => String::new(),
+            Decision::NoOpinion => self.refusal(request),
+            Decision::Unknown(unknown) => {
+                let causes: Vec<String> = unknown.iter().map(ToString::to_string).collect();
+                format!("unknown: {}", causes.join("; "))
+            }
+        }
+    }
+
+    /// What each authorizer says that has no opinion, a line each.
+    fn refusal(&self, request: &Request<'_>) -> String {
+        let mut lines = Vec::new();
+        for authorizer in self.chain.authorizers() {
+            let text = match authorizer {
+                Authorizer::Rbac { .. } => self.rbac_errors(request),
+                Authorizer::AlwaysDeny { .. } => "Everything is forbidden.".to_owned(),
+                Authorizer::AlwaysAllow { .. } | Authorizer::Webhook { .. } => String::new(),
+            };
+            if text.is_empty() {
+                continue;
+            }
+            // Since 1.37 each line says who speaks.
+            lines.push(if self.version().at_least(37) { format!("{}: {text}", authorizer.name()) } else { text });
+        }
+        lines.join("\n")
+    }
+
+    /// The errors that RBAC met on its way: bindings whose roles are not there.
+    fn rbac_errors(&self, request: &Request<'_>) -> String {
+        let held = self.held(&request.user, request.action.namespace());
+        let errors: Vec<String> =
+            held.iter().filter(|holding| holding.set.is_none()).map(|holding| reason::dangling(self.policy.binding(holding.binding))).collect();
+        if errors.is_empty() { String::new() } else { format!("RBAC: {}", reason::aggregate(errors)) }
+    }
+
+    /// Rules of RBAC that come near to allowing `request`, with what each lacks; at most `most` of them, nearest first.
+    pub fn near_misses<'a>(&'a self, request: &'a Request<'a>, most: usize) -> Vec<NearMiss<'a>> {
+        let Target::Resource(_) = &request.action.target else { return Vec::new() };
+        let mut misses = Vec::new();
+        for holding in self.policy.holdings_everywhere(&request.user) {
+            let binding = self.policy.binding(holding.binding);
+            let (Some(role), Some(subject)) = (binding.role(), binding.subject(holding.subject)) else { continue };
+            let elsewhere = binding.namespace().is_some_and(|namespace| namespace != request.action.namespace());
+            for rule in role.rules() {
+                let mut lacks = rule.lacks(&request.action);
+                if elsewhere {
+                    lacks.push(Lack::Namespace);
+                }
+                if lacks.len() == 1 {
+                    misses.push(NearMiss { grant: GrantView { binding, subject, rule }, lack: lacks.remove(0) });
+                }
+            }
+        }
+        misses.sort_by_key(|miss| (miss.lack, miss.grant.binding.id(), miss.grant.rule.place()));
+        misses.dedup_by_key(|miss| (miss.grant.binding.id(), miss.grant.rule.place()));
+        misses.truncate(most);
+        misses
+    }
+}
+
+/// A rule that is held and misses a request by one part.
+#[derive(Debug, Clone, Copy)]
+pub struct NearMiss<'a> {
+    /// The rule, and how it is held.
+    pub grant: GrantView<'a>,
+    /// What does not fit.
+    pub lack: Lack,
+}
+
+/// The part of a rule, or of its binding, that does not fit a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// The name is not one of those to which the rule is limited, or the request names none.
+    Name,
+    /// The verb.
+    Verb,
+    /// The API group.
+    Group,
+    /// The subresource: the rule names the resource itself, or another subresource.
+    Subresource,
+    /// The namespace: the binding holds in another one.
+    Namespace,
+}
+
+impl RuleView<'_> {
+    /// The parts of the rule that do not allow `action`; several where it is about other resources.
+    fn lacks(self, action: &bartizan_cluster::access::Action<'_>) -> Vec<Lack> {
+        let Target::Resource(target) = &action.target else { return Vec::new() };
+        let combined = if target.subresource.is_empty() { target.resource.to_string() } else { format!("{}/{}", target.resource, target.subresource) };
+        let any = format!("*/{}", target.subresource);
+        let mut lacks = Vec::new();
+        if !self.verbs().any(|verb| verb == "*" || verb == action.verb) {
+            lacks.push(Lack::Verb);
+        }
+        if !self.groups().any(|group| group == "*" || group == target.group) {
+            lacks.push(Lack::Group);
+        }
+        if !self.resources().any(|resource| resource == "*" || resource == combined || (!target.subresource.is_empty() && resource == any)) {
+            let is_related = self.resources().any(|resource| resource.split('/').next() == Some(&*target.resource));
+            lacks.push(Lack::Subresource);
+            if !is_related {
+                // About something else altogether.
+                lacks.push(Lack::Namespace);
+            }
+        }
+        if self.names().len() > 0 && !self.names().any(|name| name == target.name) {
+            lacks.push(Lack::Name);
+        }
+        lacks
+    }
+}
+
+/// `decision`, unless a webhook that is asked before could have denied.
+fn decided(decision: Decision, unknown: Vec<Unknown>) -> Decision {
+    // Only a webhook can deny; what else is not known could at most have allowed.
+    let webhooks: Vec<Unknown> = unknown.into_iter().filter(|unknown| matches!(unknown, Unknown::Webhook(_))).collect();
+    if webhooks.is_empty() { decision } else { Decision::Unknown(webhooks) }
+}
+
+/// The grant that stands before all others, and the subject that stands first in its binding.
+fn first_grant(policy: &Policy<'_>, user: &User<'_>, wanted: Wanted<'_>, namespace: &str) -> Option<Grant> {
+    let mut best: Option<Grant> = None;
+    let mut look = |holdings: &[Holding]| {
+        for holding in holdings {
+            match &mut best {
+                Some(best) if holding.binding > best.binding => return,
+                Some(best) if holding.binding == best.binding => {
+                    best.subject = best.subject.min(holding.subject);
+                    return;
+                }
+                _ => {}
+            }
+            if let Some(rule) = holding.set.and_then(|set| policy.book.first_match(set, wanted)) {
+                best = Some(Grant { binding: holding.binding, subject: holding.subject, rule });
+                return;
+            }
+        }
+    };
+    for (cluster, local) in policy.holdings(user, namespace) {
+        look(cluster);
+        look(local);
+    }
+    best
+}

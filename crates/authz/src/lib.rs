@@ -1,0 +1,139 @@
+//! Who may do what in a cluster: the authorizers of the Kubernetes API server, answered from a snapshot exactly as the server
+//! would answer.
+//!
+//! The door is [`Authz::resolve`]: it reads roles, bindings and the configuration of the server once, and then any number of
+//! questions are look-ups.
+//!
+//! - [`Authz::decide`] answers one [`Request`](bartizan_cluster::access::Request), [`Authz::reason`] gives the server's words for
+//!   the answer, [`Authz::grant`] and [`Authz::grants`] the binding, the subject and the rule behind it.
+//! - [`Authz::who_can`] turns the question round: every user and group that may do something.
+//! - [`Authz::rules_for`] lists what somebody holds, rule by rule, in a namespace, in the cluster or everywhere.
+//! - [`Authz::roles`], [`Authz::bindings`] and [`Authz::principals`] walk over the policy; their views know the object and the
+//!   place in the input.
+//! - [`Authz::may_write_role`] and [`Authz::may_write_binding`] say whether the server would let somebody write a role or a
+//!   binding; [`Authz::uncovered`] what they would grant and do not hold.
+//!
+//! ```
+//! use bartizan_authz::{Authz, Options};
+//! use bartizan_cluster::access::{Action, Request, Resource, User};
+//! # fn ask(snapshot: &bartizan_cluster::Snapshot) {
+//! let authz = Authz::resolve(snapshot, &Options::default());
+//! let read = Action::on("get", Resource::new("", "secrets").within("shop").named("db"));
+//! let request = Request { user: User::service_account("shop", "cart"), action: read };
+//! let decision = authz.decide(&request);
+//! println!("{:?} {}", decision.is_allowed(), authz.reason(&request, &decision));
+//! for holder in authz.who_can(&request.action).grants {
+//!     println!("{} by {:?}", holder.subject.principal().map(|who| who.to_string()).unwrap_or_default(), holder.binding);
+//! }
+//! # }
+//! ```
+//!
+//! Groups are exactly those of the request: [`User::logged_in`](bartizan_cluster::access::User::logged_in) adds those that the
+//! server adds. This crate never touches the world: no network, no files, no clock. What could not be read makes an answer
+//! [`Decision::Unknown`], with the cause, unless what could be read decides.
+
+mod aggregation;
+mod chain;
+mod cover;
+mod decision;
+pub mod default_policy;
+mod enumeration;
+mod options;
+mod policy;
+mod reason;
+mod rule;
+
+use bartizan_cluster::{KubernetesVersion, Snapshot};
+
+use policy::Policy;
+
+pub use chain::{Authorizer, Chain};
+pub use cover::{Atom, BindingDraft, Refusal, RoleDraft, RuleText, Write, Writing};
+pub use decision::{Decision, Grant, GrantView, Ground, Lack, NearMiss, Unknown};
+pub use enumeration::{Scope, WhoCan};
+pub use options::{DefaultPolicy, NoSuchDefaultPolicy, Options};
+pub use policy::{BindingId, BindingView, Origin, PrincipalView, RoleId, RoleView, RuleView, SubjectKind, SubjectView};
+
+/// The authorizers of a cluster, resolved from its snapshot.
+#[derive(Debug)]
+pub struct Authz<'s> {
+    policy: Policy<'s>,
+    chain: Chain,
+    version: KubernetesVersion,
+    assumptions: Vec<String>,
+}
+
+impl<'s> Authz<'s> {
+    /// Reads everything in `snapshot` that decides about access.
+    pub fn resolve(snapshot: &'s Snapshot, options: &Options) -> Self {
+        let version = snapshot.version();
+        let default = options.default_policy.version(snapshot);
+        let policy = Policy::read(snapshot, default);
+        let chain = options.chain.clone().unwrap_or_default();
+        let mut assumptions = Vec::new();
+        if let Some(default) = default {
+            assumptions.push(format!("default policy {default} added"));
+        }
+        Self { policy, chain, version, assumptions }
+    }
+
+    /// The snapshot that was read.
+    pub fn snapshot(&self) -> &'s Snapshot {
+        self.policy.snapshot()
+    }
+
+    /// The version of the cluster.
+    pub fn version(&self) -> KubernetesVersion {
+        self.version
+    }
+
+    /// The authorizers, in the order in which they are asked.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The version whose default policy was added to the input, if one was.
+    pub fn default_policy(&self) -> Option<KubernetesVersion> {
+        self.policy.default_version()
+    }
+
+    /// What was taken for granted, for the report.
+    pub fn assumptions(&self) -> &[String] {
+        &self.assumptions
+    }
+
+    /// All roles: ClusterRoles by name, then Roles by namespace and name.
+    pub fn roles(&self) -> impl ExactSizeIterator<Item = RoleView<'_>> {
+        self.policy.roles()
+    }
+
+    /// The role called `name`; a ClusterRole where `namespace` is `None`.
+    pub fn find_role(&self, namespace: Option<&str>, name: &str) -> Option<RoleView<'_>> {
+        self.policy.find_role(namespace, name)
+    }
+
+    /// The role with number `id`.
+    pub fn role(&self, id: RoleId) -> RoleView<'_> {
+        self.policy.role(id)
+    }
+
+    /// All bindings, in the order in which they are asked: those of the whole cluster by name, then those of namespaces.
+    pub fn bindings(&self) -> impl ExactSizeIterator<Item = BindingView<'_>> {
+        self.policy.bindings()
+    }
+
+    /// The binding with number `id`.
+    pub fn binding(&self, id: BindingId) -> BindingView<'_> {
+        self.policy.binding(id)
+    }
+
+    /// The bindings of `namespace`, by name.
+    pub fn bindings_in(&self, namespace: &str) -> impl Iterator<Item = BindingView<'_>> {
+        self.policy.bindings_in(namespace)
+    }
+
+    /// Everybody whom bindings name: users (ServiceAccounts by their user names) by name, then groups.
+    pub fn principals(&self) -> Vec<PrincipalView<'_>> {
+        self.policy.principals()
+    }
+}

@@ -1,0 +1,284 @@
+//! Rules, each stored once, and whether one of them allows an action.
+//!
+//! Words, lists of words, rules and lists of rules are interned: roles that say the same are one set, and a comparison
+//! compares numbers. Nothing here knows who holds a rule.
+
+use std::ops::Range;
+
+use bartizan_cluster::access::{Action, Target};
+use bartizan_cluster::{Interner, Symbol, field};
+use foldhash::{HashMap, HashMapExt as _};
+
+/// A list of words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ListId(u32);
+
+/// A rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RuleId(u32);
+
+/// The rules of a role, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SetId(u32);
+
+impl SetId {
+    /// The number, from zero without gaps.
+    pub(crate) fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a rule says, word for word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Rule {
+    pub(crate) verbs: ListId,
+    pub(crate) groups: ListId,
+    pub(crate) resources: ListId,
+    pub(crate) names: ListId,
+    pub(crate) urls: ListId,
+}
+
+/// Lists up to this length are searched word by word.
+const SHORT: usize = 8;
+
+#[derive(Debug)]
+struct List {
+    written: Range<u32>,
+    /// The same words in the order of their symbols; for short lists, as written.
+    searched: Range<u32>,
+    has_star: bool,
+}
+
+/// What one look at a rule tells, before any list is searched.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each part of a rule, and no two of them depend on each other")]
+struct Wide {
+    verbs: bool,
+    groups: bool,
+    resources: bool,
+    names: bool,
+}
+
+#[derive(Debug)]
+struct Set {
+    rules: Box<[RuleId]>,
+    /// The places of the rules that name a resource, by its word; only for long sets.
+    places: Option<HashMap<Symbol, Vec<u32>>>,
+}
+
+/// Sets up to this length are searched rule by rule.
+const FEW: usize = 12;
+
+/// An action in the words of the rules; a word that no rule says is `None`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    Resource { verb: Option<Symbol>, group: Option<Symbol>, resource: Option<Symbol>, any: Option<Symbol>, name: Option<Symbol> },
+    Path { verb: Option<Symbol>, path: &'a str },
+}
+
+/// Everything that rules say.
+#[derive(Debug)]
+pub(crate) struct RuleBook {
+    words: Interner,
+    star: Symbol,
+    arena: Vec<Symbol>,
+    lists: Vec<List>,
+    list_ids: HashMap<Box<[Symbol]>, ListId>,
+    rules: Vec<(Rule, Wide)>,
+    rule_ids: HashMap<Rule, RuleId>,
+    sets: Vec<Set>,
+    set_ids: HashMap<Box<[RuleId]>, SetId>,
+}
+
+impl RuleBook {
+    pub(crate) fn new() -> Self {
+        let mut words = Interner::new();
+        let star = words.intern("*");
+        Self {
+            words,
+            star,
+            arena: Vec::new(),
+            lists: Vec::new(),
+            list_ids: HashMap::new(),
+            rules: Vec::new(),
+            rule_ids: HashMap::new(),
+            sets: Vec::new(),
+            set_ids: HashMap::new(),
+        }
+    }
+
+    /// The symbol of `word`, new or known.
+    pub(crate) fn word(&mut self, word: &str) -> Symbol {
+        self.words.intern(word)
+    }
+
+    /// The symbol of `word`, if anything says it.
+    pub(crate) fn find(&self, word: &str) -> Option<Symbol> {
+        self.words.find(word)
+    }
+
+    pub(crate) fn text(&self, word: Symbol) -> &str {
+        self.words.text(word)
+    }
+
+    pub(crate) fn list<'t>(&mut self, words: impl Iterator<Item = &'t str>) -> ListId {
+        let words: Box<[Symbol]> = words.map(|word| self.words.intern(word)).collect();
+        if let Some(&known) = self.list_ids.get(&words) {
+            return known;
+        }
+        let written = self.store(&words);
+        let searched = if words.len() > SHORT {
+            let mut sorted = words.to_vec();
+            sorted.sort_unstable();
+            self.store(&sorted)
+        } else {
+            written.clone()
+        };
+        let id = ListId(count(self.lists.len()));
+        self.lists.push(List { written, searched, has_star: words.contains(&self.star) });
+        self.list_ids.insert(words, id);
+        id
+    }
+
+    fn store(&mut self, words: &[Symbol]) -> Range<u32> {
+        let start = count(self.arena.len());
+        self.arena.extend_from_slice(words);
+        start..count(self.arena.len())
+    }
+
+    pub(crate) fn rule(&mut self, rule: Rule) -> RuleId {
+        if let Some(&known) = self.rule_ids.get(&rule) {
+            return known;
+        }
+        let id = RuleId(count(self.rules.len()));
+        let has_star = |list: ListId| self.lists.get(list.0 as usize).is_some_and(|list| list.has_star);
+        let wide = Wide {
+            verbs: has_star(rule.verbs),
+            groups: has_star(rule.groups),
+            resources: has_star(rule.resources),
+            names: self.words_of(rule.names).is_empty(),
+        };
+        self.rules.push((rule, wide));
+        self.rule_ids.insert(rule, id);
+        id
+    }
+
+    pub(crate) fn set(&mut self, rules: Vec<RuleId>) -> SetId {
+        let rules = rules.into_boxed_slice();
+        if let Some(&known) = self.set_ids.get(&rules) {
+            return known;
+        }
+        let id = SetId(count(self.sets.len()));
+        let places = (rules.len() > FEW).then(|| {
+            let mut places: HashMap<Symbol, Vec<u32>> = HashMap::new();
+            for (&rule, place) in rules.iter().zip(0u32..) {
+                for &word in self.words_of(self.said(rule).resources) {
+                    let listed = places.entry(word).or_default();
+                    if listed.last() != Some(&place) {
+                        listed.push(place);
+                    }
+                }
+            }
+            places
+        });
+        self.sets.push(Set { rules: rules.clone(), places });
+        self.set_ids.insert(rules, id);
+        id
+    }
+
+    /// How many different sets there are.
+    pub(crate) fn sets(&self) -> impl Iterator<Item = SetId> + use<> {
+        (0..count(self.sets.len())).map(SetId)
+    }
+
+    /// The rules of a set, in their order.
+    pub(crate) fn rules_of(&self, set: SetId) -> &[RuleId] {
+        self.sets.get(set.number()).map_or(&[], |set| &set.rules)
+    }
+
+    /// What a rule says.
+    pub(crate) fn said(&self, rule: RuleId) -> Rule {
+        // INVARIANT: numbers of rules are only made by `rule`, and rules are never taken out; an empty rule allows nothing.
+        self.rules.get(rule.0 as usize).map_or(NOTHING, |(rule, _)| *rule)
+    }
+
+    /// The words of a list, as written.
+    pub(crate) fn words_of(&self, list: ListId) -> &[Symbol] {
+        self.lists.get(list.0 as usize).and_then(|list| self.arena.get(list.written.start as usize..list.written.end as usize)).unwrap_or_default()
+    }
+
+    /// The words of a list as texts.
+    pub(crate) fn texts_of(&self, list: ListId) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.words_of(list).iter().map(|&word| self.words.text(word))
+    }
+
+    fn has(&self, list: ListId, word: Option<Symbol>) -> bool {
+        let (Some(word), Some(list)) = (word, self.lists.get(list.0 as usize)) else { return false };
+        let words = self.arena.get(list.searched.start as usize..list.searched.end as usize).unwrap_or_default();
+        if words.len() > SHORT { words.binary_search(&word).is_ok() } else { words.contains(&word) }
+    }
+
+    /// `action` in the words of the rules.
+    pub(crate) fn wanted<'a>(&self, action: &'a Action<'_>) -> Wanted<'a> {
+        let verb = self.find(&action.verb);
+        let target = match &action.target {
+            Target::Path(path) => return Wanted::Path { verb, path },
+            Target::Resource(target) => target,
+        };
+        let (resource, any) = if target.subresource.is_empty() {
+            (self.find(&target.resource), None)
+        } else {
+            let mut words = String::with_capacity(target.resource.len() + target.subresource.len() + 1);
+            words.push_str("*/");
+            words.push_str(&target.subresource);
+            let any = self.find(&words);
+            words.clear();
+            words.push_str(&target.resource);
+            words.push('/');
+            words.push_str(&target.subresource);
+            (self.find(&words), any)
+        };
+        Wanted::Resource { verb, group: self.find(&target.group), resource, any, name: self.find(&target.name) }
+    }
+
+    /// Whether `rule` allows what is wanted.
+    pub(crate) fn allows(&self, rule: RuleId, wanted: Wanted<'_>) -> bool {
+        let Some((rule, wide)) = self.rules.get(rule.0 as usize) else { return false };
+        match wanted {
+            Wanted::Resource { verb, group, resource, any, name } => {
+                (wide.verbs || self.has(rule.verbs, verb))
+                    && (wide.groups || self.has(rule.groups, group))
+                    && (wide.resources || self.has(rule.resources, resource) || self.has(rule.resources, any))
+                    && (wide.names || self.has(rule.names, name))
+            }
+            Wanted::Path { verb, path } => (wide.verbs || self.has(rule.verbs, verb)) && self.texts_of(rule.urls).any(|url| url_covers(url, path)),
+        }
+    }
+
+    /// The place of the rule in `set` that allows what is wanted and stands before all others that do.
+    pub(crate) fn first_match(&self, set: SetId, wanted: Wanted<'_>) -> Option<u32> {
+        let set = self.sets.get(set.number())?;
+        let allows = |place: &u32| set.rules.get(*place as usize).is_some_and(|&rule| self.allows(rule, wanted));
+        if let (Some(places), Wanted::Resource { resource, any, .. }) = (&set.places, wanted) {
+            let words = [Some(self.star), resource, any];
+            return words.into_iter().flatten().filter_map(|word| places.get(&word)?.iter().copied().find(&allows)).min();
+        }
+        (0..count(set.rules.len())).find(allows)
+    }
+}
+
+/// Says nothing: the list that every book's lists do not have.
+const NOTHING: Rule = Rule { verbs: ListId(u32::MAX), groups: ListId(u32::MAX), resources: ListId(u32::MAX), names: ListId(u32::MAX), urls: ListId(u32::MAX) };
+
+/// Whether the pattern `url` of a rule covers `path`: itself, everything, or what begins with what stands before its stars.
+pub(crate) fn url_covers(url: &str, path: &str) -> bool {
+    url == "*" || url == path || (url.ends_with('*') && path.starts_with(url.trim_end_matches('*')))
+}
+
+/// The empty word: no namespace, no name, the core group.
+pub(crate) const EMPTY: Symbol = field::EMPTY;
+
+/// A number of things in memory; there are never 2³² of them, since the source of each has some bytes and at most 4 GiB.
+pub(crate) fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
