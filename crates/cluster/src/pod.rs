@@ -58,6 +58,19 @@ impl<'a> PodView<'a> {
         template.and_then(|whole| PodView::new(object, whole)).into_iter().collect()
     }
 
+    /// The pod that a virtual machine of `KubeVirt` runs in: its labels and where it runs, and no containers.
+    pub fn of_machine(object: ObjectView<'a>) -> Option<PodView<'a>> {
+        if object.group() != "kubevirt.io" {
+            return None;
+        }
+        let whole = match object.kind_name() {
+            "VirtualMachine" => object.root().walk(&[field::SPEC, field::TEMPLATE])?,
+            "VirtualMachineInstance" => object.root(),
+            _ => return None,
+        };
+        PodView::new(object, whole)
+    }
+
     fn new(object: ObjectView<'a>, whole: Value<'a>) -> Option<Self> {
         let spec = whole.get(field::SPEC).filter(|spec| spec.is_map())?;
         Some(Self { object, whole, spec })

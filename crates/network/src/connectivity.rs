@@ -244,6 +244,18 @@ impl Connectivity<'_, '_> {
         is_told(source, target).then(|| (self.pair(source, target, &mut trace), trace.causes))
     }
 
+    /// The number of the network of a workload; none for everything else.
+    pub(crate) fn network_of(&self, peer: usize) -> Option<u32> {
+        let pod = *self.pods_of(peer).first()?;
+        let namespace = self.network.inventory.pods.get(pod as usize)?.namespace;
+        Some(self.network.user_networks.of_namespace(namespace))
+    }
+
+    /// The policies and Services behind it.
+    pub(crate) fn network(&self) -> &Network<'_> {
+        self.network
+    }
+
     /// Whose idea of a cluster this is.
     pub(crate) fn model(&self) -> Model {
         self.network.model

@@ -95,6 +95,7 @@ impl Network<'_> {
         match step.ground {
             Ground::Rule(number) => self.rule_say(number, direction, !step.traffic.unknown().is_empty()).into_iter().collect(),
             Ground::Isolated => self.isolating(guarded, step.direction, direction),
+            Ground::Apart => vec![plain("deny")],
             Ground::Open | Ground::Unguarded | Ground::OwnNode => vec![plain("allow")],
         }
     }

@@ -145,6 +145,14 @@ impl<'s> Network<'s> {
         }
     }
 
+    /// The number of the network on which a pod would be.
+    fn network_of(&self, imagined: &Imagined) -> u32 {
+        match imagined.like.namespaces {
+            NamespaceMatch::One(number) => self.user_networks.of_namespace(number),
+            NamespaceMatch::Selected(_) => self.user_networks.of_labels(|key| imagined.namespace_labels.get(key).map(String::as_str)),
+        }
+    }
+
     /// Whether a pod of the input is one that `like` describes by labels alone: then it is no news.
     pub(crate) fn is_there(&self, like: PodMatch) -> bool {
         let is_plain = self.policies.pod_selectors.get(like.pods).is_some_and(Selector::is_plain);
@@ -257,6 +265,10 @@ impl<'n, 's> Exposure<'n, 's> {
 impl Network<'_> {
     /// What the side of `party` allows in one direction with a pod that does not exist.
     pub(crate) fn reach(&self, party: &Party<'_>, imagined: &Imagined, direction: Direction, trace: &mut Trace) -> Bounds {
+        let network = |member: Member| self.user_networks.of_namespace(member.namespace);
+        if party.member.is_some_and(|member| network(member) != self.network_of(imagined)) {
+            return Bounds::none();
+        }
         let other = Party::imagined(imagined);
         let target = if direction == Direction::Ingress { party } else { &other };
         self.one_way(direction, party, &other, target, &Traffic::all(), trace)

@@ -5,6 +5,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use crate::Model;
 use crate::address::Address;
+use crate::plane::{self, Plane};
 use crate::traffic::Protocol;
 
 /// The label that the server puts on every namespace.
@@ -130,12 +131,12 @@ const DEFAULT_NAMESPACE: &str = "default";
 
 impl<'s> Inventory<'s> {
     /// Reads the inventory of `snapshot`.
-    pub(crate) fn read(snapshot: &'s Snapshot, model: Model) -> Self {
+    pub(crate) fn read(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>) -> Self {
         let mut reader = Reader::new(snapshot, model);
         reader.namespaces();
         reader.nodes();
         for object in snapshot.objects() {
-            reader.pods_of(object);
+            reader.pods_of(object, plane);
         }
         reader.finish()
     }
@@ -299,13 +300,19 @@ impl<'s> Reader<'s> {
         number
     }
 
-    fn pods_of(&mut self, object: ObjectView<'s>) {
+    fn pods_of(&mut self, object: ObjectView<'s>, plane: Plane<'_>) {
         // A PodTemplate runs nothing.
         if object.kind() == Kind::PodTemplate {
             return;
         }
-        for view in PodView::of(object) {
-            self.pod(view);
+        for view in PodView::of(object).into_iter().chain(PodView::of_machine(object)) {
+            let is_there = match plane {
+                Plane::Cluster => true,
+                Plane::Attached(network) => plane::attached_to(view).contains(network),
+            };
+            if is_there {
+                self.pod(view);
+            }
         }
     }
 
@@ -476,7 +483,11 @@ fn controller_of(object: ObjectView<'_>, namespace: u32, model: Model) -> Option
     let reference = object.metadata()?.list(field::OWNER_REFERENCES).find(|reference| reference.bool(field::CONTROLLER) == Some(true))?;
     let kind = match model {
         Model::Kubernetes => reference.str(field::KIND)?,
-        Model::NpGuard => reference.str(field::KIND).unwrap_or("Pod"),
+        Model::NpGuard => match reference.str(field::KIND).unwrap_or("Pod") {
+            // It tells the machine, not its instance, which have one name.
+            "VirtualMachineInstance" => "VirtualMachine",
+            kind => kind,
+        },
     };
     Some(Reference {
         namespace,

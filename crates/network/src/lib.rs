@@ -20,6 +20,7 @@ mod ingress;
 mod interval;
 mod inventory;
 mod label;
+mod plane;
 mod policy;
 mod question;
 pub mod render;
@@ -33,6 +34,7 @@ use foldhash::{HashMap, HashMapExt as _};
 use address::{Address, AddressSet};
 use inventory::{Inventory, count};
 use label::{ClassId, Classes};
+use plane::UserNetworks;
 use policy::unmodelled::{self, Blur};
 use policy::{NamespaceMatch, PodMatch, Policies, Tier, admin, network_policy};
 use service::Services;
@@ -42,6 +44,7 @@ pub use difference::{Change, ChangeKind, DiffPeer, difference};
 pub use door::{Door, Way};
 pub use explain::{ExplainedPair, Explanation, Say};
 pub use exposure::{Exposed, Exposure, Newcomer, Reach};
+pub use plane::Plane;
 pub use policy::{Action, Direction};
 pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, WrittenPort};
 pub use traffic::{Bounds, NoSuchProtocol, Protocol, Traffic};
@@ -140,6 +143,7 @@ pub struct Network<'s> {
     atoms: Vec<(address::Family, u128, u128)>,
     problems: Vec<Problem>,
     everybody: PodMatch,
+    user_networks: UserNetworks<'s>,
 }
 
 /// The named ports of a pod that some rule names: name, protocol and number, sorted.
@@ -148,18 +152,29 @@ type PortMap<'s> = Vec<(&'s str, Protocol, u16)>;
 impl<'s> Network<'s> {
     /// Reads the policies, Services and pods of `snapshot`.
     pub fn resolve(snapshot: &'s Snapshot, model: Model) -> Self {
-        let inventory = Inventory::read(snapshot, model);
+        Self::resolve_on(snapshot, model, Plane::Cluster)
+    }
+
+    /// Reads what concerns one network: the cluster's own, or one to which pods are attached beside it.
+    pub fn resolve_on(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>) -> Self {
+        let inventory = Inventory::read(snapshot, model, plane);
         let mut policies = Policies::default();
-        for object in snapshot.of_kind(Kind::NetworkPolicy) {
-            // Of the same policy twice, the last one counts, as if both had been applied.
-            let is_current = object.name().ends_with('*')
-                || snapshot.find(Kind::NetworkPolicy, object.namespace(), object.name()).is_some_and(|found| found.id() == object.id());
-            if let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)).filter(|_| is_current) {
-                network_policy::read(object, namespace, model, &mut policies);
+        let mut blurs = Vec::new();
+        match plane {
+            Plane::Cluster => {
+                read_policies(snapshot, &inventory, model, &mut policies);
+                admin::read_all(snapshot, &mut policies);
+                blurs = unmodelled::read(snapshot, &inventory, &mut policies);
+            }
+            Plane::Attached(network) => {
+                for object in plane::policies_for(snapshot, network) {
+                    if let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)) {
+                        network_policy::read(object, namespace, model, &mut policies);
+                    }
+                }
             }
         }
-        admin::read_all(snapshot, &mut policies);
-        let blurs = unmodelled::read(snapshot, &inventory, &mut policies);
+        let user_networks = if plane == Plane::Cluster { UserNetworks::read(snapshot, &inventory, model) } else { UserNetworks::default() };
         let everybody = policies.everybody();
         let services = Services::read(snapshot, &inventory);
         let atoms = address::atoms(policies.blocks.iter());
@@ -182,6 +197,7 @@ impl<'s> Network<'s> {
             atoms,
             problems: Vec::new(),
             everybody,
+            user_networks,
         };
         network.classify();
         network.apply_policies();
@@ -350,6 +366,18 @@ impl<'s> Network<'s> {
             }
         }
         classes.into_iter().map(|(_, set)| set).collect()
+    }
+}
+
+/// Reads every NetworkPolicy that counts.
+fn read_policies<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, model: Model, policies: &mut Policies<'s>) {
+    for object in snapshot.of_kind(Kind::NetworkPolicy) {
+        // Of the same policy twice, the last one counts, as if both had been applied.
+        let is_current = object.name().ends_with('*')
+            || snapshot.find(Kind::NetworkPolicy, object.namespace(), object.name()).is_some_and(|found| found.id() == object.id());
+        if let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)).filter(|_| is_current) {
+            network_policy::read(object, namespace, model, policies);
+        }
     }
 }
 

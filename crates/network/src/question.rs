@@ -332,6 +332,7 @@ impl<'s> Network<'s> {
             }
             Ground::Open => format!("no policy restricts {}", self.name_of(guarded)),
             Ground::Unguarded => format!("policies do not apply to {}", self.name_of(guarded)),
+            Ground::Apart => "the two ends are on different networks".to_owned(),
             Ground::OwnNode => "traffic between a pod and its own node is always let through".to_owned(),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::address::{Address, Family};
 use crate::exposure::Imagined;
 use crate::label::ClassId;
+use crate::plane::CLUSTER_NETWORK;
 use crate::policy::{Action, Direction, NamespaceMatch, Peer, PodMatch, PortMatch, Rule};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::{Applied, Model, Network, in_namespaces};
@@ -110,6 +111,8 @@ pub(crate) enum Ground {
     Unguarded,
     /// Traffic between a pod and the node it runs on.
     OwnNode,
+    /// The two ends are on networks that do not see each other.
+    Apart,
 }
 
 /// One end of a connection as policies see it.
@@ -173,11 +176,27 @@ enum Match {
 impl<'s> Network<'s> {
     /// Of `asked`, what policies let through from `source` to `target`. The way between a pod and its own node is not looked at.
     pub(crate) fn allowed(&self, source: &Party<'_>, target: &Party<'_>, asked: &Traffic, trace: &mut Trace) -> Bounds {
+        if self.are_apart(source, target) {
+            for direction in [Direction::Egress, Direction::Ingress] {
+                trace.note(|| Step { direction, ground: Ground::Apart, traffic: Bounds::known(asked.clone()) });
+            }
+            return Bounds::none();
+        }
         let out = self.one_way(Direction::Egress, source, target, target, asked, trace);
         if out.is_empty() && !trace.is_exhaustive {
             return out;
         }
         out.intersection(&self.one_way(Direction::Ingress, target, source, target, asked, trace))
+    }
+
+    /// Whether two parties are on networks that do not see each other. Nodes are on the cluster's.
+    fn are_apart(&self, one: &Party<'_>, two: &Party<'_>) -> bool {
+        let network = |party: &Party<'_>| match (party.member, party.host) {
+            (Some(member), _) => Some(self.user_networks.of_namespace(member.namespace)),
+            (None, Host::Node(_) | Host::Somewhere) => Some(CLUSTER_NETWORK),
+            (None, Host::No) => None,
+        };
+        network(one).zip(network(two)).is_some_and(|(one, two)| one != two)
     }
 
     /// What the policies of `subject` let through in one direction.

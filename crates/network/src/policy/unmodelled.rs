@@ -38,7 +38,6 @@ struct Power {
 }
 
 const ANYTHING: Power = Power { ingress: true, egress: true, may_add: true };
-const ISOLATE: Power = Power { ingress: true, egress: true, may_add: false };
 const RESTRICT_INGRESS: Power = Power { ingress: true, egress: false, may_add: false };
 const RESTRICT_EGRESS: Power = Power { ingress: false, egress: true, may_add: false };
 
@@ -50,7 +49,6 @@ fn power(group: &str, kind: &str) -> Option<Power> {
         ("crd.antrea.io" | "controlplane.antrea.io", "NetworkPolicy" | "ClusterNetworkPolicy") => ANYTHING,
         ("security.istio.io", "AuthorizationPolicy" | "PeerAuthentication") => RESTRICT_INGRESS,
         ("policy.linkerd.io", "Server" | "ServerAuthorization" | "AuthorizationPolicy") => RESTRICT_INGRESS,
-        ("k8s.ovn.org", "UserDefinedNetwork" | "ClusterUserDefinedNetwork") => ISOLATE,
         ("networking.istio.io", "Sidecar") | ("k8s.ovn.org", "EgressFirewall") => RESTRICT_EGRESS,
         _ => return None,
     })
@@ -79,12 +77,10 @@ pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, polici
 /// The pods that a policy may be about; `None` where that is no pod at all.
 fn subject<'s>(object: ObjectView<'s>, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Option<PodMatch> {
     let is_mesh_wide = object.group() == "security.istio.io" && object.namespace() == Some(MESH_ROOT);
-    let selected = if object.group() == "k8s.ovn.org" { object.spec().and_then(|spec| spec.get(field::NAMESPACE_SELECTOR)) } else { None };
     let namespaces = if let Some(name) = object.namespace().filter(|_| !is_mesh_wide) {
         NamespaceMatch::One(inventory.namespace(name)?)
     } else {
-        let selector = selected.map_or_else(Selector::everything, |selector| Selector::read(selector, &mut Vec::new()));
-        NamespaceMatch::Selected(policies.namespace_selectors.add(selector))
+        NamespaceMatch::Selected(policies.namespace_selectors.add(Selector::everything()))
     };
     let pods = object.spec().and_then(plain_selector).unwrap_or_default();
     Some(PodMatch { namespaces, pods: policies.pod_selectors.add(pods) })

@@ -1,5 +1,7 @@
 //! The shapes in which np-guard's analyzer tells the same things, for those who have scripts that read them.
 
+mod planes;
+
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -45,10 +47,11 @@ pub(crate) struct Line {
 /// What could not be decided, in words: the list leaves it out.
 pub type Undecided = BTreeSet<String>;
 
-/// The list of connections.
+/// The list of connections, in text one for each network if there are several.
 pub fn connections(connectivity: &Connectivity<'_, '_>, format: Format, out: &mut dyn Write) -> io::Result<Undecided> {
-    let (lines, undecided) = lines(connectivity);
+    let (lines, mut undecided) = lines(connectivity);
     match format {
+        Format::Text if planes::are_several(connectivity) => planes::text(connectivity, &mut undecided, out)?,
         Format::Text => {
             for Line { src, dst, conn } in &lines {
                 writeln!(out, "{src} => {dst} : {conn}")?;

@@ -3,7 +3,9 @@
 mod admin;
 mod difference;
 mod exposure;
+mod nca;
 mod packets;
+mod planes;
 mod random;
 mod rules;
 mod world;

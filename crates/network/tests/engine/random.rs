@@ -151,7 +151,7 @@ pub(crate) struct Traits {
 }
 
 const KEYS: [&str; 3] = ["app", "tier", "env"];
-const VALUES: [&str; 3] = ["one", "two", "three"];
+pub(crate) const VALUES: [&str; 3] = ["one", "two", "three"];
 const NAMES: [&str; 3] = ["http", "dns", "admin"];
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 pub(crate) const PORTS: [u16; 5] = [53, 80, 81, 443, 8080];
@@ -409,41 +409,52 @@ fn rules_yaml(rules: &[Rule], peers_key: &str, dialect: Option<Dialect>) -> Stri
 impl World {
     /// The manifests of everything.
     pub(crate) fn yaml(&self) -> String {
+        self.written(true)
+    }
+
+    /// The same, with pods that have no addresses yet, and without nodes.
+    pub(crate) fn yaml_without_addresses(&self) -> String {
+        self.written(false)
+    }
+
+    fn written(&self, has_addresses: bool) -> String {
         let mut text = String::new();
         for Namespace { name, labels } in &self.namespaces {
             write!(text, "---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{{}}}}}\n", labels_yaml(labels)).unwrap();
         }
-        for Node { name, labels, address } in &self.nodes {
+        for Node { name, labels, address } in self.nodes.iter().filter(|_| has_addresses) {
             let labels = labels_yaml(labels);
             write!(text, "---\napiVersion: v1\nkind: Node\nmetadata: {{name: {name}, labels: {{{labels}}}}}\nstatus: {{addresses: [{{type: InternalIP, address: '{address}'}}]}}\n").unwrap();
         }
         for pod in &self.pods {
             let ports: Vec<String> =
                 pod.ports.iter().map(|(name, protocol, port)| format!("{{name: {name}, protocol: {protocol}, containerPort: {port}}}")).collect();
+            let phase = if pod.finished { "Succeeded" } else { "Running" };
+            let addresses = if has_addresses { format!(", hostIP: '{}', podIP: '{}'", self.nodes[pod.node].address, pod.address) } else { String::new() };
             write!(
                 text,
-                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {}, namespace: {}, labels: {{{}}}}}\nspec: {{nodeName: {}, hostNetwork: {}, containers: [{{name: c, image: i, ports: [{}]}}]}}\nstatus: {{phase: {}, hostIP: '{}', podIP: '{}'}}\n",
+                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {}, namespace: {}, labels: {{{}}}}}\nspec: {{nodeName: {}, hostNetwork: {}, containers: [{{name: c, image: i, ports: [{}]}}]}}\nstatus: {{phase: {phase}{addresses}}}\n",
                 pod.name,
                 self.namespaces[pod.namespace].name,
                 labels_yaml(&pod.labels),
                 self.nodes[pod.node].name,
                 pod.host_network,
-                ports.join(", "),
-                if pod.finished { "Succeeded" } else { "Running" },
-                self.nodes[pod.node].address,
-                pod.address
+                ports.join(", ")
             )
             .unwrap();
         }
         for (at, policy) in self.policies.iter().enumerate() {
             let types = policy.types.as_ref().map_or_else(String::new, |types| format!(", policyTypes: [{}]", types.join(", ")));
+            let rules = |key: &str, peers: &str, rules: &[Rule]| {
+                if rules.is_empty() { String::new() } else { format!(", {key}: [{}]", rules_yaml(rules, peers, None)) }
+            };
             write!(
                 text,
-                "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: policy-{at}, namespace: {}}}\nspec: {{podSelector: {}{types}, ingress: [{}], egress: [{}]}}\n",
+                "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: policy-{at}, namespace: {}}}\nspec: {{podSelector: {}{types}{}{}}}\n",
                 self.namespaces[policy.namespace].name,
                 selector_yaml(&policy.pods),
-                rules_yaml(&policy.ingress, "from", None),
-                rules_yaml(&policy.egress, "to", None)
+                rules("ingress", "from", &policy.ingress),
+                rules("egress", "to", &policy.egress)
             )
             .unwrap();
         }
