@@ -38,10 +38,12 @@ mod cover;
 mod decision;
 pub mod default_policy;
 mod enumeration;
+pub mod narrow;
 mod options;
 mod policy;
 mod reason;
 mod rule;
+pub mod usage;
 
 use bartizan_cluster::{KubernetesVersion, Snapshot};
 

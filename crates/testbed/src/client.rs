@@ -22,22 +22,33 @@ pub struct Client {
     agent: Agent,
     url: String,
     token: Option<String>,
+    /// Headers that go along with every request.
+    headers: Vec<(&'static str, String)>,
 }
 
 impl Client {
     /// A client that sends a bearer token.
     pub fn with_token(url: &str, ca_pem: &str, token: &str) -> Result<Self> {
-        Ok(Self { agent: agent(ca_pem, None, Some(TIMEOUT))?, url: url.to_owned(), token: Some(token.to_owned()) })
+        Ok(Self { agent: agent(ca_pem, None, Some(TIMEOUT))?, url: url.to_owned(), token: Some(token.to_owned()), headers: Vec::new() })
     }
 
     /// A client that shows a client certificate.
     pub fn with_certificate(url: &str, ca_pem: &str, identity: &Identity) -> Result<Self> {
-        Ok(Self { agent: agent(ca_pem, Some(identity), Some(TIMEOUT))?, url: url.to_owned(), token: None })
+        Ok(Self { agent: agent(ca_pem, Some(identity), Some(TIMEOUT))?, url: url.to_owned(), token: None, headers: Vec::new() })
     }
 
     /// A client that shows no credentials.
     pub fn anonymous(url: &str, ca_pem: &str) -> Result<Self> {
-        Ok(Self { agent: agent(ca_pem, None, Some(TIMEOUT))?, url: url.to_owned(), token: None })
+        Ok(Self { agent: agent(ca_pem, None, Some(TIMEOUT))?, url: url.to_owned(), token: None, headers: Vec::new() })
+    }
+
+    /// The same client, acting as somebody else in further groups.
+    #[must_use]
+    pub fn acting_as(&self, user: &str, groups: &[&str]) -> Self {
+        let mut client = self.clone();
+        client.headers = vec![("impersonate-user", user.to_owned())];
+        client.headers.extend(groups.iter().map(|&group| ("impersonate-group", group.to_owned())));
+        client
     }
 
     /// Reads a path.
@@ -77,6 +88,9 @@ impl Client {
         let mut request = Request::builder().method(method).uri(&url).header("accept", "application/json");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
         }
         if let Some((content_type, _)) = body {
             request = request.header("content-type", content_type);

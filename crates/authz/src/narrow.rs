@@ -1,0 +1,140 @@
+//! Least privilege from use: the roles and bindings of a policy, narrowed to what was used, and the proof that nothing that
+//! was used is refused by them.
+//!
+//! [`narrow`] files each use under the entry of a binding that allowed it (`attribution`), makes the least grants of it
+//! (`piece`), adds what no log of requests shows (`silent`), joins them into rules (`rules`), and makes objects of those (`objects`). What comes out is a
+//! [`Narrowing`]: objects in the order in which they are applied, and a [`Certificate`]: every use asked again, of an authorizer
+//! that was resolved from the changed policy (`certificate`). Nothing is ever granted that was not granted before.
+//!
+//! What stays as it is: the default policy and everything called `system:…`, entries of bindings that nobody asked about, those
+//! of subjects that were never seen, and those of subjects whose rights the server compares when they write roles.
+
+mod attribution;
+mod caveat;
+mod certificate;
+mod objects;
+mod piece;
+mod render;
+mod rules;
+mod silent;
+
+use std::collections::BTreeMap;
+
+use bartizan_cluster::ObjectRef;
+
+use crate::Authz;
+use crate::usage::{Times, Usage};
+
+pub use caveat::caveats;
+pub use certificate::{Certificate, Disagreement, Excess, Replayed};
+pub use objects::{Change, ChangeKind, Whom};
+pub use render::{json, text, yaml};
+pub use rules::NarrowRule;
+
+/// What shall be narrowed, and how far.
+#[derive(Debug, Clone)]
+pub struct NarrowOptions {
+    /// Users and groups to narrow, by name; everybody if empty.
+    pub subjects: Vec<Selected>,
+    /// What happens to subjects that were never seen.
+    pub unseen: Unseen,
+    /// What is used in more namespaces than these stays granted in all of them.
+    pub namespaces_max: usize,
+    /// What is used under more names than these is not limited to names.
+    pub names_max: usize,
+    /// How often a name must have been asked for before a rule is limited to it.
+    pub name_count_min: u64,
+}
+
+impl Default for NarrowOptions {
+    fn default() -> Self {
+        Self { subjects: Vec::new(), unseen: Unseen::Stays, namespaces_max: 10, names_max: 5, name_count_min: 3 }
+    }
+}
+
+/// A subject that shall be narrowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selected {
+    /// A user, by name; a ServiceAccount by its user name.
+    User(String),
+    /// A group.
+    Group(String),
+}
+
+/// What happens to the grants of a subject that was never seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unseen {
+    /// They stay: that somebody did nothing in a window says little.
+    #[default]
+    Stays,
+    /// They go.
+    Goes,
+}
+
+/// Why an entry of a binding stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Stays {
+    /// It belongs to the default policy, or to a component.
+    #[error("belongs to the default policy")]
+    Default,
+    /// Nobody asked about it.
+    #[error("not selected")]
+    NotSelected,
+    /// Nobody whom it means was seen.
+    #[error("never seen in the log")]
+    Unseen,
+    /// The server compares all their rights when they write roles or bindings, and they hold neither `escalate` nor `bind`.
+    #[error("writes roles or bindings without `escalate` or `bind`: the server compares all of its rights with what it grants")]
+    Writer,
+    /// It grants nothing, as its role is not there or it means nobody.
+    #[error("grants nothing")]
+    Idle,
+    /// Everything that it grants was used, or cannot be seen.
+    #[error("holds nothing that was not used")]
+    Minimal,
+}
+
+/// An entry of a binding that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// The binding.
+    pub binding: ObjectRef,
+    /// The role to which it refers.
+    pub role: ObjectRef,
+    /// Whom the entry names.
+    pub whom: Whom,
+    /// Why it stays; `None` if it was narrowed.
+    pub stays: Option<Stays>,
+    /// What was granted and not observed, in words of rules.
+    pub unobserved: Vec<String>,
+    /// What remains of it, by where it holds: the whole cluster (`None`) or a namespace.
+    pub remains: BTreeMap<Option<String>, Vec<NarrowRule>>,
+}
+
+/// A policy, narrowed.
+#[derive(Debug)]
+pub struct Narrowing {
+    /// The objects to apply, in their order: what gives before what takes.
+    pub changes: Vec<Change>,
+    /// Every entry of every binding that does not belong to the default policy.
+    pub judged: Vec<Judged>,
+    /// The proof.
+    pub certificate: Certificate,
+}
+
+impl Narrowing {
+    /// From when to when there was anything to see.
+    pub fn window(&self) -> Option<Times> {
+        self.certificate.window
+    }
+}
+
+/// Narrows the policy of `authz` to what `usage` shows.
+pub fn narrow(authz: &Authz<'_>, usage: &Usage, options: &NarrowOptions) -> Narrowing {
+    let uses = usage.uses();
+    let attribution = attribution::attribute(authz, &uses, options);
+    let pieces = piece::make(authz, &uses, &attribution, options);
+    let plan = objects::plan(authz, &uses, &attribution, &pieces);
+    let certificate = certificate::certify(authz, usage, &uses, &attribution, &plan);
+    Narrowing { changes: plan.changes, judged: plan.judged, certificate }
+}

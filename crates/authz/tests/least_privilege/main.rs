@@ -1,0 +1,6 @@
+//! Least privilege from use: what narrowing leaves, held against a second authorizer.
+
+mod cases;
+mod laws;
+mod slow;
+mod world;
