@@ -111,6 +111,11 @@ impl<'s> Authz<'s> {
         if is_cluster { self.lists(Kind::ClusterRole, None) } else { self.lists(Kind::Role, namespace) }
     }
 
+    /// Every list of roles and bindings that could not be read.
+    pub(crate) fn unread_policy(&self) -> Vec<Unknown> {
+        self.policy.missing().iter().cloned().map(Unknown::Missing).collect()
+    }
+
     fn lists(&self, kind: Kind, namespace: Option<&str>) -> Vec<Unknown> {
         let plural = kind.resource().map_or("", |resource| resource.plural);
         let concerns = |missing: &&Missing| missing.fact == plural && missing.concerns(namespace);

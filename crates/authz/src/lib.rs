@@ -12,6 +12,7 @@
 //!   place in the input.
 //! - [`Authz::may_write_role`] and [`Authz::may_write_binding`] say whether the server would let somebody write a role or a
 //!   binding; [`Authz::uncovered`] what they would grant and do not hold.
+//! - [`Authz::escalations`] lists who can become whom: every way from one's own rights to those of others.
 //!
 //! ```
 //! use bartizan_authz::{Authz, Options};
@@ -38,6 +39,7 @@ mod cover;
 mod decision;
 pub mod default_policy;
 mod enumeration;
+mod escalation;
 pub mod narrow;
 mod options;
 mod policy;
@@ -53,6 +55,10 @@ pub use chain::{Authorizer, Chain};
 pub use cover::{Atom, BindingDraft, Refusal, RoleDraft, RuleText, Write, Writing};
 pub use decision::{Decision, Grant, GrantView, Ground, Lack, NearMiss, Unknown};
 pub use enumeration::{Scope, WhoCan};
+pub use escalation::{
+    Certainty, Doubt, ESCALATION_READS, Effect, Escalation, Escalations, Feature, Gain, Gate, Holder, Need, On, Place, Primitive, Provision, RequestName, Said,
+    Untold, Way, primitives,
+};
 pub use options::{DefaultPolicy, NoSuchDefaultPolicy, Options};
 pub use policy::{BindingId, BindingView, Origin, PrincipalView, RoleId, RoleView, RuleView, SubjectKind, SubjectView};
 

@@ -369,6 +369,18 @@ impl<'s> Policy<'s> {
         user_id.into_iter().chain(groups).filter_map(|id| self.principals.get(id.0 as usize)).flat_map(|principal| &principal.holdings)
     }
 
+    /// Every holding of the user or group `name`, those of the whole cluster in front.
+    pub(crate) fn holdings_of(&self, is_group: bool, name: &str) -> &[Holding] {
+        let known = if is_group { &self.groups } else { &self.users };
+        let id = self.book.find(name).and_then(|name| known.get(&name));
+        id.and_then(|id| self.principals.get(id.0 as usize)).map_or(&[], |principal| &principal.holdings)
+    }
+
+    /// The namespace of a binding; none for one of the whole cluster.
+    pub(crate) fn namespace_of(&self, binding: BindingId) -> Option<Symbol> {
+        self.bindings.get(binding.0 as usize).filter(|binding| !binding.is_cluster).map(|binding| binding.namespace)
+    }
+
     /// The role with number `id`.
     pub(crate) fn role(&self, id: RoleId) -> RoleView<'_> {
         RoleView { policy: self, id }

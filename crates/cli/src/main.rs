@@ -1,6 +1,7 @@
 //! `bartizan`: arguments, colour, progress and exit codes. Everything that is decided is decided in the other crates.
 
 mod args;
+mod authz;
 mod catalogue;
 mod compare;
 mod config;
@@ -60,6 +61,7 @@ fn run(cli: &Cli, terminal: &Terminal) -> Result<Outcome> {
         Command::Scan(scan) => scan::run(scan, &cli.global, terminal),
         Command::Snapshot(take) => snapshot::run(take, &cli.global, terminal),
         Command::Diff(diff) => compare::run(diff, terminal),
+        Command::Authz(command) => authz::run(command, &cli.global, terminal),
         Command::Network(command) => network::run(command, &cli.global, terminal),
         Command::Waive(waive) => waive::run(waive, &cli.global, terminal),
         Command::Explain(explain) => catalogue::explain(explain, terminal),

@@ -86,6 +86,33 @@ impl Authority {
     }
 }
 
+/// A request for a client certificate that somebody else is to sign.
+#[derive(Clone, Debug)]
+pub struct CertificateRequest {
+    /// The request, PEM.
+    pub request: String,
+    /// The private key, PKCS #8 in PEM.
+    pub key: String,
+}
+
+impl CertificateRequest {
+    /// A request with a new key: the common name is the user, every organization is a group.
+    pub fn new(user: &str, groups: &[&str]) -> Result<Self> {
+        let failed = |why| Error::Certificate { subject: user.to_owned(), why };
+        let keys = Keys::generate(user)?;
+        // Version 1, and no attributes.
+        let to_be_signed = sequence(&[element(0x02, &[0]), distinguished_name(user, groups), keys.public_key_info(), element(0xa0, &[])]);
+        let signature = keys.pair.sign(&SystemRandom::new(), &to_be_signed).map_err(|_| failed("it could not be signed"))?;
+        let request = sequence(&[to_be_signed, sequence(&[object_id(ECDSA_WITH_SHA256)]), bit_string(signature.as_ref())]);
+        Ok(Self { request: pem("CERTIFICATE REQUEST", &request), key: pem("PRIVATE KEY", &keys.pkcs8) })
+    }
+
+    /// The identity that this becomes once somebody signed it as `certificate` (PEM).
+    pub fn signed(&self, certificate: &str) -> Identity {
+        Identity { certificate: certificate.to_owned(), key: self.key.clone(), public_key: String::new() }
+    }
+}
+
 /// A bearer token that nobody can guess, 32 hexadecimal digits.
 pub(crate) fn random_token(subject: &str) -> Result<String> {
     let mut bytes = [0_u8; 16];

@@ -51,6 +51,14 @@ impl Client {
         client
     }
 
+    /// Asks for a WebSocket at a path, as `kubectl exec` does. The answer is the status; nothing is spoken over it.
+    pub fn upgrade(&self, path: &str) -> Result<u16> {
+        let mut client = self.clone();
+        let headers = [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"), ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==")];
+        client.headers.extend(headers.map(|(name, value)| (name, value.to_owned())));
+        client.get(path).map(|(status, _)| status)
+    }
+
     /// Reads a path.
     pub fn get(&self, path: &str) -> Result<(u16, Value)> {
         self.send("GET", path, None)

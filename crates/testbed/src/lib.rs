@@ -27,7 +27,7 @@ mod parts;
 mod proxy;
 
 pub use apply::Refusal;
-pub use certificates::{Authority, Identity};
+pub use certificates::{Authority, CertificateRequest, Identity};
 pub use client::Client;
 pub use control_plane::{ControlPlane, Options};
 pub use error::{Error, Result};

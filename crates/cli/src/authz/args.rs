@@ -1,0 +1,52 @@
+//! The command line of `bartizan authz`.
+
+use bartizan_authz::DefaultPolicy;
+use clap::{Args, Subcommand};
+
+use crate::args::ListFormat;
+use crate::network::args::NamedSources;
+
+/// `bartizan authz`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Authz {
+    /// List who can become whom: ways from granted rights to those of others
+    #[command(after_long_help = ESCALATIONS_EXAMPLES)]
+    Escalations(Box<Escalations>),
+}
+
+const ESCALATIONS_EXAMPLES: &str = "\
+Examples:
+  bartizan authz escalations                                   the cluster of the current kube context
+  bartizan authz escalations -f deploy/                        what manifests grant
+  bartizan authz escalations ServiceAccount/shop/cart -f deploy/
+  bartizan authz escalations Group/system:serviceaccounts --all -o json";
+
+/// What is assumed about the policy of the cluster.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Policy {
+    /// Which default policy stands beside the roles of the input: auto, none, or that of a version.
+    #[arg(long, value_name = "auto|none|1.N", default_value = "auto", value_parser = default_policy, help_heading = "Sources")]
+    pub(crate) default_policy: DefaultPolicy,
+}
+
+fn default_policy(text: &str) -> Result<DefaultPolicy, String> {
+    text.parse().map_err(|error: bartizan_authz::NoSuchDefaultPolicy| error.to_string())
+}
+
+/// `bartizan authz escalations`
+#[derive(Debug, Args)]
+pub(crate) struct Escalations {
+    /// Only this subject, with what its groups give it: `User/NAME`, `Group/NAME` or `ServiceAccount/NAMESPACE/NAME`.
+    #[arg(value_name = "SUBJECT")]
+    pub(crate) subject: Option<String>,
+    /// Also what Kubernetes itself and installers grant, and every way that a rule of stars includes.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Format.
+    #[arg(short, long, value_enum, default_value_t = ListFormat::Text, help_heading = "Output")]
+    pub(crate) output: ListFormat,
+    #[command(flatten)]
+    pub(crate) policy: Policy,
+    #[command(flatten)]
+    pub(crate) sources: NamedSources,
+}
