@@ -41,6 +41,8 @@ pub(crate) const CONTROLLER_MANAGER: Build = kubernetes("kube-controller-manager
 pub(crate) const POD_SECURITY: Build = oracle("psa", "./psa", "k8s.io/pod-security-admission");
 /// The YAML oracle.
 pub(crate) const YAML: Build = oracle("scalars", "./scalars", "sigs.k8s.io/yaml");
+/// The authorization oracle.
+pub(crate) const AUTHORIZATION: Build = oracle("rbac", "./rbac", "k8s.io/kubernetes");
 /// The etcd server.
 pub(crate) const ETCD: Build = etcd("etcd", "go.etcd.io/etcd/server/v3");
 /// The etcd client.
@@ -206,6 +208,7 @@ mod tests {
             (&CONTROLLER_MANAGER, "1.37."),
             (&POD_SECURITY, "0.37."),
             (&YAML, "1."),
+            (&AUTHORIZATION, "1.37."),
             (&ETCD, "3.7."),
             (&ETCDCTL, "3.7."),
             (&ETCDUTL, "3.7."),

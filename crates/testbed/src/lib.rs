@@ -16,6 +16,7 @@
 //! when it never drops the value, and their directory goes with them.
 
 mod apply;
+mod authorization_oracle;
 mod builds;
 mod certificates;
 mod client;
@@ -25,8 +26,11 @@ mod keeper;
 mod oracles;
 mod parts;
 mod proxy;
+mod random;
+mod rbac_world;
 
 pub use apply::Refusal;
+pub use authorization_oracle::{AuthorizationOracle, Grant, Inquiry, Measured, Review};
 pub use certificates::{Authority, CertificateRequest, Identity};
 pub use client::Client;
 pub use control_plane::{ControlPlane, Options};
@@ -34,3 +38,5 @@ pub use error::{Error, Result};
 pub use oracles::{Keys, Level, PodQuestion, PodSecurityOracle, PodVerdict, Stream, YamlOracle};
 pub use parts::{KubernetesVersion, Parts};
 pub use proxy::{Fault, Proxy, Rule, Seen};
+pub use random::Random;
+pub use rbac_world::{Fit, RbacWorld};

@@ -127,12 +127,12 @@ impl YamlOracle {
 }
 
 /// A question as one line of JSON.
-fn line(question: &impl Serialize) -> Result<String> {
+pub(crate) fn line(question: &impl Serialize) -> Result<String> {
     serde_json::to_string(question).map_err(|error| garbled("a question", &error.to_string()))
 }
 
 /// An answer that is either what `take` finds or `{"error": "…"}`.
-fn read<T>(answer: &str, take: impl FnOnce(Value) -> Option<T>) -> Result<std::result::Result<T, String>> {
+pub(crate) fn read<T>(answer: &str, take: impl FnOnce(Value) -> Option<T>) -> Result<std::result::Result<T, String>> {
     let value: Value = serde_json::from_str(answer).map_err(|error| garbled(answer, &error.to_string()))?;
     if let Some(error) = value.get("error").and_then(Value::as_str) {
         return Ok(Err(error.to_owned()));
@@ -141,7 +141,7 @@ fn read<T>(answer: &str, take: impl FnOnce(Value) -> Option<T>) -> Result<std::r
 }
 
 /// Sends every line to a new process and collects as many.
-fn converse(program: &PathBuf, questions: Vec<String>) -> Result<Vec<String>> {
+pub(crate) fn converse(program: &PathBuf, questions: Vec<String>) -> Result<Vec<String>> {
     let doing = || format!("talking to `{}`", program.display());
     let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(Error::io(doing()))?;
     let asked = questions.len();
@@ -177,7 +177,7 @@ fn exchange(child: &mut Child, questions: Vec<String>) -> std::io::Result<Vec<St
     })
 }
 
-fn garbled(question: &str, why: &str) -> Error {
+pub(crate) fn garbled(question: &str, why: &str) -> Error {
     /// Enough of an answer to recognise it.
     const SHOWN: usize = 200;
     Error::Answer { question: question.chars().take(SHOWN).collect(), why: why.to_owned() }
