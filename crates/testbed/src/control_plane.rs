@@ -286,6 +286,16 @@ impl ControlPlane {
         Client::with_certificate(&self.url, self.ca_pem(), &self.files.authority.client(user, groups)?)
     }
 
+    /// Another client of the administrator, which shares no connection with any other.
+    pub fn new_connection(&self) -> Result<Client> {
+        Client::with_token(&self.url, self.ca_pem(), &self.files.token)
+    }
+
+    /// A client of the administrator who acts as somebody else.
+    pub fn impersonating(&self, user: &str, groups: &[&str]) -> Result<Client> {
+        Ok(self.new_connection()?.acting_as(user, groups))
+    }
+
     /// Reads a path as the administrator.
     pub fn get(&self, path: &str) -> Result<(u16, Value)> {
         self.client.get(path)

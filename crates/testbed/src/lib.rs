@@ -28,6 +28,8 @@ mod parts;
 mod proxy;
 mod random;
 mod rbac_world;
+mod reviews;
+mod settlement;
 
 pub use apply::Refusal;
 pub use authorization_oracle::{AuthorizationOracle, Grant, Inquiry, Measured, Review};
@@ -39,4 +41,5 @@ pub use oracles::{Keys, Level, PodQuestion, PodSecurityOracle, PodVerdict, Strea
 pub use parts::{KubernetesVersion, Parts};
 pub use proxy::{Fault, Proxy, Rule, Seen};
 pub use random::Random;
-pub use rbac_world::{Fit, RbacWorld};
+pub use rbac_world::{Estate, Fit, RbacWorld};
+pub use reviews::Reviewed;
