@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask ci|tidy|generate|conformance|bench`.
+//! The project's own commands: `cargo xtask ci|tidy|generate|conformance|bench|kit`.
 //!
 //! Nothing here is shipped. `ci` is what the test command of the README runs; the others are its parts.
 
@@ -7,6 +7,7 @@ mod ci;
 mod conformance;
 mod default_policy;
 mod generate;
+mod kit;
 mod schema;
 mod tidy;
 
@@ -20,7 +21,8 @@ usage: cargo xtask COMMAND
   generate      write generated files again; `--check` compares instead
   schema FILE   write the table of Kubernetes' field types from an OpenAPI document (`/openapi/v2` of an API server)
   conformance   public test suites: passed and total of each; `--data DIR` says where they are
-  bench NAME    benchmarks; `bench scan` lists its options";
+  bench NAME    benchmarks; `bench scan` lists its options
+  kit authz     the conformance kit for authorizers; without more it lists its options";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         "generate" => generate::run(rest.iter().any(|word| word == "--check")),
         "bench" => bench::run(&rest),
         "schema" => write_schema(&rest),
+        "kit" => kit::run(&rest),
         "conformance" => conformance::run(&rest),
         _ => {
             say(USAGE);

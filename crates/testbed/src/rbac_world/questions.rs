@@ -84,6 +84,7 @@ impl Asker {
         }
         request.namespace = match &grant.namespace {
             Some(namespace) => namespace.clone(),
+            None if self.random.percent(40) => String::new(),
             None => self.word(NAMESPACES, OTHER_NAMESPACES),
         };
         request.group = self.item(&grant.rule, "apiGroups", API_GROUPS);
