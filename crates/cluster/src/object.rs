@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::field;
 use crate::intern::{Interner, Renaming, Symbol};
 use crate::kind::{Kind, group_of};
+use crate::schema;
 use crate::secret::SecretFacts;
 use crate::source::SourceId;
 use crate::tree::{Tree, Value};
@@ -67,7 +68,7 @@ pub struct Object {
 /// A tree that is no object of the API: what it lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotAnObject {
-    /// No `apiVersion` or no `kind`: some other YAML, counted and left alone.
+    /// No `apiVersion` or no `kind`, or of a kind that is never stored: some other YAML, counted and left alone.
     Untyped,
     /// Typed, but `metadata.name` and `metadata.generateName` are missing or no strings.
     Nameless,
@@ -85,7 +86,7 @@ impl Object {
         let name = match (text(field::NAME), text(field::GENERATE_NAME)) {
             (Some(name), _) => name.to_owned(),
             (None, Some(prefix)) => format!("{prefix}*"),
-            (None, None) => return Err(NotAnObject::Nameless),
+            (None, None) => return Err(nameless(root, kind, api_version, kind_name)),
         };
         let namespace = match kind.namespaced() {
             Some(false) => None,
@@ -150,6 +151,14 @@ impl Object {
         // A fragment's trees are not shared yet, so nothing is copied here.
         Arc::make_mut(&mut self.tree).rename(names);
     }
+}
+
+/// What a typed document without a name is: an object that lacks it, or something that never has one, such as the configuration
+/// of a component, a kubeconfig, or a question like a `SubjectAccessReview`.
+fn nameless(root: Value<'_>, kind: Kind, api_version: &str, kind_name: &str) -> NotAnObject {
+    let has_metadata = || root.get(field::METADATA).is_some_and(|metadata| metadata.entries().next().is_some());
+    let is_object = !kind_name.ends_with("Review") && (kind != Kind::Other || schema::describes(api_version, kind_name) || has_metadata());
+    if is_object { NotAnObject::Nameless } else { NotAnObject::Untyped }
 }
 
 /// An object together with the strings of its snapshot: what judges read.

@@ -503,6 +503,11 @@ impl Fragment {
         }
         // A server has checked what it stores.
         let faults = if origin.range.is_some() { schema::type_faults(&object, &self.strings) } else { Vec::new() };
+        if faults.iter().any(|fault| fault.is_template) {
+            self.is_untidy = true;
+            self.problems.push(Problem { kind: ProblemKind::Template, source: origin.source, offset: start, message: GO_TEMPLATE.to_owned() });
+            return;
+        }
         if !faults.is_empty() {
             self.is_untidy = true;
             self.problems.extend(faults.into_iter().map(|fault| Problem {

@@ -29,6 +29,8 @@ const UNKNOWN_MAX: usize = 64;
 pub(crate) struct TypeFault {
     pub(crate) offset: Option<u32>,
     pub(crate) message: String,
+    /// Whether an expression of a template stands there.
+    pub(crate) is_template: bool,
 }
 
 /// A field that the API server does not know: it drops it, and warns at best.
@@ -38,6 +40,8 @@ pub struct UnknownField<'a> {
     pub value: Value<'a>,
     /// The known field with the most similar name, if one is close.
     pub suggestion: Option<&'static str>,
+    /// Whether the suggested field stands beside it.
+    pub is_taken: bool,
 }
 
 /// The fields of `object` that have a type which the API server refuses.
@@ -54,10 +58,20 @@ pub fn unknown_fields(object: ObjectView<'_>) -> Vec<UnknownField<'_>> {
     visit.found
 }
 
+/// Whether the fields of this version of the object's kind are known here, beyond the `metadata` that all kinds share.
+pub fn is_described(object: ObjectView<'_>) -> bool {
+    describes(object.api_version(), object.kind_name())
+}
+
+/// Whether the fields of this kind are in the table: only of kinds whose objects the API server knows.
+pub(crate) fn describes(api_version: &str, kind: &str) -> bool {
+    SCHEMA.kinds.contains_key(&(api_version, kind))
+}
+
 /// What is done with each value that has a known type. The walk goes into a list or map only where the type fits.
 trait Visit<'a> {
     fn mismatch(&mut self, value: Value<'a>, expected: &'static str, found: Option<&'static str>);
-    fn unknown(&mut self, value: Value<'a>, fields: &'static [(&'static str, Type)]);
+    fn unknown(&mut self, map: Value<'a>, value: Value<'a>, fields: &'static [(&'static str, Type)]);
     fn is_full(&self) -> bool;
 }
 
@@ -71,10 +85,11 @@ impl<'a> Visit<'a> for TypeCheck {
         // The text of a value never appears: it may be a secret.
         let found = found.unwrap_or_else(|| value.shape().noun());
         let message = format!("`{path}` is a {found}, and the API server expects {expected}");
-        self.faults.push(TypeFault { offset: value.span().map(|span| span.start), message });
+        let is_template = value.as_str().is_some_and(|text| text.contains("{{"));
+        self.faults.push(TypeFault { offset: value.span().map(|span| span.start), message, is_template });
     }
 
-    fn unknown(&mut self, _: Value<'a>, _: &'static [(&'static str, Type)]) {}
+    fn unknown(&mut self, _: Value<'a>, _: Value<'a>, _: &'static [(&'static str, Type)]) {}
 
     fn is_full(&self) -> bool {
         self.faults.len() >= FAULTS_MAX
@@ -88,8 +103,10 @@ struct UnknownCheck<'a> {
 impl<'a> Visit<'a> for UnknownCheck<'a> {
     fn mismatch(&mut self, _: Value<'a>, _: &'static str, _: Option<&'static str>) {}
 
-    fn unknown(&mut self, value: Value<'a>, fields: &'static [(&'static str, Type)]) {
-        self.found.push(UnknownField { value, suggestion: nearest(value.key(), fields) });
+    fn unknown(&mut self, map: Value<'a>, value: Value<'a>, fields: &'static [(&'static str, Type)]) {
+        let suggestion = nearest(value.key(), fields);
+        let is_taken = suggestion.is_some_and(|meant| map.entries().any(|(name, _)| name == meant));
+        self.found.push(UnknownField { value, suggestion, is_taken });
     }
 
     fn is_full(&self) -> bool {
@@ -224,7 +241,7 @@ impl Schema {
         for (name, value) in map.entries() {
             match self.fields.get(&(number, name)) {
                 Some(&expected) => self.walk(value, expected, visit),
-                None if !visit.is_full() => visit.unknown(value, self.structs.get(usize::from(number)).map_or(&[], Vec::as_slice)),
+                None if !visit.is_full() => visit.unknown(map, value, self.structs.get(usize::from(number)).map_or(&[], Vec::as_slice)),
                 None => {}
             }
         }
@@ -355,6 +372,8 @@ mod tests {
         assert!(SCHEMA.structs.len() > 400 && SCHEMA.kinds.len() > 60);
         assert!(matches!(SCHEMA.metadata, Type::Struct(_)));
         let count = SCHEMA.structs.len();
+        // Who has no name is told by this: every kind that is described is one of objects.
+        assert!(SCHEMA.kinds.values().all(|&number| SCHEMA.fields.get(&(number, "metadata")) == Some(&SCHEMA.metadata)));
         let in_range = |found: Type| match found {
             Type::Struct(number) => usize::from(number) < count,
             Type::List(at) | Type::Map(at) => usize::from(at) < SCHEMA.contents.len(),

@@ -362,6 +362,8 @@ fn templates_are_named_and_point_to_a_remedy() {
         assert_eq!((names.len(), problems[0].0), (0, ProblemKind::Template), "{text}");
         assert!(problems[0].2.contains("helm template"), "{text}");
     }
+    let (names, problems) = outcome("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: \"{{.Port}}\"}]}\n");
+    assert_eq!((names.len(), problems.len(), problems[0].0), (0, 1, ProblemKind::Template));
     let (_, problems) = outcome("kind: Service\n{% if on %}\nname: {{ name }}\n{% endif %}\n");
     assert!(problems[0].0 == ProblemKind::Template && problems[0].2.contains("Jinja"));
     let (names, problems) = outcome("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: alerts}\ndata:\n  text: \"{{ $labels.pod }} is down\"\n");
@@ -410,6 +412,27 @@ fn an_object_needs_a_type_and_a_name() {
     let (_, problems) = outcome("apiVersion: v1\nkind: Service\nmetadata: {}\n");
     assert_eq!((problems[0].0, problems[0].1.as_str()), (ProblemKind::Nameless, "1:1"));
     assert_eq!(outcome("apiVersion: v1\nkind: Pod\nmetadata: {generateName: job-}\n").0, ["job-*"]);
+}
+
+#[test]
+fn what_is_never_stored_needs_no_name() {
+    for (api_version, kind, rest) in [
+        ("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration", "authentication: {anonymous: {enabled: false}}"),
+        ("apiserver.config.k8s.io/v1", "EncryptionConfiguration", "resources: []"),
+        ("kind.x-k8s.io/v1alpha4", "Cluster", "nodes: [{role: worker}]"),
+        ("v1", "Config", "clusters: []"),
+        ("v1", "APIResourceList", "groupVersion: v1"),
+        ("authorization.k8s.io/v1", "SubjectAccessReview", "metadata: {}\nspec: {user: jane}"),
+    ] {
+        let text = format!("apiVersion: {api_version}\nkind: {kind}\n{rest}\n");
+        assert_eq!(outcome(&text), (vec![], vec![]), "{text}");
+        let snapshot = snapshot(&text);
+        assert_eq!(snapshot.untyped() + snapshot.configurations().count(), 1, "{text}");
+    }
+    // An object is one of a kind that has metadata, or has some.
+    for text in ["apiVersion: v1\nkind: Pod\n", "apiVersion: shop.example/v1\nkind: Cart\nmetadata: {namespace: shop}\n"] {
+        assert_eq!(outcome(text).1[0].0, ProblemKind::Nameless, "{text}");
+    }
 }
 
 #[test]
