@@ -17,6 +17,7 @@ mod open_load_balancer;
 mod removal;
 mod secret_in_configmap;
 mod secrets_reader;
+mod unknown_field;
 mod webhook_fails_open;
 mod wildcard_rule;
 
@@ -39,6 +40,7 @@ pub(crate) static ALL: &[&Entry] = &[
     &open_load_balancer::ENTRY,
     &secret_in_configmap::ENTRY,
     &secrets_reader::ENTRY,
+    &unknown_field::ENTRY,
     &webhook_fails_open::ENTRY,
     &wildcard_rule::ENTRY,
 ];

@@ -98,11 +98,11 @@ pub fn token(text: &str) -> Option<Content> {
     (text.len() <= VALUE_MAX).then(|| login::token(text)).flatten()
 }
 
-/// Takes the values out of the Secret `tree`; their keys stay, with `null`. Fields that no Secret has are emptied as well: they may
-/// be a misspelled `stringData`.
+/// Takes the values out of the Secret `tree`; their keys stay, with `null`. Of fields that no Secret has nothing but their names
+/// stays: they may be a misspelled `stringData`.
 pub(crate) fn take(tree: &mut Tree, strings: &Interner, key: &SnapshotKey) -> SecretFacts {
     let mut facts = SecretFacts::default();
-    let (mut emptied, mut removed) = (Vec::new(), Vec::new());
+    let (mut emptied, mut removed, mut hollowed) = (Vec::new(), Vec::new(), Vec::new());
     let mut empty = |value: Value<'_>| if value.is_map() || value.is_list() { removed.push(value.position()) } else { emptied.push(value.position()) };
     let root = tree.root(strings);
     let kind = root.str(field::TYPE).unwrap_or("");
@@ -113,7 +113,11 @@ pub(crate) fn take(tree: &mut Tree, strings: &Interner, key: &SnapshotKey) -> Se
             }
             value.entries().for_each(|(_, value)| empty(value));
         } else if !PUBLIC_FIELDS.iter().any(|&public| strings.text(public) == name) && value.as_bool().is_none() {
-            empty(value);
+            if value.is_map() || value.is_list() {
+                hollowed.extend(value.entries().map(|(_, inner)| inner).chain(value.items()).map(Value::position));
+            } else {
+                empty(value);
+            }
         }
     }
     for (name, is_encoded) in [(field::DATA, true), (field::STRING_DATA, false)] {
@@ -129,6 +133,8 @@ pub(crate) fn take(tree: &mut Tree, strings: &Interner, key: &SnapshotKey) -> Se
             (node.tag, node.payload) = (Tag::Null, 0);
         }
     }
+    removed.append(&mut hollowed);
+    removed.sort_unstable();
     tree.remove(&removed);
     // `stringData` overrides `data`: of equal keys the last one stays.
     facts.entries.reverse();

@@ -205,6 +205,13 @@ fn no_string_of_a_fragment_holds_the_value_of_a_secret() {
 }
 
 #[test]
+fn a_field_that_no_secret_has_keeps_its_name_alone() {
+    let fragment = read("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringdata: {k: correct horse}\nlist: [correct horse]\ntext: correct horse\n");
+    let root = fragment.objects[0].tree.root(&fragment.strings).to_json();
+    assert_eq!((&root["stringdata"], &root["list"], &root["text"]), (&serde_json::json!({}), &serde_json::json!([]), &serde_json::Value::Null));
+}
+
+#[test]
 fn a_secret_that_is_no_object_leaves_nothing_either() {
     for text in [
         "apiVersion: v1\nkind: Secret\nmetadata: {}\nstringData: {k: correct horse}\n",
