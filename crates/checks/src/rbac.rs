@@ -6,38 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use bartizan_cluster::{Kind, Missing, ObjectView, Value, field, selector};
+use bartizan_cluster::{Kind, Missing, OWN_GROUPS, ObjectView, Value, field, selector};
 
 use crate::Facts;
 
 /// The label that the API server puts on the roles and bindings that it creates and repairs at every start.
 const BOOTSTRAPPING: &str = "kubernetes.io/bootstrapping";
-
-/// The API groups that are part of Kubernetes, and not of an extension.
-const BUILT_IN_GROUPS: [&str; 22] = [
-    "",
-    "admissionregistration.k8s.io",
-    "apiextensions.k8s.io",
-    "apiregistration.k8s.io",
-    "apps",
-    "authentication.k8s.io",
-    "authorization.k8s.io",
-    "autoscaling",
-    "batch",
-    "certificates.k8s.io",
-    "coordination.k8s.io",
-    "discovery.k8s.io",
-    "events.k8s.io",
-    "extensions",
-    "flowcontrol.apiserver.k8s.io",
-    "networking.k8s.io",
-    "node.k8s.io",
-    "policy",
-    "rbac.authorization.k8s.io",
-    "resource.k8s.io",
-    "scheduling.k8s.io",
-    "storage.k8s.io",
-];
 
 /// One rule of a role.
 #[derive(Clone, Copy)]
@@ -88,7 +62,7 @@ impl<'a> Rule<'a> {
         let has_star = |name| self.0.strings(name).any(|written| written == "*");
         let is_wildcard = has_star(field::VERBS) && has_star(field::RESOURCES) && !self.is_limited();
         let groups = || self.0.strings(field::API_GROUPS);
-        is_wildcard.then(|| groups().find(|&group| group == "*").or_else(|| groups().find(|group| BUILT_IN_GROUPS.contains(group)))).flatten()
+        is_wildcard.then(|| groups().find(|&group| group == "*").or_else(|| groups().find(|group| OWN_GROUPS.contains(group)))).flatten()
     }
 
     /// Whether the rule allows no more than finding out what the server is and what one may do there oneself, which

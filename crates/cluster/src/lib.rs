@@ -34,7 +34,7 @@ mod yaml;
 
 pub use fact::{Fact, Missing, Reason};
 pub use intern::{Interner, Symbol};
-pub use kind::{Kind, group_of};
+pub use kind::{Kind, OWN_GROUPS, group_of};
 pub use object::{Object, ObjectId, ObjectRef, ObjectView, Origin};
 pub use path::FieldPath;
 pub use pod::{ContainerView, PodView, Role};

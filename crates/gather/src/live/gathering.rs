@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::read::{Fragment, ReadOptions};
-use bartizan_cluster::{Circumstances, Kind, KubernetesVersion, Missing, Provenance, Reason, Snapshot, Source};
+use bartizan_cluster::{Circumstances, Kind, KubernetesVersion, Missing, OWN_GROUPS, Provenance, Reason, Snapshot, Source};
 use futures::StreamExt as _;
 
 use super::access::{self, ServerVersion};
@@ -18,35 +18,6 @@ const LISTS_MAX: usize = 4;
 
 /// In more namespaces than this, those that were not asked for are not tried one by one.
 const NAMESPACES_MAX: usize = 100;
-
-/// The groups of Kubernetes itself, whose kinds with pod templates have names in the code. `metrics.k8s.io` is no store.
-const OWN_GROUPS: [&str; 25] = [
-    "",
-    "admissionregistration.k8s.io",
-    "apiextensions.k8s.io",
-    "apiregistration.k8s.io",
-    "apps",
-    "authentication.k8s.io",
-    "authorization.k8s.io",
-    "autoscaling",
-    "batch",
-    "certificates.k8s.io",
-    "coordination.k8s.io",
-    "discovery.k8s.io",
-    "events.k8s.io",
-    "extensions",
-    "flowcontrol.apiserver.k8s.io",
-    "internal.apiserver.k8s.io",
-    "metrics.k8s.io",
-    "networking.k8s.io",
-    "node.k8s.io",
-    "policy",
-    "rbac.authorization.k8s.io",
-    "resource.k8s.io",
-    "scheduling.k8s.io",
-    "storage.k8s.io",
-    "storagemigration.k8s.io",
-];
 
 /// The fact that is missing where the server does not say what it serves.
 const CUSTOM_KINDS: &str = "custom-resources";
@@ -145,7 +116,8 @@ pub(super) async fn custom(server: &Server, offered: &[Served], all: bool) -> Ve
     let mut taken: BTreeSet<(&str, &str)> = BTreeSet::new();
     for one in offered {
         let is_known = Kind::of(&one.group, &one.kind) != Kind::Other;
-        let is_own = OWN_GROUPS.contains(&one.group.as_str());
+        // The kinds of Kubernetes itself that hold pod templates have names in the code, and `metrics.k8s.io` is no store.
+        let is_own = OWN_GROUPS.contains(&one.group.as_str()) || one.group == "metrics.k8s.io";
         // Of several versions the first is the server's preferred one, and all of them show the same objects.
         // The events of the core group are those of `events.k8s.io`.
         let is_double = one.group.is_empty() && one.plural == "events";
