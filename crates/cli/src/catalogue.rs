@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use anyhow::{Result, bail};
 use bartizan_checks::benchmark;
-use bartizan_report::{Check, Language, Outcome, Page, Stage};
+use bartizan_report::{Check, Language, Outcome, Page, Stage, suggest};
 use serde_json::json;
 
 use crate::args::{Explain, ListChecks, ListFormat};
@@ -28,35 +28,10 @@ pub(crate) fn find(id: &str) -> Result<&'static Check> {
     if let Some(check) = checks.iter().find(|check| check.id == id || check.aliases.contains(&id)) {
         return Ok(check);
     }
-    match nearest(id, checks.iter().map(|check| check.id)) {
+    match suggest::nearest(id, checks.iter().map(|check| check.id)) {
         Some(near) => bail!("there is no check `{id}`; did you mean `{near}`?"),
         None => bail!("there is no check `{id}`; `bartizan checks list` names all of them"),
     }
-}
-
-/// The candidate that differs least from `word`, if it is near enough to be a slip of the hand.
-pub(crate) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    candidates
-        .map(|candidate| (distance(word, candidate), candidate))
-        .min()
-        .filter(|(distance, _)| *distance <= 1 + word.len() / 4)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein's distance.
-fn distance(one: &str, two: &str) -> usize {
-    let two: Vec<char> = two.chars().collect();
-    let mut row: Vec<usize> = (0..=two.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut diagonal = std::mem::replace(row.first_mut().unwrap_or(&mut 0), at + 1);
-        let mut left = at + 1;
-        for (cell, other) in row.iter_mut().skip(1).zip(&two) {
-            let best = (diagonal + usize::from(letter != *other)).min(*cell + 1).min(left + 1);
-            diagonal = std::mem::replace(cell, best);
-            left = best;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 pub(crate) fn explain(explain: &Explain, terminal: &Terminal) -> Result<Outcome> {
@@ -135,15 +110,4 @@ pub(crate) fn list(list: &ListChecks, terminal: &Terminal) -> Result<Outcome> {
         }
     }
     Ok(Outcome::Clean)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slip_of_the_hand_is_understood() {
-        assert_eq!(nearest("host-pdi", ["host-ipc", "host-pid", "privileged"].into_iter()), Some("host-pid"));
-        assert_eq!(nearest("quite-something-else", ["host-pid"].into_iter()), None);
-    }
 }

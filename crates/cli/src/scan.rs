@@ -11,7 +11,7 @@ use bartizan_gather::{Gathered, Road};
 use bartizan_report::baseline::{Baseline, Comparison};
 use bartizan_report::render::{Pages, Rendering};
 use bartizan_report::waiver::{self, Ground, Waivers};
-use bartizan_report::{Language, Outcome, Report};
+use bartizan_report::{Language, Outcome, Report, suggest};
 
 use crate::args::{Global, Narrowing, Scan};
 use crate::output::{self, Terminal};
@@ -112,7 +112,7 @@ pub(crate) fn selection(narrowing: &Narrowing) -> Result<Selection> {
         && !benchmark::ALL.contains_key(id.as_str())
     {
         let known: Vec<&str> = benchmark::ALL.keys().copied().collect();
-        match catalogue::nearest(id, known.iter().copied()) {
+        match suggest::nearest(id, known.iter().copied()) {
             Some(near) => bail!("there is no benchmark `{id}`; did you mean `{near}`?"),
             None => bail!("there is no benchmark `{id}`; known are `{}`", known.join("`, `")),
         }

@@ -185,3 +185,17 @@ fn a_broken_pipe_is_success() {
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_faulty_waiver_is_a_fault_of_its_file_and_not_of_the_cluster() {
+    let configuration = "[[waive]]\ncheck = \"host-pid\"\nsubject = \"Pod ops/gone\"\nreason = \"it was needed once\"\n";
+    let files = [("a.yaml", CLEAN), ("bartizan.toml", configuration)];
+    for (format, expected) in [("concise", "bartizan.toml:1:1: low[unused-waiver]"), ("text", "── bartizan.toml ──"), ("markdown", "| bartizan.toml |")]
+    {
+        let ran = scan(&files, &["-o", format]);
+        assert!(ran.stdout.contains(expected) && !ran.stdout.contains("the whole cluster"), "{format}: {}", ran.stdout);
+    }
+    let junit = scan(&files, &["-o", "junit"]).stdout;
+    assert!(junit.contains("<testsuite name=\"bartizan.toml\""), "{junit}");
+    assert_eq!(scan(&files, &["-o", "json"]).report()["findings"][0]["subject"], serde_json::Value::Null, "machines see no object");
+}

@@ -215,7 +215,47 @@ pub struct Finding {
 /// Raised when what a fingerprint is made of changes, so that old baselines are told apart.
 const FINGERPRINT_SCHEMA: &str = "1";
 
+/// Whom or what a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject<'a> {
+    /// The whole cluster.
+    Cluster,
+    /// A file that is no object, such as one with waivers.
+    File(&'a str),
+    /// An object.
+    Object(&'a ObjectRef),
+}
+
+impl<'a> Subject<'a> {
+    /// The object, if it is one.
+    pub fn object(self) -> Option<&'a ObjectRef> {
+        match self {
+            Subject::Object(object) => Some(object),
+            Subject::Cluster | Subject::File(_) => None,
+        }
+    }
+
+    /// What a reader calls it, where `cluster` is what the whole cluster is called.
+    pub(crate) fn name(self, cluster: &str) -> String {
+        match self {
+            Subject::Cluster => cluster.to_owned(),
+            Subject::File(file) => file.to_owned(),
+            Subject::Object(object) => object.to_string(),
+        }
+    }
+}
+
 impl Finding {
+    /// Whom or what the finding is about.
+    pub fn about(&self) -> Subject<'_> {
+        if let Some(subject) = &self.subject {
+            return Subject::Object(subject);
+        }
+        // A fault of the cluster is seen in its objects; what stands in no object stands in a file of its own.
+        let file = self.places.iter().filter(|place| place.object.is_none()).find_map(|place| place.location.as_ref());
+        file.map_or(Subject::Cluster, |location| Subject::File(&location.file))
+    }
+
     /// The fingerprint of a fault: check, subject and the paths that show it, by key and not by position.
     pub fn fingerprint_of(check: &str, subject: Option<&ObjectRef>, places: &[Place]) -> String {
         use std::fmt::Write as _;

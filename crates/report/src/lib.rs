@@ -15,7 +15,7 @@ pub mod waiver;
 
 pub use baseline::{Baseline, Comparison, Diff};
 pub use check::{Check, Severity, Stage};
-pub use finding::{Finding, Fix, Message, MissingFact, PatchOperation, Place, PlaceOrigin, Related, Safety, Scope, Verdict, WaiverNote};
+pub use finding::{Finding, Fix, Message, MissingFact, PatchOperation, Place, PlaceOrigin, Related, Safety, Scope, Subject, Verdict, WaiverNote};
 pub use outcome::{FailOn, Outcome};
 pub use page::{Language, Page};
 pub use report::{Coverage, FailCounts, Narrowing, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Summary, Tally, Tool};

@@ -7,7 +7,7 @@ use bartizan_cluster::Location;
 use super::Rendering;
 use super::escape::visible;
 use super::words::{Words, missing_fact};
-use crate::finding::{Finding, Place, Verdict};
+use crate::finding::{Finding, Place, Subject, Verdict};
 
 /// Writes one line for every place that fails, that only a person can judge or that stayed open, after one for every problem
 /// of the input: `file:line:column: severity[check] message (subject)`, and for live objects
@@ -53,6 +53,6 @@ fn what(rendering: &Rendering<'_>, words: &'static Words, finding: &Finding, pla
 }
 
 fn whose(words: &Words, finding: &Finding, place: Option<&Place>) -> String {
-    let object = place.and_then(|place| place.object.as_ref()).or(finding.subject.as_ref());
-    object.map_or_else(|| words.whole_cluster.to_owned(), |object| visible(&object.to_string()).into_owned())
+    let subject = place.and_then(|place| place.object.as_ref()).map_or_else(|| finding.about(), Subject::Object);
+    visible(&subject.name(words.whole_cluster)).into_owned()
 }

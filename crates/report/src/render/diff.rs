@@ -200,7 +200,7 @@ impl<'a> DiffRendering<'a> {
     }
 
     fn subject(&self, finding: &Finding) -> String {
-        finding.subject.as_ref().map_or_else(|| Common::of(self.language).whole_cluster.to_owned(), ToString::to_string)
+        finding.about().name(Common::of(self.language).whole_cluster)
     }
 
     fn message(&self, finding: &Finding) -> String {

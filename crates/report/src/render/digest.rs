@@ -5,17 +5,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bartizan_cluster::ObjectRef;
-
 use crate::check::Severity;
-use crate::finding::{Finding, MissingFact, Verdict};
+use crate::finding::{Finding, MissingFact, Subject, Verdict};
 use crate::report::Report;
 
 /// The failures of one owner.
 #[derive(Debug)]
 pub(crate) struct Owner<'a> {
-    /// The owner; none for the whole cluster.
-    pub(crate) subject: Option<&'a ObjectRef>,
+    /// Who that is.
+    pub(crate) subject: Subject<'a>,
     /// Its failures, the gravest first.
     pub(crate) findings: Vec<&'a Finding>,
 }
@@ -59,9 +57,9 @@ impl<'a> Digest<'a> {
     pub(crate) fn of(report: &'a Report) -> Self {
         let mut failures: Vec<&Finding> = report.findings.iter().filter(|finding| finding.verdict == Verdict::Fail).collect();
         failures.sort_by(|one, two| one.order().cmp(&two.order()));
-        let mut by_owner: BTreeMap<Option<&ObjectRef>, Vec<&Finding>> = BTreeMap::new();
+        let mut by_owner: BTreeMap<Subject<'_>, Vec<&Finding>> = BTreeMap::new();
         for finding in failures {
-            by_owner.entry(finding.subject.as_ref()).or_default().push(finding);
+            by_owner.entry(finding.about()).or_default().push(finding);
         }
         let mut owners: Vec<Owner<'_>> = by_owner.into_iter().map(|(subject, findings)| Owner { subject, findings }).collect();
         owners.sort_by_cached_key(|owner| (Reverse(owner.counts()), name_key(owner.subject)));
@@ -131,6 +129,6 @@ fn address(finding: &Finding) -> usize {
     std::ptr::from_ref(finding).addr()
 }
 
-fn name_key(subject: Option<&ObjectRef>) -> (&str, &str, &str) {
-    subject.map_or(("", "", ""), |subject| (subject.namespace.as_deref().unwrap_or(""), &subject.kind, &subject.name))
+fn name_key(subject: Subject<'_>) -> (&str, &str, &str) {
+    subject.object().map_or(("", "", ""), |subject| (subject.namespace.as_deref().unwrap_or(""), &subject.kind, &subject.name))
 }

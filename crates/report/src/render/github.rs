@@ -7,7 +7,7 @@ use bartizan_cluster::Location;
 
 use super::escape::{github_data, github_property};
 use crate::check::Severity;
-use crate::finding::{Finding, Place, Verdict};
+use crate::finding::{Finding, Place, Subject, Verdict};
 use crate::report::Report;
 
 /// Writes one command for every place that fails, for every problem of the input and for every missing fact. A live object has
@@ -33,7 +33,7 @@ pub fn github(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
 
 fn place(out: &mut dyn io::Write, finding: &Finding, place: Option<&Place>) -> io::Result<()> {
     let message = place.and_then(|place| place.message.as_ref()).map_or(&finding.message, |message| &message.text);
-    let subject = place.and_then(|place| place.object.as_ref()).or(finding.subject.as_ref()).map_or_else(|| "cluster".to_owned(), ToString::to_string);
+    let subject = place.and_then(|place| place.object.as_ref()).map_or_else(|| finding.about(), Subject::Object).name("cluster");
     let path = place.map(|place| place.path.as_str()).filter(|path| !path.is_empty()).map_or_else(String::new, |path| format!(" {path}"));
     let location = place.and_then(|place| place.location.as_ref());
     let level = match (location, finding.severity) {

@@ -19,7 +19,7 @@ use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, 
 
 use super::Rendering;
 use super::escape::visible;
-use crate::finding::{Finding, Place, Safety, Verdict, WaiverNote};
+use crate::finding::{Finding, Place, Safety, Subject, Verdict, WaiverNote};
 use crate::page::Language;
 use crate::report::{Coverage, Report};
 
@@ -30,12 +30,12 @@ pub fn write(rendering: &Rendering<'_>, out: &mut dyn io::Write) -> io::Result<(
     let report = rendering.report;
     let mut document = Document::new(&*visible(&report.tool.name));
     document.add_test_suite(input_suite(report));
-    let mut owners: BTreeMap<Option<&ObjectRef>, Vec<&Finding>> = BTreeMap::new();
+    let mut owners: BTreeMap<Subject<'_>, Vec<&Finding>> = BTreeMap::new();
     for finding in &report.findings {
-        owners.entry(finding.subject.as_ref()).or_default().push(finding);
+        owners.entry(finding.about()).or_default().push(finding);
     }
     let mut owners: Vec<_> = owners.into_iter().collect();
-    owners.sort_by_key(|&(subject, _)| subject.map(|subject| (&subject.namespace, &subject.kind, &subject.name, &subject.api_version)));
+    owners.sort_by_key(|&(subject, _)| subject.object().map(|subject| (&subject.namespace, &subject.kind, &subject.name, &subject.api_version)));
     for (subject, findings) in owners {
         document.add_test_suite(suite(&rendering, subject, &findings));
     }
@@ -77,9 +77,11 @@ fn input_suite(report: &Report) -> TestSuite {
     suite
 }
 
-fn suite(rendering: &Rendering<'_>, subject: Option<&ObjectRef>, findings: &[&Finding]) -> TestSuite {
-    let mut suite = TestSuite::new(&*visible(&subject.map_or_else(|| "cluster".to_owned(), ObjectRef::to_string)));
-    let class = subject.map_or_else(|| "cluster".to_owned(), class_of);
+fn suite(rendering: &Rendering<'_>, subject: Subject<'_>, findings: &[&Finding]) -> TestSuite {
+    let name = subject.name("cluster");
+    let mut suite = TestSuite::new(&*visible(&name));
+    // A dot in a name would move the border between package and class.
+    let class = subject.object().map_or_else(|| name.replace('.', "_"), class_of);
     for finding in findings {
         let mut case = case(&format!("{}: {}", finding.check, rendering.title(finding)), &class, status(rendering, finding));
         set_place(&mut case, finding.places.iter().find_map(|place| place.location.as_ref()));
@@ -90,7 +92,6 @@ fn suite(rendering: &Rendering<'_>, subject: Option<&ObjectRef>, findings: &[&Fi
 
 fn class_of(subject: &ObjectRef) -> String {
     let package = subject.namespace.as_deref().unwrap_or("cluster");
-    // A dot in a name would move the border between package and class.
     format!("{package}.{}/{}", subject.kind, subject.name.replace('.', "_"))
 }
 
@@ -123,7 +124,7 @@ fn waiver_text(waiver: Option<&WaiverNote>) -> String {
 
 /// Everything a reader needs who sees nothing but the text of a case.
 fn description(rendering: &Rendering<'_>, finding: &Finding) -> String {
-    let subject = finding.subject.as_ref().map_or_else(|| "cluster".to_owned(), ObjectRef::to_string);
+    let subject = finding.about().name("cluster");
     let mut lines = vec![format!("{}[{}] {subject}: {}", finding.severity, finding.check, finding.message)];
     lines.extend(finding.places.iter().map(|place| place_text(rendering, finding, place)));
     for related in &finding.related {

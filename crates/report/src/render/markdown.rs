@@ -4,14 +4,12 @@
 
 use std::io;
 
-use bartizan_cluster::ObjectRef;
-
 use super::Rendering;
 use super::digest::{Digest, Fault};
 use super::escape::{markdown as escaped, markdown_code as code, markdown_sentence as sentence};
 use super::words::{Words, counted, filled, missing_fact, remedy};
 use crate::check::Severity;
-use crate::finding::{Finding, Place, Verdict};
+use crate::finding::{Finding, Place, Subject, Verdict};
 
 /// Writes the report as Markdown.
 pub fn markdown(rendering: &Rendering<'_>, out: &mut dyn io::Write) -> io::Result<()> {
@@ -95,7 +93,7 @@ impl Writer<'_, '_> {
                 self.out,
                 "| {} | {} | {place}{more} | {} |",
                 code(&finding.check, true),
-                self.subject(finding.subject.as_ref()),
+                self.subject(finding.about()),
                 sentence(&self.rendering.message(finding), true)
             )?;
         }
@@ -118,13 +116,13 @@ impl Writer<'_, '_> {
             }
         }
         for finding in &fault.findings {
-            let subject = self.subject(finding.subject.as_ref());
+            let subject = self.subject(finding.about());
             if finding.places.is_empty() {
                 writeln!(self.out, "- {subject}{}{}", words.colon, sentence(&self.rendering.message(finding), false))?;
             }
             for place in &finding.places {
                 let message = sentence(&self.rendering.place_message(finding, place), false);
-                let subject = place.object.as_ref().map_or_else(|| subject.clone(), |object| self.subject(Some(object)));
+                let subject = place.object.as_ref().map_or_else(|| subject.clone(), |object| self.subject(Subject::Object(object)));
                 let container = place.container.as_ref().map_or_else(String::new, |name| format!(", {}", code(name, false)));
                 writeln!(self.out, "- {} ({subject}{container}){}{message}", place_of(place, false), words.colon)?;
             }
@@ -140,7 +138,7 @@ impl Writer<'_, '_> {
             for (missing, findings) in &digest.unknown {
                 let fact = missing.map_or_else(|| words.some_fact.to_owned(), |missing| missing_fact(words, missing));
                 for finding in findings {
-                    writeln!(self.out, "| {} | {} | {} |", escaped(&fact), code(&finding.check, true), self.subject(finding.subject.as_ref()))?;
+                    writeln!(self.out, "| {} | {} | {} |", escaped(&fact), code(&finding.check, true), self.subject(finding.about()))?;
                 }
             }
         }
@@ -151,7 +149,7 @@ impl Writer<'_, '_> {
                     self.out,
                     "| {} | {} | {} |",
                     code(&finding.check, true),
-                    self.subject(finding.subject.as_ref()),
+                    self.subject(finding.about()),
                     sentence(&self.rendering.message(finding), true)
                 )?;
             }
@@ -171,13 +169,13 @@ impl Writer<'_, '_> {
                 let until = waiver.until.as_ref().map_or_else(String::new, |until| format!(" ({})", escaped(until)));
                 format!("{}{}{until}", words.colon, escaped(&waiver.reason))
             });
-            writeln!(self.out, "- {} {}{note}", code(&finding.check, false), self.subject(finding.subject.as_ref()))?;
+            writeln!(self.out, "- {} {}{note}", code(&finding.check, false), self.subject(finding.about()))?;
         }
         writeln!(self.out, "\n</details>")
     }
 
-    fn subject(&self, subject: Option<&ObjectRef>) -> String {
-        subject.map_or_else(|| self.words.whole_cluster.to_owned(), |subject| escaped(&subject.to_string()))
+    fn subject(&self, subject: Subject<'_>) -> String {
+        escaped(&subject.name(self.words.whole_cluster))
     }
 }
 

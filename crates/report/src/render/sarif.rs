@@ -305,7 +305,7 @@ fn outcome(finding: &Finding, rule_index: usize) -> Outcome<'_> {
 
 /// The message, with the object that it is about: a list of results shows nothing else.
 fn result_message(finding: &Finding) -> String {
-    let subject = finding.subject.as_ref().map_or_else(|| "cluster".to_owned(), ObjectRef::to_string);
+    let subject = finding.about().name("cluster");
     let reason = finding.missing.as_ref().map(|missing| format!(" (unknown: `{}` of {} is missing, {})", missing.fact, missing.scope, missing.reason));
     format!("{subject}: {}{}", finding.message, reason.unwrap_or_default())
 }

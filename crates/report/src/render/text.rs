@@ -7,8 +7,6 @@ mod summary;
 
 use std::io;
 
-use bartizan_cluster::ObjectRef;
-
 use super::Rendering;
 use super::digest::{Digest, Owner, Repeats};
 use super::escape::visible;
@@ -16,6 +14,7 @@ use super::excerpt::Lines;
 use super::paint::{Paint, wrap};
 use super::words::{Words, counted, filled};
 use crate::check::Severity;
+use crate::finding::Subject;
 
 pub use super::paint::{Detail, TextStyle};
 
@@ -139,13 +138,13 @@ impl<'r> Writer<'r, '_> {
         parts.join(self.words.comma)
     }
 
-    fn subject(&self, subject: Option<&ObjectRef>) -> String {
-        subject.map_or_else(|| self.words.whole_cluster.to_owned(), |subject| visible(&subject.to_string()).into_owned())
+    fn subject(&self, subject: Subject<'_>) -> String {
+        visible(&subject.name(self.words.whole_cluster)).into_owned()
     }
 
     /// The subjects of `findings`, at most `most` of them.
     fn some_of(&self, findings: &[&crate::Finding], most: usize) -> String {
-        let named: Vec<String> = findings.iter().take(most).map(|finding| self.subject(finding.subject.as_ref())).collect();
+        let named: Vec<String> = findings.iter().take(most).map(|finding| self.subject(finding.about())).collect();
         let named = named.join(self.words.comma);
         match findings.len().saturating_sub(most) {
             0 => named,

@@ -4,6 +4,7 @@
 //! [`crate::page::fill`]'s rules; a `|` parts the form for exactly one from the form for any other number, see [`counted`].
 //! What the pages of the checks say does not stand here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::check::Severity;
@@ -123,6 +124,20 @@ words! {
     files: "{n} file|{n} files", "{n} 个文件";
 }
 
+/// An assumption of a report, whose texts are English, as people read it.
+pub(crate) fn assumption(language: Language, text: &str) -> Cow<'_, str> {
+    if language == Language::English {
+        return Cow::Borrowed(text);
+    }
+    if let Some(version) = text.strip_prefix("Kubernetes ").and_then(|rest| rest.strip_suffix(", the newest known version")) {
+        return Cow::Owned(format!("Kubernetes {version}（已知的最新版本）"));
+    }
+    match text {
+        "objects without a namespace go to `default`" => Cow::Borrowed("未写命名空间的对象归入 `default`"),
+        other => Cow::Borrowed(other),
+    }
+}
+
 impl Words {
     /// The texts of `language`.
     pub(crate) fn of(language: Language) -> &'static Words {
@@ -217,5 +232,14 @@ mod tests {
         assert_eq!(counted(words.documents, 1), "1 document");
         assert_eq!(counted(words.documents, 0), "0 documents");
         assert_eq!(counted(Words::of(Language::Chinese).documents, 1), "1 个文档");
+    }
+
+    #[test]
+    fn what_was_assumed_is_said_in_both_languages() {
+        for text in ["Kubernetes 1.37, the newest known version", "objects without a namespace go to `default`"] {
+            assert_eq!(assumption(Language::English, text), text);
+            assert!(!assumption(Language::Chinese, text).contains("the "), "{text}");
+        }
+        assert_eq!(assumption(Language::Chinese, "Kubernetes 1.37, the newest known version"), "Kubernetes 1.37（已知的最新版本）");
     }
 }

@@ -3,6 +3,7 @@
 //! Failed findings stand under their owners, the worst owner first. What a check means is said once, in its guide, however
 //! many owners share it; unknown and manual findings are folded by what they have in common.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use super::excerpt::{Excerpts, Shown};
 use super::prose;
 use super::words::{Words, counted, grouped};
 use crate::check::Severity;
-use crate::finding::{Finding, MissingFact, PatchOperation, Place, PlaceOrigin, Related, Safety, Scope, Verdict};
+use crate::finding::{Finding, MissingFact, PatchOperation, Place, PlaceOrigin, Related, Safety, Scope, Subject, Verdict};
 use crate::render::prose::first_sentences;
 use crate::render::{Rendering, words};
 use crate::report::ReportProblem;
@@ -44,7 +45,7 @@ pub(super) struct View<'a> {
     pub(super) verdicts: Vec<(&'static str, String)>,
     pub(super) steps: Vec<Step<'a>>,
     pub(super) read: Vec<(&'static str, String)>,
-    pub(super) assumptions: &'a [String],
+    pub(super) assumptions: Vec<Cow<'a, str>>,
     pub(super) problems: Vec<(&'a ReportProblem, String)>,
     pub(super) missing: Vec<(&'a MissingFact, &'a str, Html)>,
     pub(super) not_in_source: &'a [String],
@@ -224,7 +225,7 @@ impl<'a> View<'a> {
             verdicts: arranged.verdicts(),
             steps: arranged.steps(&failed),
             read: arranged.read(),
-            assumptions: &report.assumptions,
+            assumptions: report.assumptions.iter().map(|text| words::assumption(rendering.language, text)).collect(),
             problems: coverage.problems.iter().map(|problem| (problem, place_of(problem))).collect(),
             missing: coverage.missing.iter().map(|missing| arranged.lost(missing)).collect(),
             not_in_source: &coverage.not_in_source,
@@ -299,7 +300,7 @@ impl<'a> Arrangement<'_, 'a> {
         let (report, words) = (self.rendering.report, self.words);
         let incomplete = report.coverage.is_incomplete();
         let open = incomplete || report.summary.unknown > 0;
-        let subjects: BTreeSet<_> = self.picked(failed).into_iter().map(|(_, finding)| finding.subject.as_ref()).collect();
+        let subjects: BTreeSet<_> = self.picked(failed).into_iter().map(|(_, finding)| finding.about()).collect();
         let (text, more) = match failed.len() {
             0 if open => (words.clean_as_read.to_owned(), String::new()),
             0 => (words.clean.to_owned(), String::new()),
@@ -426,16 +427,17 @@ impl<'a> Arrangement<'_, 'a> {
 
     fn owners(&self, failed: &[usize]) -> Vec<Owner<'a>> {
         let excerpts = Excerpts::new(self.rendering.report, self.rendering.sources);
-        let mut by_owner: BTreeMap<Option<&ObjectRef>, Vec<(usize, &'a Finding)>> = BTreeMap::new();
+        let mut by_owner: BTreeMap<Subject<'_>, Vec<(usize, &'a Finding)>> = BTreeMap::new();
         for (number, finding) in self.picked(failed) {
-            by_owner.entry(finding.subject.as_ref()).or_default().push((number, finding));
+            by_owner.entry(finding.about()).or_default().push((number, finding));
         }
         let mut owners: Vec<_> = by_owner.into_iter().collect();
         owners.sort_by_cached_key(|(subject, findings)| {
             let worst = findings.iter().map(|(_, finding)| finding.severity).max();
             let weight: u32 = findings.iter().map(|(_, finding)| finding.severity.weight()).sum();
-            let namespace = subject.and_then(|subject| subject.namespace.clone());
-            (Reverse(worst), Reverse(weight), namespace, subject.map(|subject| (subject.kind.clone(), subject.name.clone())))
+            let object = subject.object();
+            let namespace = object.and_then(|object| object.namespace.clone());
+            (Reverse(worst), Reverse(weight), namespace, object.map(|object| (object.kind.clone(), object.name.clone())))
         });
         let mut to_open = OPEN_FINDINGS;
         owners
@@ -448,14 +450,19 @@ impl<'a> Arrangement<'_, 'a> {
             .collect()
     }
 
-    fn owner(&self, subject: Option<&'a ObjectRef>, findings: &[(usize, &'a Finding)], open: bool, excerpts: &Excerpts<'a>, to_open: &mut usize) -> Owner<'a> {
+    fn owner(&self, subject: Subject<'a>, findings: &[(usize, &'a Finding)], open: bool, excerpts: &Excerpts<'a>, to_open: &mut usize) -> Owner<'a> {
         let words = self.words;
+        let object = subject.object();
         let count = |severity| findings.iter().filter(|(_, finding)| finding.severity == severity).count();
         let pods = findings.iter().find_map(|(_, finding)| finding.replicas);
         Owner {
-            kind: subject.map_or("", |subject| &subject.kind),
-            namespace: subject.and_then(|subject| subject.namespace.as_deref()),
-            name: subject.map_or(words.whole_cluster, |subject| &subject.name),
+            kind: object.map_or("", |object| &object.kind),
+            namespace: object.and_then(|object| object.namespace.as_deref()),
+            name: match subject {
+                Subject::Cluster => words.whole_cluster,
+                Subject::File(file) => file,
+                Subject::Object(object) => &object.name,
+            },
             file: findings.iter().flat_map(|(_, finding)| &finding.places).find_map(|place| place.location.as_ref()).map(|location| location.file.as_str()),
             pods: pods.map(|pods| counted(pods as usize, words.one_pod, words.many_pods)),
             uncertain: findings.iter().any(|(_, finding)| finding.owner_chain.is_some()),
@@ -596,7 +603,7 @@ impl<'a> Arrangement<'_, 'a> {
     }
 
     fn subject(&self, finding: &Finding) -> String {
-        finding.subject.as_ref().map_or_else(|| self.words.whole_cluster.to_owned(), ObjectRef::to_string)
+        finding.about().name(self.words.whole_cluster)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use bartizan_cluster::Location;
 
 use super::Writer;
-use crate::finding::{Finding, Place, PlaceOrigin};
+use crate::finding::{Finding, Place, PlaceOrigin, Subject};
 use crate::render::escape::visible;
 use crate::render::excerpt::Excerpt;
 use crate::render::frame;
@@ -45,7 +45,7 @@ impl<'r> Writer<'r, '_> {
             said |= self.site(finding, site, gutter, number == 0)?;
         }
         if sites.is_empty() && finding.subject.is_some() {
-            writeln!(self.out, "{:gutter$}{} {}", "", self.paint.gutter("-->"), self.subject(finding.subject.as_ref()))?;
+            writeln!(self.out, "{:gutter$}{} {}", "", self.paint.gutter("-->"), self.subject(finding.about()))?;
         }
         if sites.last().is_some_and(|site| site.excerpt.is_some()) {
             writeln!(self.out, "{:gutter$} {}", "", self.paint.gutter('|'))?;
@@ -94,7 +94,7 @@ impl<'r> Writer<'r, '_> {
         let most = if followers.len() == self.style.detail.owners.saturating_add(1) { followers.len() } else { self.style.detail.owners };
         for follower in followers.iter().take(most) {
             let place = follower.places.first().and_then(|place| place.location.as_ref()).map_or_else(String::new, |location| format!(" ({location})"));
-            let mut line = format!("{}{}", self.subject(follower.subject.as_ref()), visible(&place));
+            let mut line = format!("{}{}", self.subject(follower.about()), visible(&place));
             if follower.message != finding.message {
                 line = format!("{line}{}{}", self.words.colon, visible(&self.rendering.message(follower)));
             }
@@ -186,7 +186,7 @@ impl<'r> Writer<'r, '_> {
     fn site_head(&self, finding: &Finding, place: &Place) -> String {
         match &place.location {
             Some(location) => visible(&location.to_string()).into_owned(),
-            None => self.subject(place.object.as_ref().or(finding.subject.as_ref())),
+            None => self.subject(place.object.as_ref().map_or_else(|| finding.about(), Subject::Object)),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::Writer;
 use crate::finding::MissingFact;
 use crate::render::digest::Digest;
 use crate::render::escape::visible;
-use crate::render::words::{counted, filled, missing_fact, remedy};
+use crate::render::words::{assumption, counted, filled, missing_fact, remedy};
 use crate::report::ReportProblem;
 
 /// How many faults are called first.
@@ -60,7 +60,7 @@ impl<'r> Writer<'r, '_> {
             notes.push(counted(words.not_kubernetes, read.other_documents as u64));
         }
         if !report.assumptions.is_empty() {
-            let assumptions: Vec<_> = report.assumptions.iter().map(|text| visible(text)).collect();
+            let assumptions: Vec<_> = report.assumptions.iter().map(|text| visible(&assumption(self.rendering.language, text)).into_owned()).collect();
             notes.push(filled(words.assumed, &[("assumptions", &assumptions.join(words.comma))]));
         }
         if !report.coverage.not_in_source.is_empty() {
