@@ -2,12 +2,15 @@
 
 mod program;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use bartizan_testbed::{ControlPlane, Fault, Options, Proxy, Rule, YamlOracle};
+use bartizan_checks::benchmark;
+use bartizan_cluster::Kind;
+use bartizan_testbed::{ControlPlane, Fault, Options, Proxy, Rule, TlsServer, manifests};
 use program::{Ran, bartizan, root, run};
 use serde_json::{Value, json};
 
@@ -16,32 +19,10 @@ const NOW: &str = "2026-11-24T00:00:00Z";
 /// A control plane with the example applied, shared by the tests of this file.
 static SHOP: LazyLock<ControlPlane> = LazyLock::new(|| {
     let plane = ControlPlane::start(&Options::default().api_server_flag("--allow-privileged=true")).unwrap();
-    plane.apply(&manifests(&root().join("examples/shop"))).unwrap();
+    plane.apply(&manifests(&root().join("examples/shop")).unwrap()).unwrap();
     settle(&plane);
     plane
 });
-
-/// Every object below a directory, as the API server would read it.
-fn manifests(directory: &Path) -> Vec<Value> {
-    let mut files = Vec::new();
-    collect(directory, &mut files);
-    files.sort();
-    let texts: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
-    let slices: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
-    let streams = YamlOracle::locate().unwrap().documents(&slices).unwrap();
-    streams.into_iter().flat_map(|stream| stream.documents).filter(|object| !object.is_null()).collect()
-}
-
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "yaml") {
-            files.push(path);
-        }
-    }
-}
 
 /// Waits until the controllers have made all pods that they are going to make.
 fn settle(plane: &ControlPlane) {
@@ -99,6 +80,7 @@ fn the_files_and_the_server_agree_on_everything_that_the_files_name() {
     let files = bartizan(&["scan", "examples/shop", "-o", "json", "--stage", "auditor", "--now", NOW]).report();
     let files: BTreeSet<_> = findings(&files).iter().map(essence).collect();
     let named: BTreeSet<String> = manifests(&root().join("examples/shop"))
+        .unwrap()
         .iter()
         .map(|object| {
             let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
@@ -183,4 +165,169 @@ fn a_server_that_is_not_there_is_an_error_with_its_address() {
     let ran = run(here.path(), &["scan", "--kubeconfig", &kubeconfig, "--timeout", "20"], "", &[]);
     assert_eq!(ran.code, 2, "{}\n{}", ran.stdout, ran.stderr);
     assert!(ran.stderr.contains("127.0.0.1:1"), "{}", ran.stderr);
+}
+
+/// (check, subject) of every failure and of everything that stayed open.
+fn open_faults(report: &Value) -> BTreeSet<(String, String)> {
+    let is_open = |finding: &&Value| finding["verdict"] == "fail" || finding["verdict"] == "unknown";
+    findings(report).iter().filter(is_open).map(|finding| (finding["check"].to_string(), finding["subject"].to_string())).collect()
+}
+
+/// The lists that a scan asks for, first pages alone, each by the path that no other list has.
+fn lists(kubeconfig_at: impl Fn(&str) -> PathBuf) -> Vec<String> {
+    let proxy = Proxy::start(SHOP.url(), SHOP.ca_pem(), []).unwrap();
+    live(&kubeconfig_at(&proxy.url()), &["--stage", "auditor"]);
+    let targets = proxy.seen().into_iter().filter(|seen| seen.method == "GET").map(|seen| seen.target);
+    targets.filter_map(|target| target.split_once("?limit=").map(|(path, _)| path.to_owned())).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+// INVARIANT: whatever list of a real server is denied, or breaks off, what failed keeps failing or is unknown, as far as its
+// subject was read.
+#[test]
+fn every_list_can_be_denied_or_cut_and_nothing_passes_for_it() {
+    let kubeconfig_at = |url: &str| SHOP.kubeconfig_at(url, SHOP.admin_token()).unwrap();
+    let whole = live(&SHOP.kubeconfig_path(), &["--stage", "auditor"]).report();
+    let failed: BTreeSet<_> = findings(&whole)
+        .iter()
+        .filter(|finding| finding["verdict"] == "fail")
+        .map(|finding| (finding["check"].to_string(), finding["subject"].to_string(), finding["subject"]["kind"].as_str().unwrap_or("").to_owned()))
+        .collect();
+    let lists = lists(kubeconfig_at);
+    assert!(lists.len() > 20, "{lists:?}");
+    let mut unknown = 0;
+    for path in &lists {
+        let plural = path.rsplit('/').next().unwrap();
+        let listed = Kind::ALL.iter().find(|kind| kind.resource().is_some_and(|resource| resource.plural == plural)).map_or("", |kind| kind.name());
+        // A cut page cannot be read: of a list of one page that is as if it had been denied, but by the network.
+        for fault in [Fault::status(403), Fault::HangUp { after: 30 }] {
+            let described = format!("{fault:?} on {path}");
+            let proxy = Proxy::start(SHOP.url(), SHOP.ca_pem(), [Rule::on(format!("/{plural}?"), fault)]).unwrap();
+            let ran = live(&kubeconfig_at(&proxy.url()), &["--stage", "auditor"]);
+            let report = ran.report();
+            let missing = report["coverage"]["missing"].as_array().unwrap();
+            assert!(missing.iter().any(|missing| missing["fact"] == plural), "{described}: {missing:#?}");
+            assert!(ran.code == 1 || ran.code == 3, "{described}: {}", ran.code);
+            let open = open_faults(&report);
+            unknown += open.len();
+            for (check, subject, kind) in &failed {
+                // What was not read is no subject any more.
+                assert!(kind == listed || open.contains(&(check.clone(), subject.clone())), "{described}: {check} of {subject} is not open any more");
+            }
+        }
+    }
+    assert!(unknown > 0);
+}
+
+/// What the server warns of when a namespace is labelled: for each group of pods with the same faults the first pod's name,
+/// how many there are, and how many controls they break.
+fn warned(namespace: &str, level: &str) -> Vec<(String, usize, usize)> {
+    let labels = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}});
+    let answer = SHOP.client().ask("PATCH", &format!("/api/v1/namespaces/{namespace}?dryRun=All"), &labels).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let groups = answer.warnings.iter().filter(|warning| !warning.starts_with("existing pods in namespace"));
+    groups
+        .map(|warning| {
+            let (pods, reasons) = warning.split_once(": ").unwrap();
+            let (name, others) = pods.split_once(" (and ").map_or((pods, 0), |(name, others)| (name, others.split(' ').next().unwrap().parse().unwrap()));
+            (name.to_owned(), 1 + others, reasons.split(", ").count())
+        })
+        .collect()
+}
+
+/// Kind and name of the highest controller of a pod.
+fn owner(pod: &Value) -> (String, String) {
+    let mut here = pod.clone();
+    loop {
+        let controller = here["metadata"]["ownerReferences"].as_array().and_then(|owners| owners.iter().find(|owner| owner["controller"] == true).cloned());
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let Some(controller) = controller else { return (here["kind"].as_str().unwrap_or("Pod").to_owned(), text(&here["metadata"]["name"])) };
+        let group = text(&controller["apiVersion"]);
+        let path = format!(
+            "/apis/{group}/namespaces/{}/{}s/{}",
+            text(&pod["metadata"]["namespace"]),
+            text(&controller["kind"]).to_lowercase(),
+            text(&controller["name"])
+        );
+        let (status, next) = SHOP.get(&path).unwrap();
+        assert_eq!(status, 200, "{path}");
+        here = next;
+    }
+}
+
+#[test]
+fn the_forecast_for_a_namespace_is_what_the_server_warns_of() {
+    let report = live(&SHOP.kubeconfig_path(), &["--stage", "auditor"]).report();
+    let forecasts: Vec<Value> = findings(&report).into_iter().filter(|finding| finding["check"] == "pod-security-unenforced").collect();
+    assert!(forecasts.len() > 1, "{forecasts:#?}");
+    // At `restricted` the server leaves out what a stricter control says as well, and so does the benchmark.
+    let control_of = |level: &str| -> BTreeMap<&str, &str> {
+        let controls = benchmark::ALL[format!("pss-{level}").as_str()].controls.iter();
+        controls.flat_map(|control| control.checks.iter().map(|check| (check.as_str(), control.id.as_str()))).collect()
+    };
+    let mut compared = 0;
+    for forecast in &forecasts {
+        let namespace = forecast["subject"]["name"].as_str().unwrap();
+        let pods = SHOP.get(&format!("/api/v1/namespaces/{namespace}/pods")).unwrap().1["items"].as_array().unwrap().clone();
+        let owners: BTreeMap<String, (String, String)> = pods.iter().map(|pod| (pod["metadata"]["name"].as_str().unwrap().to_owned(), owner(pod))).collect();
+        for level in ["baseline", "restricted"] {
+            let control_of = control_of(level);
+            // Who is refused, and how many controls he breaks, in the words of the finding.
+            let mut refused: BTreeMap<(String, String), usize> = BTreeMap::new();
+            for related in forecast["related"].as_array().unwrap() {
+                let note = related["note"].as_str().unwrap();
+                let told: Vec<&str> = match (level, note.split_once("; at `restricted` also: ")) {
+                    ("baseline", Some((baseline, _))) => vec![baseline],
+                    ("baseline", None) => Some(note).filter(|note| note.starts_with("refused at `baseline`")).into_iter().collect(),
+                    (_, Some((baseline, beyond))) => vec![baseline, beyond],
+                    (_, None) => vec![note],
+                };
+                let checks = told.iter().flat_map(|told| told.rsplit(": ").next().unwrap().split(", "));
+                let controls: BTreeSet<&str> = checks.filter_map(|check| control_of.get(check).copied()).collect();
+                let object = &related["object"];
+                let subject = (object["kind"].as_str().unwrap().to_owned(), object["name"].as_str().unwrap().to_owned());
+                if !controls.is_empty() {
+                    refused.insert(subject, controls.len());
+                }
+            }
+            let mut by_server: BTreeSet<(String, String)> = BTreeSet::new();
+            let mut pods_warned = 0;
+            for (name, count, controls) in warned(namespace, level) {
+                let owner = &owners[&name];
+                assert_eq!(refused.get(owner), Some(&controls), "{namespace} {level}: {name} of {owner:?}\n{forecast:#}");
+                by_server.insert(owner.clone());
+                pods_warned += count;
+                compared += 1;
+            }
+            let pods_refused = owners.values().filter(|owner| refused.contains_key(*owner)).count();
+            assert_eq!(pods_refused, pods_warned, "{namespace} {level}: pods that would be refused\n{forecast:#}");
+        }
+    }
+    assert!(compared > 3, "the server warned of {compared} groups of pods");
+}
+
+#[test]
+fn certificates_that_have_expired_are_named_with_the_remedy() {
+    let here = tempfile::tempdir().unwrap();
+    let scan = |kubeconfig: &Path| run(here.path(), &["scan", "--kubeconfig", &kubeconfig.display().to_string(), "--timeout", "20"], "", &[]);
+
+    // The server's own, and for comparison one that is for somebody else, and one that somebody else signed.
+    let authority = SHOP.authority();
+    let expired = TlsServer::start(&authority.expired_server("kube-apiserver", &[], &[Ipv4Addr::LOCALHOST]).unwrap()).unwrap();
+    let elsewhere = TlsServer::start(&authority.server("kube-apiserver", &["kubernetes"], &[]).unwrap()).unwrap();
+    let stranger = bartizan_testbed::Authority::new("somebody-else").unwrap();
+    let foreign = TlsServer::start(&stranger.server("kube-apiserver", &[], &[Ipv4Addr::LOCALHOST]).unwrap()).unwrap();
+    for (server, told) in [
+        (&expired, "the server's certificate has expired; renew it on the control plane"),
+        (&elsewhere, "the certificate is for another name; `tls-server-name` in the kubeconfig tells which to expect"),
+        (&foreign, "the certificate is not signed by the authority that the kubeconfig trusts"),
+    ] {
+        let ran = scan(&SHOP.kubeconfig_at(&server.url(), "token").unwrap());
+        assert_eq!(ran.code, 2, "{}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains(told) && ran.stderr.contains(&server.url()), "{}", ran.stderr);
+    }
+
+    // The user's own: the server takes him for nobody.
+    let ran = scan(&SHOP.expired_kubeconfig_for("jane", &["system:masters"]).unwrap());
+    assert_eq!(ran.code, 2, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("does not accept the credentials") && ran.stderr.contains("they may have expired, log in again"), "{}", ran.stderr);
 }

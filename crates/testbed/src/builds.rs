@@ -49,6 +49,10 @@ pub(crate) const ETCD: Build = etcd("etcd", "go.etcd.io/etcd/server/v3");
 pub(crate) const ETCDCTL: Build = etcd("etcdctl", "go.etcd.io/etcd/etcdctl/v3");
 /// The tool for etcd's files.
 pub(crate) const ETCDUTL: Build = etcd("etcdutl", "go.etcd.io/etcd/etcdutl/v3");
+/// Helm.
+pub(crate) const HELM: Build = chart("helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", "4 minutes");
+/// Kustomize.
+pub(crate) const KUSTOMIZE: Build = chart("kustomize", "sigs.k8s.io/kustomize/kustomize/v5", "sigs.k8s.io/kustomize/kustomize/v5", "1 minute");
 
 const fn kubernetes(part: &'static str, package: &'static str, about: &'static str) -> Build {
     Build { part, module: "control-plane", package, pinned_by: "k8s.io/kubernetes", source: None, stamped: true, about }
@@ -60,6 +64,10 @@ const fn oracle(part: &'static str, package: &'static str, pinned_by: &'static s
 
 const fn etcd(part: &'static str, package: &'static str) -> Build {
     Build { part, module: "etcd", package, pinned_by: package, source: None, stamped: false, about: "1 minute" }
+}
+
+const fn chart(part: &'static str, package: &'static str, pinned_by: &'static str, about: &'static str) -> Build {
+    Build { part, module: "charts", package, pinned_by, source: None, stamped: false, about }
 }
 
 impl Build {
@@ -212,6 +220,8 @@ mod tests {
             (&ETCD, "3.7."),
             (&ETCDCTL, "3.7."),
             (&ETCDUTL, "3.7."),
+            (&HELM, "4."),
+            (&KUSTOMIZE, "5."),
         ] {
             let pinned = build.version().expect("pinned");
             assert!(pinned.starts_with(version), "`{}` is at {pinned}", build.part);

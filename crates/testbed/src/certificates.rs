@@ -38,8 +38,14 @@ enum Purpose<'a> {
     Client,
 }
 
-/// Valid since before any test and until after all of them: two values of ASN.1's UTC time.
-const VALID: [&str; 2] = ["200101000000Z", "491231235959Z"];
+/// From when until when a certificate is valid: two values of ASN.1's UTC time.
+type Validity = [&'static str; 2];
+
+/// Valid since before any test and until after all of them.
+const VALID: Validity = ["200101000000Z", "491231235959Z"];
+
+/// Over before any test.
+const EXPIRED: Validity = ["200101000000Z", "200102000000Z"];
 
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const ORGANIZATION: &[u8] = &[0x55, 0x04, 0x0a];
@@ -58,7 +64,7 @@ impl Authority {
     pub fn new(common_name: &str) -> Result<Self> {
         let keys = Keys::generate(common_name)?;
         let name = distinguished_name(common_name, &[]);
-        let certificate = certificate(common_name, &name, &name, &keys, &keys, &Purpose::Authority)?;
+        let certificate = certificate(common_name, &name, &name, &keys, &keys, &Purpose::Authority, VALID)?;
         let identity = keys.identity(&certificate);
         Ok(Self { name, keys, identity })
     }
@@ -70,18 +76,28 @@ impl Authority {
 
     /// A serving certificate for these names and addresses.
     pub fn server(&self, common_name: &str, names: &[&str], addresses: &[Ipv4Addr]) -> Result<Identity> {
-        self.issue(common_name, &[], &Purpose::Server { names, addresses })
+        self.issue(common_name, &[], &Purpose::Server { names, addresses }, VALID)
+    }
+
+    /// A serving certificate like that of [`Authority::server`], years past its end.
+    pub fn expired_server(&self, common_name: &str, names: &[&str], addresses: &[Ipv4Addr]) -> Result<Identity> {
+        self.issue(common_name, &[], &Purpose::Server { names, addresses }, EXPIRED)
     }
 
     /// A client certificate: the common name is the user, every organization is a group.
     pub fn client(&self, user: &str, groups: &[&str]) -> Result<Identity> {
-        self.issue(user, groups, &Purpose::Client)
+        self.issue(user, groups, &Purpose::Client, VALID)
     }
 
-    fn issue(&self, common_name: &str, groups: &[&str], purpose: &Purpose<'_>) -> Result<Identity> {
+    /// A client certificate like that of [`Authority::client`], years past its end.
+    pub fn expired_client(&self, user: &str, groups: &[&str]) -> Result<Identity> {
+        self.issue(user, groups, &Purpose::Client, EXPIRED)
+    }
+
+    fn issue(&self, common_name: &str, groups: &[&str], purpose: &Purpose<'_>, validity: Validity) -> Result<Identity> {
         let keys = Keys::generate(common_name)?;
         let subject = distinguished_name(common_name, groups);
-        let certificate = certificate(common_name, &subject, &self.name, &keys, &self.keys, purpose)?;
+        let certificate = certificate(common_name, &subject, &self.name, &keys, &self.keys, purpose, validity)?;
         Ok(keys.identity(&certificate))
     }
 }
@@ -151,7 +167,7 @@ impl Keys {
     }
 }
 
-fn certificate(common_name: &str, subject: &[u8], issuer: &[u8], holder: &Keys, signer: &Keys, purpose: &Purpose<'_>) -> Result<Vec<u8>> {
+fn certificate(common_name: &str, subject: &[u8], issuer: &[u8], holder: &Keys, signer: &Keys, purpose: &Purpose<'_>, validity: Validity) -> Result<Vec<u8>> {
     let failed = |why| Error::Certificate { subject: common_name.to_owned(), why };
     let random = SystemRandom::new();
     let mut serial = [0_u8; 16];
@@ -165,7 +181,7 @@ fn certificate(common_name: &str, subject: &[u8], issuer: &[u8], holder: &Keys, 
         element(0x02, &serial),
         algorithm.clone(),
         issuer.to_vec(),
-        sequence(&VALID.map(|time| element(0x17, time.as_bytes()))),
+        sequence(&validity.map(|time| element(0x17, time.as_bytes()))),
         subject.to_vec(),
         holder.public_key_info(),
         element(0xa3, &sequence(&extensions(purpose))),

@@ -16,6 +16,17 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// The largest answer that is read: a list of tens of thousands of pods fits.
 const BODY_LIMIT: u64 = 1 << 30;
 
+/// What a server answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Value,
+    /// The texts of the `Warning` headers, in their order.
+    pub warnings: Vec<String>,
+}
+
 /// A client that speaks as one identity.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -91,7 +102,18 @@ impl Client {
         self.send("DELETE", path, options)
     }
 
+    /// Sends `body` as a merge patch for PATCH and as an object else, and keeps the warnings of the answer.
+    pub fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Answer> {
+        let content_type = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        self.exchange(method, path, Some((content_type, body)))
+    }
+
     fn send(&self, method: &str, path: &str, body: Option<(&str, &Value)>) -> Result<(u16, Value)> {
+        let answer = self.exchange(method, path, body)?;
+        Ok((answer.status, answer.body))
+    }
+
+    fn exchange(&self, method: &str, path: &str, body: Option<(&str, &Value)>) -> Result<Answer> {
         let url = format!("{}{path}", self.url);
         let mut request = Request::builder().method(method).uri(&url).header("accept", "application/json");
         if let Some(token) = &self.token {
@@ -108,8 +130,20 @@ impl Client {
         let request = request.body(bytes.unwrap_or_default()).map_err(|error| failed(error.into()))?;
         let mut response = run(&self.agent, request).map_err(failed)?;
         let text = response.body_mut().with_config().limit(BODY_LIMIT).read_to_vec().map_err(failed)?;
-        Ok((response.status().as_u16(), understand(&text)))
+        let warnings = response.headers().get_all("warning").iter().filter_map(|header| warning(header.to_str().ok()?)).collect();
+        Ok(Answer { status: response.status().as_u16(), body: understand(&text), warnings })
     }
+}
+
+/// The text of a header `299 - "text"`, in which a backslash stands before a quotation mark or another one.
+fn warning(header: &str) -> Option<String> {
+    let quoted = header.split_once('"')?.1.strip_suffix('"')?;
+    let mut text = String::new();
+    let mut letters = quoted.chars();
+    while let Some(letter) = letters.next() {
+        text.push(if letter == '\\' { letters.next()? } else { letter });
+    }
+    Some(text)
 }
 
 /// JSON as it is, anything else (such as the `ok` of a health check) as a string.

@@ -255,9 +255,13 @@ impl ControlPlane {
     /// A kubeconfig with a client certificate of this user in these groups.
     pub fn kubeconfig_for(&self, user: &str, groups: &[&str]) -> Result<PathBuf> {
         let identity = self.files.authority.client(user, groups)?;
-        let login = json!({"client-certificate-data": STANDARD.encode(&identity.certificate),
-                           "client-key-data": STANDARD.encode(&identity.key)});
-        self.files.write_new_kubeconfig(&self.url, &login)
+        self.files.write_new_kubeconfig(&self.url, &certificate_login(&identity))
+    }
+
+    /// A kubeconfig with a client certificate of this user that expired years ago.
+    pub fn expired_kubeconfig_for(&self, user: &str, groups: &[&str]) -> Result<PathBuf> {
+        let identity = self.files.authority.expired_client(user, groups)?;
+        self.files.write_new_kubeconfig(&self.url, &certificate_login(&identity))
     }
 
     /// A kubeconfig that reaches the cluster at another address, such as a [`Proxy`](crate::Proxy)'s, with a token.
@@ -461,6 +465,11 @@ impl Files {
         });
         self.write(name, &format!("{config:#}\n"))
     }
+}
+
+/// The login of a kubeconfig that shows a client certificate.
+fn certificate_login(identity: &Identity) -> Value {
+    json!({"client-certificate-data": STANDARD.encode(&identity.certificate), "client-key-data": STANDARD.encode(&identity.key)})
 }
 
 /// Two ports of loopback that nobody listens on.

@@ -140,6 +140,16 @@ impl Parts {
     pub fn etcdutl() -> Result<PathBuf> {
         builds::ETCDUTL.have()
     }
+
+    /// The `helm` of the pinned release, built when first asked for.
+    pub fn helm() -> Result<PathBuf> {
+        builds::HELM.have()
+    }
+
+    /// The `kustomize` of the pinned release, built when first asked for.
+    pub fn kustomize() -> Result<PathBuf> {
+        builds::KUSTOMIZE.have()
+    }
 }
 
 /// What a Kubernetes component says of itself: `Kubernetes v1.37.2`.

@@ -103,7 +103,7 @@ fn explained(reason: &str) -> String {
         ("received fatal alert", "the server does not accept the client certificate of the kubeconfig"),
         ("expired", "the server's certificate has expired; renew it on the control plane"),
         ("UnknownIssuer", "the certificate is not signed by the authority that the kubeconfig trusts"),
-        ("NotValidForName", "the certificate is for another name; `tls-server-name` in the kubeconfig tells which to expect"),
+        ("not valid for name", "the certificate is for another name; `tls-server-name` in the kubeconfig tells which to expect"),
         ("Connection refused", "nothing listens there"),
         ("CorruptMessage", "what listens there does not speak TLS; `http://` in the kubeconfig may be meant"),
     ];
