@@ -1,5 +1,6 @@
 //! The peers that are run beside: which are there, which version, and how each scans a directory.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -108,13 +109,25 @@ fn install_syncable(cache: &Path) -> Result<()> {
     done(crate::cargo().args(["install", "--quiet", "--locked", "--version", "0.37.1", "syncable-cli", "--root"]).arg(cache))
 }
 
+/// As a tool of a module of its own: trivy's `go.mod` replaces modules, which `go install` refuses.
 fn build_trivy(cache: &Path) -> Result<()> {
-    if cache.join("bin/trivy").is_file() {
+    const PACKAGE: &str = "github.com/aquasecurity/trivy/cmd/trivy";
+    let program = cache.join("bin/trivy");
+    if program.is_file() {
         return Ok(());
     }
-    let mut command = Command::new("go");
-    command.args(["install", "-trimpath", "-ldflags=-s -w", "github.com/aquasecurity/trivy/cmd/trivy@v0.74.0"]);
-    done(command.env("GOBIN", cache.join("bin")).env("GOEXPERIMENT", "jsonv2").env("CGO_ENABLED", "0"))
+    let module = cache.join("trivy");
+    fs::create_dir_all(&module)?;
+    let go = |words: &[&str]| {
+        let mut command = Command::new("go");
+        command.args(words).current_dir(&module).env("GOEXPERIMENT", "jsonv2").env("CGO_ENABLED", "0");
+        command
+    };
+    if !module.join("go.mod").is_file() {
+        done(&mut go(&["mod", "init", "bartizan.dev/peers"]))?;
+    }
+    done(&mut go(&["get", "-tool", &format!("{PACKAGE}@v0.74.0")]))?;
+    done(go(&["build", "-trimpath", "-ldflags=-s -w", "-o"]).arg(&program).arg(PACKAGE))
 }
 
 fn done(command: &mut Command) -> Result<()> {
