@@ -1,6 +1,7 @@
 //! From a judgement to a report: what was read, what was assumed, what was missing, and what was found.
 
 use bartizan_cluster::component::{Component, ComponentView};
+use bartizan_cluster::read::ProblemKind;
 use bartizan_cluster::{Kind, Provenance, Snapshot};
 use bartizan_report::{Coverage, MissingFact, Narrowing, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Stage, Tool};
 
@@ -68,6 +69,13 @@ fn assumptions(snapshot: &Snapshot, reading: &Reading) -> Vec<String> {
 }
 
 fn coverage(snapshot: &Snapshot, reading: &Reading) -> Coverage {
+    let lost = snapshot.circumstances().sources.iter().filter(|source| source.is_lost()).map(|source| ReportProblem {
+        kind: ProblemKind::Unreadable.name().to_owned(),
+        source: source.name().to_owned(),
+        location: None,
+        message: "the file changed while it was judged, so that places in it are not known; scan it again".to_owned(),
+        lost: true,
+    });
     let problems = snapshot
         .problems()
         .iter()
@@ -78,6 +86,7 @@ fn coverage(snapshot: &Snapshot, reading: &Reading) -> Coverage {
             message: problem.message.clone(),
             lost: problem.kind.is_loss(),
         })
+        .chain(lost)
         .collect();
     let mut missing: Vec<MissingFact> = snapshot.circumstances().missing.iter().filter(|missing| missing.reason.is_loss()).map(MissingFact::from).collect();
     missing.sort();

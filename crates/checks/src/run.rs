@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::component::ComponentView;
-use bartizan_cluster::{ContainerView, FieldPath, KubernetesVersion, Missing, ObjectRef, ObjectView, PodView, Snapshot, Workload};
+use bartizan_cluster::{ContainerView, FieldPath, KubernetesVersion, Locator, Missing, ObjectRef, ObjectView, PodView, Snapshot, Workload};
 use bartizan_report::{Finding, Fix, Language, Message, MissingFact, Place, PlaceOrigin, Related, Safety, Scope, Stage, Tally, Verdict};
 use rayon::prelude::*;
 
@@ -79,11 +79,35 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn join(mut self, mut other: Judgement) -> Judgement {
-        self.findings.append(&mut other.findings);
-        self.decided.append(&mut other.decided);
-        self.tally.add(&other.tally);
-        self
+    /// Everything that was said in `parts`, in the order of reports.
+    fn of(parts: Vec<Judgement>) -> Judgement {
+        let mut all = Judgement::default();
+        all.findings.reserve_exact(parts.iter().map(|part| part.findings.len()).sum());
+        for mut part in parts {
+            all.findings.append(&mut part.findings);
+            all.decided.append(&mut part.decided);
+            all.tally.add(&part.tally);
+        }
+        sort(&mut all.findings);
+        all.decided.sort();
+        all
+    }
+}
+
+/// Sorts findings into the order of reports. They are large, so that their order is found before any is moved.
+fn sort(findings: &mut [Finding]) {
+    let mut order: Vec<usize> = (0..findings.len()).collect();
+    order.par_sort_by(|&one, &two| {
+        let (first, second) = (findings.get(one), findings.get(two));
+        first.map(Finding::order).cmp(&second.map(Finding::order))
+    });
+    for at in 0..order.len() {
+        let mut from = order.get(at).copied().unwrap_or(at);
+        // What stood there has been moved to where its successor came from.
+        while from < at {
+            from = order.get(from).copied().unwrap_or(at);
+        }
+        findings.swap(at, from);
     }
 }
 
@@ -118,18 +142,19 @@ pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
     let entries = selected(selection, snapshot);
     let focus = &selection.focus;
     let run = Run { ground: &ground, snapshot, focus, trace: selection.trace };
-    let by_workload = ground
-        .workloads
-        .par_iter()
-        .fold(Judgement::default, |judgement, workload| run.workload(&entries, workload, judgement))
-        .reduce(Judgement::default, Judgement::join);
+    let by_workload = ground.workloads.par_iter().fold(|| run.bench(), |bench, workload| run.workload(&entries, workload, bench));
+    let mut parts: Vec<Judgement> = by_workload.map(|bench| bench.judgement).collect();
     let objects: Vec<ObjectView<'_>> = snapshot.objects().collect();
-    let by_object =
-        objects.par_iter().fold(Judgement::default, |judgement, &object| run.object(&entries, object, judgement)).reduce(Judgement::default, Judgement::join);
-    let mut all = run.cluster(&entries, by_workload.join(by_object));
-    all.findings.sort_by(|one, two| one.order().cmp(&two.order()));
-    all.decided.sort();
-    all
+    let by_object = objects.par_iter().fold(|| run.bench(), |bench, &object| run.object(&entries, object, bench));
+    parts.par_extend(by_object.map(|bench| bench.judgement));
+    parts.push(run.cluster(&entries).judgement);
+    Judgement::of(parts)
+}
+
+/// Where one thread judges one subject after the other.
+struct Bench<'a> {
+    judgement: Judgement,
+    locator: Locator<'a>,
 }
 
 struct Run<'g, 'a> {
@@ -161,10 +186,14 @@ impl<'a> Run<'_, 'a> {
         Facts::new(self.ground, entry.check.id, entry.reads)
     }
 
-    fn workload(&self, entries: &[&'static Entry], workload: &'a Workload<'a>, mut judgement: Judgement) -> Judgement {
+    fn bench(&self) -> Bench<'a> {
+        Bench { judgement: Judgement::default(), locator: Locator::new(self.snapshot) }
+    }
+
+    fn workload(&self, entries: &[&'static Entry], workload: &'a Workload<'a>, mut bench: Bench<'a>) -> Bench<'a> {
         let object = workload.owner.id.and_then(|id| self.snapshot.view(id));
         if !self.focus.holds(&workload.owner.reference, object.or_else(|| workload.variants.first().map(|variant| variant.pod.object()))) {
-            return judgement;
+            return bench;
         }
         let subject = Subject {
             reference: Some(workload.owner.reference.clone()),
@@ -199,15 +228,15 @@ impl<'a> Run<'_, 'a> {
                 }
                 _ => continue,
             };
-            self.conclude(entry, &subject, parts, &mut judgement);
+            self.conclude(entry, &subject, parts, &mut bench);
         }
-        judgement
+        bench
     }
 
-    fn object(&self, entries: &[&'static Entry], object: ObjectView<'a>, mut judgement: Judgement) -> Judgement {
+    fn object(&self, entries: &[&'static Entry], object: ObjectView<'a>, mut bench: Bench<'a>) -> Bench<'a> {
         let reference = object.reference();
         if !self.focus.holds(&reference, Some(object)) {
-            return judgement;
+            return bench;
         }
         let is_namespace = object.kind() == bartizan_cluster::Kind::Namespace;
         let scope = if is_namespace { Scope::Namespace } else { Scope::Object };
@@ -221,27 +250,29 @@ impl<'a> Run<'_, 'a> {
             };
             let mut sink = Sink { object: Some(object), ..Sink::default() };
             let judged = judge(object, &self.facts(entry), &mut sink);
-            self.conclude(entry, &subject, vec![Part { judged, sink, base: FieldPath::default() }], &mut judgement);
+            self.conclude(entry, &subject, vec![Part { judged, sink, base: FieldPath::default() }], &mut bench);
         }
-        judgement
+        bench
     }
 
-    fn cluster(&self, entries: &[&'static Entry], mut judgement: Judgement) -> Judgement {
+    fn cluster(&self, entries: &[&'static Entry]) -> Bench<'a> {
+        let mut bench = self.bench();
         if !self.focus.is_everything() {
-            return judgement;
+            return bench;
         }
         let subject = Subject { reference: None, object: None, scope: Scope::Cluster, replicas: None, broken_chain: false };
         for &entry in entries {
             let Judge::Cluster(judge) = entry.judge else { continue };
             let mut sink = Sink::default();
             let judged = judge(&self.facts(entry), &mut sink);
-            self.conclude(entry, &subject, vec![Part { judged, sink, base: FieldPath::default() }], &mut judgement);
+            self.conclude(entry, &subject, vec![Part { judged, sink, base: FieldPath::default() }], &mut bench);
         }
-        judgement
+        bench
     }
 
     /// One verdict from all parts: failed if one failed, else unknown if one is, else manual, else passed if one passed.
-    fn conclude(&self, entry: &'static Entry, subject: &Subject<'a>, parts: Vec<Part<'a>>, judgement: &mut Judgement) {
+    fn conclude(&self, entry: &'static Entry, subject: &Subject<'a>, parts: Vec<Part<'a>>, bench: &mut Bench<'a>) {
+        let judgement = &mut bench.judgement;
         let mut raised: Vec<(Raised<'a>, FieldPath)> = Vec::new();
         let mut missing: Option<Missing> = None;
         let mut manual: Option<Msg> = None;
@@ -295,7 +326,7 @@ impl<'a> Run<'_, 'a> {
             fingerprint: String::new(),
         };
         match verdict {
-            Verdict::Fail => self.fill_failure(entry, subject, raised, &mut finding),
+            Verdict::Fail => fill_failure(entry, subject, raised, &mut bench.locator, &mut finding),
             Verdict::Manual => set_message(&mut finding, manual.map(|message| spoken(entry, message))),
             _ => {
                 if let Some(missing) = &missing {
@@ -306,57 +337,60 @@ impl<'a> Run<'_, 'a> {
         finding.fingerprint = Finding::fingerprint_of(entry.check.id, subject.reference.as_ref(), &finding.places);
         judgement.findings.push(finding);
     }
+}
 
-    fn fill_failure(&self, entry: &'static Entry, subject: &Subject<'a>, raised: Vec<(Raised<'a>, FieldPath)>, finding: &mut Finding) {
-        let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
-        let mut patch = Vec::new();
-        let mut safety = Safety::Safe;
-        let mut all_fixed = true;
-        let mut first: Option<Message> = None;
-        for (one, base) in raised {
-            let path = one.spot.as_ref().map(bartizan_cluster::Spot::path).unwrap_or_default();
-            let relative = path.as_str().strip_prefix(base.as_str()).unwrap_or(path.as_str()).trim_start_matches('.').to_owned();
-            let message = spoken(entry, one.message);
-            // The same fault in the template and in its pods is one place; a pod shows only what its template does not.
-            if !seen.insert((relative, message.text.clone())) {
-                continue;
-            }
-            let object = one.object;
-            let elsewhere = object.filter(|object| subject.object.is_none_or(|own| own.id() != object.id()));
-            let is_pod_of_owner = elsewhere.is_some_and(|object| object.kind() == bartizan_cluster::Kind::Pod) && subject.scope == Scope::Object;
-            match (&one.fix, elsewhere) {
-                (Some((kind, operations)), None) => {
-                    patch.extend(operations.iter().cloned());
-                    if *kind == Safety::Unsafe {
-                        safety = Safety::Unsafe;
-                    }
+fn fill_failure<'a>(entry: &'static Entry, subject: &Subject<'a>, raised: Vec<(Raised<'a>, FieldPath)>, locator: &mut Locator<'a>, finding: &mut Finding) {
+    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut patch = Vec::new();
+    let mut safety = Safety::Safe;
+    let mut all_fixed = true;
+    let mut first: Option<Message> = None;
+    // Most findings have one place, and a report has many findings: no room is kept for more.
+    finding.places.reserve_exact(raised.len());
+    for (one, base) in raised {
+        let path = one.spot.as_ref().map(bartizan_cluster::Spot::path).unwrap_or_default();
+        let relative = path.as_str().strip_prefix(base.as_str()).unwrap_or(path.as_str()).trim_start_matches('.').to_owned();
+        let message = spoken(entry, one.message);
+        // The same fault in the template and in its pods is one place; a pod shows only what its template does not.
+        if !seen.insert((relative, message.text.clone())) {
+            continue;
+        }
+        let object = one.object;
+        let elsewhere = object.filter(|object| subject.object.is_none_or(|own| own.id() != object.id()));
+        let is_pod_of_owner = elsewhere.is_some_and(|object| object.kind() == bartizan_cluster::Kind::Pod) && subject.scope == Scope::Object;
+        match (&one.fix, elsewhere) {
+            (Some((kind, operations)), None) => {
+                patch.extend(operations.iter().cloned());
+                if *kind == Safety::Unsafe {
+                    safety = Safety::Unsafe;
                 }
-                // A pod is fixed where it is made.
-                _ if is_pod_of_owner => {}
-                _ => all_fixed = false,
             }
-            finding.related.extend(one.related.iter().map(|(object, note)| Related {
-                object: object.reference(),
-                location: self.snapshot.location(*object, &object.root().into()),
-                note: note.clone(),
-            }));
-            let differs = first.as_ref().is_some_and(|first| *first != message);
-            let location = object.zip(one.spot.as_ref()).and_then(|(object, spot)| self.snapshot.location(object, spot));
-            finding.places.push(Place {
-                container: one.container,
-                path: path.as_str().to_owned(),
-                location,
-                origin: if is_pod_of_owner && subject.object.is_some() { PlaceOrigin::Admission } else { PlaceOrigin::Source },
-                object: elsewhere.map(ObjectView::reference),
-                message: differs.then(|| message.clone()),
-            });
-            first.get_or_insert(message);
+            // A pod is fixed where it is made.
+            _ if is_pod_of_owner => {}
+            _ => all_fixed = false,
         }
-        set_message(finding, first);
-        finding.related.dedup();
-        if all_fixed && !patch.is_empty() {
-            finding.fix = Some(Fix { safety, patch: crate::patch::ordered(patch) });
-        }
+        finding.related.reserve_exact(one.related.len());
+        finding.related.extend(one.related.iter().map(|(object, note)| Related {
+            object: object.reference(),
+            location: locator.location(*object, &object.root().into()),
+            note: note.clone(),
+        }));
+        let differs = first.as_ref().is_some_and(|first| *first != message);
+        let location = object.zip(one.spot.as_ref()).and_then(|(object, spot)| locator.location(object, spot));
+        finding.places.push(Place {
+            container: one.container,
+            path: path.as_str().to_owned(),
+            location,
+            origin: if is_pod_of_owner && subject.object.is_some() { PlaceOrigin::Admission } else { PlaceOrigin::Source },
+            object: elsewhere.map(ObjectView::reference),
+            message: differs.then(|| message.clone()),
+        });
+        first.get_or_insert(message);
+    }
+    set_message(finding, first);
+    finding.related.dedup();
+    if all_fixed && !patch.is_empty() {
+        finding.fix = Some(Fix { safety, patch: crate::patch::ordered(patch) });
     }
 }
 

@@ -3,6 +3,7 @@
 //! Live objects and large JSON inputs are read without places; [`locate`] walks the text of one object to find the place of a
 //! field that is reported.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -12,7 +13,7 @@ use crate::field;
 use crate::intern::{Interner, Symbol};
 use crate::prune::Region;
 use crate::scalar::Scalar;
-use crate::tree::{Builder, Span, Tag, Tree};
+use crate::tree::{Builder, Span, Tag, Tree, Value};
 
 /// What was read.
 #[derive(Debug)]
@@ -186,6 +187,22 @@ pub(crate) fn locate(text: &str, pointer: &str) -> Span {
     found
 }
 
+/// The byte at which each node of the object `root` begins in the JSON `text` that it was read from: its key or, in a list, the
+/// item. One walk over the text finds all that [`locate`] would. None if the text holds what the tree does not, other than what
+/// is dropped at the door: equal keys, and the values of Secrets.
+pub(crate) fn starts(text: &str, root: Value<'_>, nodes: usize) -> Option<Vec<u32>> {
+    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0 };
+    scanner.blanks();
+    // What a typed list implies stands nowhere: it is found at the object.
+    let mut starts = vec![u32::try_from(scanner.at).ok()?; nodes];
+    scanner.follow(root, Region::Object, &mut starts)?;
+    Some(starts)
+}
+
+/// A string that is borrowed unless it holds an escape.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// Skips through JSON that is known to be well-formed.
 struct Scanner<'a> {
     bytes: &'a [u8],
@@ -245,6 +262,51 @@ impl Scanner<'_> {
         let (start, value) = found?;
         self.at = value;
         Some(self.opening(start))
+    }
+
+    /// Over the value that was read as `value`, noting where each node begins.
+    fn follow(&mut self, value: Value<'_>, region: Region, starts: &mut [u32]) -> Option<()> {
+        let is_map = value.is_map();
+        match self.peek()? {
+            b'{' if is_map => {}
+            b'[' if value.is_list() => {}
+            b'{' | b'[' => return None,
+            _ => {
+                self.skip();
+                return (!is_map && !value.is_list()).then_some(());
+            }
+        }
+        self.at += 1;
+        let mut children = value.children();
+        loop {
+            self.blanks();
+            if self.peek()? == b',' {
+                self.at += 1;
+                self.blanks();
+            }
+            if matches!(self.peek()?, b'}' | b']') {
+                self.at += 1;
+                return Some(());
+            }
+            let start = self.at;
+            let mut inner = Region::Elsewhere;
+            let mut key = Cow::Borrowed("");
+            if is_map {
+                self.skip();
+                key = serde_json::from_slice(self.bytes.get(start..self.at)?).map(|Text(key)| key).ok()?;
+                self.blanks();
+                self.at += 1;
+                self.blanks();
+                let Some(entered) = region.enter(&key) else {
+                    self.skip();
+                    continue;
+                };
+                inner = entered;
+            }
+            let child = children.next().filter(|child| child.key() == key)?;
+            *starts.get_mut(child.position())? = u32::try_from(start).ok()?;
+            self.follow(child, inner, starts)?;
+        }
     }
 
     /// The span of the value at the current position, whose key begins at `start`.
@@ -320,6 +382,34 @@ mod tests {
         let text = r#"{"spec": {"containers": [{"name": "app"}]}}"#;
         assert_eq!(found(text, "/spec/containers/0/securityContext/privileged"), "{");
         assert_eq!(locate(text, "/spec/containers/0/securityContext").start, 25);
+    }
+
+    #[test]
+    fn one_walk_finds_every_node_where_its_pointer_leads() {
+        let text = concat!(
+            r#" {"a\n" : [ {"b": 1, "c": []}, {"b": "x\"}]"}, [[2]] ], "status": {"gone": [1], "phase": "x"}, "#,
+            r#""metadata": {"managedFields": [{"f:a": {}}], "name": "n", "annotations": {"k": "v"}}, "t" :true }"#
+        );
+        let mut strings = Interner::new();
+        let tree = read(text, &mut strings).unwrap().tree;
+        let root = tree.root(&strings);
+        let starts = starts(text, root, tree.len()).unwrap();
+        for (position, &start) in starts.iter().enumerate() {
+            assert_eq!(start, locate(text, root.at(position).path().pointer()).start, "{}", root.at(position).path());
+        }
+    }
+
+    #[test]
+    fn a_text_that_says_more_than_its_tree_is_not_walked() {
+        let mut strings = Interner::new();
+        for text in [r#"{"a": 1, "a": 2}"#, r#"{"m": {"a": 1, "b": 3, "a": 2}}"#] {
+            let tree = read(text, &mut strings).unwrap().tree;
+            assert_eq!(starts(text, tree.root(&strings), tree.len()), None, "{text}");
+        }
+        let tree = read(r#"{"a": {"b": 1}, "c": [1, 2]}"#, &mut strings).unwrap().tree;
+        for other in [r#"{"a": [1], "c": [1, 2]}"#, r#"{"a": {"b": 1}, "c": [1, 2, 3]}"#, r#"{"a": {"b": 1}, "c": [1, 2], "d": 1}"#] {
+            assert_eq!(starts(other, tree.root(&strings), tree.len()), None, "{other}");
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub struct Implied {
 }
 
 impl Implied {
-    fn of_list(api_version: &str, kind: &str) -> Option<Arc<Self>> {
+    pub(crate) fn of_list(api_version: &str, kind: &str) -> Option<Arc<Self>> {
         let kind = kind.strip_suffix("List").filter(|kind| !kind.is_empty())?;
         Some(Arc::new(Self { api_version: api_version.to_owned(), kind: kind.to_owned() }))
     }
@@ -338,9 +338,15 @@ impl Fragment {
 
     /// Reads one document of `text`. What cannot be read becomes a problem; nothing else is lost for it.
     pub fn read(&mut self, source: SourceId, text: &str, document: &Document) {
-        let Some(part) = text.get(document.range.clone()) else { return };
-        let base = u32::try_from(document.range.start).unwrap_or(u32::MAX);
-        let origin = Origin { source, range: Some((base, u32::try_from(document.range.end).unwrap_or(u32::MAX))), is_json: document.format == Format::Json };
+        self.read_piece(source, text, 0, document);
+    }
+
+    /// Reads one document of `piece`, which stands at byte `start` of its source and by which its range counts.
+    pub fn read_piece(&mut self, source: SourceId, piece: &str, start: usize, document: &Document) {
+        let Some(part) = piece.get(document.range.clone()) else { return };
+        let place = |within: usize| u32::try_from(start.saturating_add(within)).unwrap_or(u32::MAX);
+        let base = place(document.range.start);
+        let origin = Origin { source, range: Some((base, place(document.range.end))), is_json: document.format == Format::Json };
         self.tidily(|fragment| match document.format {
             Format::Json => fragment.read_json(part, base, origin, document.implied.as_deref()),
             Format::Yaml => fragment.read_yaml(part, base, origin),

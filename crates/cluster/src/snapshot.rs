@@ -1,12 +1,15 @@
 //! The snapshot: every fact that was read, immutable, with its source, and with what is missing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashMapExt as _};
 use jiff::Timestamp;
+use rayon::prelude::*;
 
 use crate::fact::{Fact, Missing, Reason};
 use crate::intern::{Interner, Symbol};
 use crate::kind::{Kind, group_of};
+use crate::locator::Locator;
 use crate::object::{Object, ObjectId, ObjectView};
 use crate::read::{Fragment, Problem, ProblemKind};
 use crate::source::{Location, Source};
@@ -60,6 +63,9 @@ pub struct PlacedProblem {
     pub message: String,
 }
 
+/// Fewer objects are given their symbols by one thread.
+const RENAMED_MIN: usize = 256;
+
 /// Kind, then group and kind as written where the code has no name for it, namespace and name.
 type Name = (Kind, Symbol, Symbol, Option<Symbol>, Symbol);
 
@@ -88,9 +94,7 @@ impl Snapshot {
         };
         for mut fragment in fragments {
             let names = strings.absorb(&fragment.strings);
-            for object in fragment.objects.iter_mut().chain(&mut fragment.configurations) {
-                object.rename(&names);
-            }
+            fragment.objects.par_iter_mut().chain(&mut fragment.configurations).with_min_len(RENAMED_MIN).for_each(|object| object.rename(&names));
             objects.append(&mut fragment.objects);
             configurations.append(&mut fragment.configurations);
             problems.append(&mut fragment.problems);
@@ -282,16 +286,10 @@ impl Snapshot {
         open_world.then(|| Missing::list(kind, namespace, Reason::NotInSource))
     }
 
-    /// Where `spot` stands in the text of its object, for objects that were read from text.
+    /// Where `spot` stands in the text of its object, for objects that were read from text. Who asks about many fields asks a
+    /// [`Locator`].
     pub fn location(&self, view: ObjectView<'_>, spot: &Spot<'_>) -> Option<Location> {
-        let origin = view.origin();
-        let source = self.circumstances.sources.get(origin.source.0 as usize)?;
-        if origin.is_json {
-            let (start, end) = origin.range?;
-            let text = source.content()?.get(start as usize..end as usize)?;
-            return source.location(start + crate::json::locate(text, spot.nearest().path().pointer()).start);
-        }
-        source.location(spot.nearest().span()?.start)
+        Locator::new(self).location(view, spot)
     }
 
     /// The source from which an object was read.

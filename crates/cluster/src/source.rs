@@ -1,8 +1,11 @@
 //! Sources: where facts were read, and how a byte of a text is called by line and column.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
+
+use crate::shelf::Shelved;
 
 /// The number of a source in its snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,11 +32,18 @@ impl std::fmt::Display for Location {
 #[derive(Debug, Clone)]
 pub struct Source {
     name: String,
-    // Not `Arc<str>`: a text of a gigabyte would be copied to get there.
-    text: Option<Arc<String>>,
+    text: Text,
     lines: OnceLock<Vec<u32>>,
     /// How many characters stand before each block of [`BLOCK`] bytes.
     characters: OnceLock<Vec<u32>>,
+}
+
+#[derive(Debug, Clone)]
+enum Text {
+    None,
+    // Not `Arc<str>`: a text of a gigabyte would be copied to get there.
+    Whole(Arc<String>),
+    Shelved(Arc<Shelved>),
 }
 
 /// Characters are counted from the nearest block on, so that a place in a line of 100 MB costs no more than any other.
@@ -42,12 +52,21 @@ const BLOCK: usize = 1 << 14;
 impl Source {
     /// A source with text, whose facts have places.
     pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: Some(Arc::new(text.into())), lines: OnceLock::new(), characters: OnceLock::new() }
+        Self::new(name.into(), Text::Whole(Arc::new(text.into())))
     }
 
     /// A source without text: a live server, a saved snapshot.
     pub fn without_text(name: impl Into<String>) -> Self {
-        Self { name: name.into(), text: None, lines: OnceLock::new(), characters: OnceLock::new() }
+        Self::new(name.into(), Text::None)
+    }
+
+    /// A source whose facts have places, but whose text is too large to be kept: what is needed of it is read again.
+    pub fn shelved(name: impl Into<String>, text: Shelved) -> Self {
+        Self::new(name.into(), Text::Shelved(Arc::new(text)))
+    }
+
+    fn new(name: String, text: Text) -> Self {
+        Self { name, text, lines: OnceLock::new(), characters: OnceLock::new() }
     }
 
     /// The name: the path as reached from the argument, or the address of a server.
@@ -55,22 +74,47 @@ impl Source {
         &self.name
     }
 
-    /// The text, if there is any.
+    /// The text, if there is any and it is kept.
     pub fn content(&self) -> Option<&str> {
-        self.text.as_deref().map(String::as_str)
+        match &self.text {
+            Text::Whole(text) => Some(text),
+            Text::None | Text::Shelved(_) => None,
+        }
+    }
+
+    /// The bytes `range` of the text, if there is any.
+    pub fn part(&self, range: std::ops::Range<u32>) -> Option<Cow<'_, str>> {
+        match &self.text {
+            Text::None => None,
+            Text::Whole(text) => text.get(range.start as usize..range.end as usize).map(Cow::Borrowed),
+            Text::Shelved(text) => text.part(range).map(Cow::Owned),
+        }
+    }
+
+    /// Whether the text could not be read again as it was, so that places are not known.
+    pub fn is_lost(&self) -> bool {
+        matches!(&self.text, Text::Shelved(text) if text.is_lost())
     }
 
     /// The place of byte `offset`.
     pub fn location(&self, offset: u32) -> Option<Location> {
-        let text = self.content()?;
+        let (line, column) = match &self.text {
+            Text::None => return None,
+            Text::Whole(text) => self.place_in(text, offset),
+            Text::Shelved(text) => text.place(offset)?,
+        };
+        Some(Location { file: self.name.clone(), line: u32::try_from(line + 1).ok()?, column: u32::try_from(column + 1).ok()? })
+    }
+
+    /// Line and column, from 0.
+    fn place_in(&self, text: &str, offset: u32) -> (usize, usize) {
         let lines = self.lines();
         let line = lines.partition_point(|&start| start <= offset).saturating_sub(1);
         let start = lines.get(line).copied().unwrap_or(0);
         let (start, offset) = (start as usize, (offset as usize).min(text.len()));
         let marks = usize::from(text.get(start..offset).is_some_and(|before| before.starts_with('\u{feff}')));
         let column = if offset - start <= BLOCK { characters(text, start..offset) } else { self.characters_before(offset) - self.characters_before(start) };
-        let column = column - marks;
-        Some(Location { file: self.name.clone(), line: u32::try_from(line + 1).ok()?, column: u32::try_from(column + 1).ok()? })
+        (line, column - marks)
     }
 
     /// Line `number`, from 1, without its line break.
@@ -112,7 +156,7 @@ fn characters(text: &str, range: std::ops::Range<usize>) -> usize {
 }
 
 /// Whether a byte of UTF-8 is the first of its character.
-fn begins_character(byte: u8) -> bool {
+pub(crate) fn begins_character(byte: u8) -> bool {
     byte & 0xc0 != 0x80
 }
 

@@ -264,7 +264,7 @@ impl<'a> Value<'a> {
         self.children().filter(move |_| is_map).map(|child| (child.key(), child))
     }
 
-    fn children(self) -> Children<'a> {
+    pub(crate) fn children(self) -> Children<'a> {
         let end = self.node().map_or(self.at, |node| self.at + node.span());
         Children { next: self.at + 1, end, value: self }
     }
@@ -398,6 +398,11 @@ impl<'a> Value<'a> {
         Value { at: position, ..self }
     }
 
+    /// How many nodes the tree has in which this stands.
+    pub(crate) fn nodes_around(self) -> usize {
+        self.tree.nodes.len()
+    }
+
     pub(crate) fn strings_table(self) -> &'a Interner {
         self.strings
     }
@@ -438,7 +443,8 @@ impl PartialEq for Value<'_> {
     }
 }
 
-struct Children<'a> {
+/// The items of a list, or the values of a map.
+pub(crate) struct Children<'a> {
     next: usize,
     end: usize,
     value: Value<'a>,
@@ -580,7 +586,8 @@ impl Builder {
     }
 
     pub(crate) fn finish(self) -> Tree {
-        let mut tree = Tree { nodes: self.nodes, spans: self.spans };
+        // What the vectors have to spare would stay as long as the tree; copied, it serves the next document.
+        let mut tree = Tree { nodes: self.nodes.as_slice().to_vec(), spans: self.spans.as_slice().to_vec() };
         if !self.gone.is_empty() {
             tree.sweep(&self.gone);
         }

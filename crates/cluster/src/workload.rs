@@ -1,7 +1,9 @@
 //! Owners: which pods are one workload, so that a report names the Deployment and not its forty pods.
 
-use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hasher};
+
+use foldhash::{HashMap, HashMapExt as _};
+use rayon::prelude::*;
 
 use crate::field;
 use crate::kind::{Kind, group_of};
@@ -47,36 +49,30 @@ pub struct Workload<'a> {
 impl Snapshot {
     /// The highest controller of `object` that exists or is named; the object itself if nothing controls it.
     pub fn owner_of(&self, object: ObjectView<'_>) -> Owner {
+        self.highest(object).into()
+    }
+
+    fn highest<'a>(&'a self, object: ObjectView<'a>) -> Highest<'a> {
         let mut here = object;
-        let mut owner = Owner { reference: object.reference(), id: Some(object.id()), broken_chain: false };
         if object.annotation("kubernetes.io/config.mirror").is_some() {
-            return owner;
+            return here.into();
         }
         for _ in 0..CHAIN_MAX {
             let Some(controller) = controller_of(here) else { break };
             let kind = Kind::of(group_of(controller.api_version), controller.kind);
             let namespace = if kind.namespaced() == Some(false) { None } else { here.namespace() };
-            let found = self.controller(kind, &controller, namespace);
-            let named = ObjectRef {
-                api_version: controller.api_version.to_owned(),
-                kind: controller.kind.to_owned(),
-                namespace: namespace.map(str::to_owned),
-                name: controller.name.to_owned(),
-            };
-            match found {
+            match self.controller(kind, &controller, namespace) {
                 Some(next) if next.id() == here.id() => break,
-                Some(next) => {
-                    owner = Owner { reference: next.reference(), id: Some(next.id()), broken_chain: false };
-                    here = next;
-                }
+                Some(next) => here = next,
                 None => {
                     // A kind that was not asked for may have owners of its own, as a ReplicaSet has.
                     let broken_chain = kind == Kind::Other || self.gap(kind, namespace).is_some();
-                    return Owner { reference: named, id: None, broken_chain };
+                    let name = Name { namespace, kind: controller.kind, name: controller.name, api_version: controller.api_version };
+                    return Highest { name, id: None, broken_chain };
                 }
             }
         }
-        owner
+        here.into()
     }
 
     fn controller(&self, kind: Kind, named: &Controller<'_>, namespace: Option<&str>) -> Option<ObjectView<'_>> {
@@ -91,21 +87,68 @@ impl Snapshot {
 
     /// Every workload, sorted by namespace, kind and name of its owner.
     pub fn workloads(&self) -> Vec<Workload<'_>> {
-        let mut workloads: BTreeMap<(Option<String>, String, String, String), Collector<'_>> = BTreeMap::new();
-        for object in self.objects() {
-            let pods = PodView::of(object);
-            if pods.is_empty() || is_old_replica_set(object) {
-                continue;
-            }
-            let owner = self.owner_of(object);
-            let name = &owner.reference;
-            let key = (name.namespace.clone(), name.kind.clone(), name.name.clone(), name.api_version.clone());
-            let collector = workloads.entry(key).or_insert_with(|| Collector { owner, variants: Vec::new(), known: HashMap::new(), pods: 0 });
-            for pod in pods {
-                collector.add(pod);
+        // What takes time is done for each object alone; what is found is put together in the order of the objects.
+        let found: Vec<(Highest<'_>, Vec<(PodView<'_>, u64)>)> = (0..self.len())
+            .into_par_iter()
+            .filter_map(|number| {
+                let object = self.view(ObjectId(u32::try_from(number).ok()?))?;
+                let pods = PodView::of(object);
+                let runs = !pods.is_empty() && !is_old_replica_set(object);
+                runs.then(|| (self.highest(object), pods.into_iter().map(|pod| (pod, judged_fingerprint(pod))).collect()))
+            })
+            .collect();
+        let mut known: HashMap<Name<'_>, usize> = HashMap::new();
+        let mut collectors: Vec<(Name<'_>, Collector<'_>)> = Vec::new();
+        for (owner, pods) in found {
+            let at = *known.entry(owner.name).or_insert_with(|| {
+                collectors.push((owner.name, Collector { owner: owner.into(), variants: Vec::new(), known: HashMap::new(), pods: 0 }));
+                collectors.len() - 1
+            });
+            if let Some((_, collector)) = collectors.get_mut(at) {
+                for (pod, print) in pods {
+                    collector.add(pod, print);
+                }
             }
         }
-        workloads.into_values().map(|collector| collector.finish(self)).collect()
+        collectors.sort_unstable_by_key(|&(name, _)| name);
+        collectors.into_par_iter().map(|(_, collector)| collector.finish(self)).collect()
+    }
+}
+
+/// The parts of a reference, in the order in which workloads stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Name<'a> {
+    namespace: Option<&'a str>,
+    kind: &'a str,
+    name: &'a str,
+    api_version: &'a str,
+}
+
+/// An [`Owner`] that borrows what it is called.
+#[derive(Debug, Clone, Copy)]
+struct Highest<'a> {
+    name: Name<'a>,
+    id: Option<ObjectId>,
+    broken_chain: bool,
+}
+
+impl<'a> From<ObjectView<'a>> for Highest<'a> {
+    fn from(object: ObjectView<'a>) -> Self {
+        let name = Name { namespace: object.namespace(), kind: object.kind_name(), name: object.name(), api_version: object.api_version() };
+        Self { name, id: Some(object.id()), broken_chain: false }
+    }
+}
+
+impl From<Highest<'_>> for Owner {
+    fn from(highest: Highest<'_>) -> Self {
+        let Highest { name, id, broken_chain } = highest;
+        let reference = ObjectRef {
+            api_version: name.api_version.to_owned(),
+            kind: name.kind.to_owned(),
+            namespace: name.namespace.map(str::to_owned),
+            name: name.name.to_owned(),
+        };
+        Self { reference, id, broken_chain }
     }
 }
 
@@ -119,11 +162,10 @@ struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    fn add(&mut self, pod: PodView<'a>) {
+    fn add(&mut self, pod: PodView<'a>, print: u64) {
         let is_pod = u32::from(pod.object().kind() == Kind::Pod);
         let own = self.owner.id == Some(pod.object().id());
         self.pods += is_pod;
-        let print = judged_fingerprint(pod);
         if let Some((known_own, variant)) = self.known.get(&print).and_then(|&at| self.variants.get_mut(at)) {
             variant.pods += is_pod;
             if own && !*known_own {

@@ -5,6 +5,7 @@
 
 mod archive;
 mod load;
+mod long;
 mod overlay;
 mod render;
 mod walk;
@@ -18,7 +19,7 @@ use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, S
 use jiff::Timestamp;
 
 use crate::{Error, Gathered, Progress, Road, Skipped, Step, saved};
-use load::{Content, Loaded};
+use load::{Content, Resolved};
 use render::Engine;
 use walk::{Fault, Found, Walker};
 
@@ -84,10 +85,11 @@ pub fn gather(request: &Request, stdin: &mut dyn Read, progress: &dyn Progress) 
             return from_saved(request, &name, &bytes, names);
         }
     }
-    let (loaded, more) = load::resolve(contents, &request.rendering, version_of(request), progress);
+    let options = ReadOptions { secret_key: crate::random_key()? };
+    let mut resolved = threads.install(|| Resolved::of(contents, request, options, progress));
     let Walker { faults, notes, skipped, .. } = walker;
-    let faults = faults.into_iter().chain(more).collect();
-    let snapshot = threads.install(|| assemble(request, loaded, faults, progress))?;
+    resolved.faults.splice(..0, faults);
+    let snapshot = threads.install(|| assemble(request, resolved, options, progress));
     Ok(Gathered { snapshot, road: Road::Files, names, files, skipped, notes })
 }
 
@@ -183,9 +185,9 @@ impl<'r> Input<'r> {
     }
 }
 
-fn assemble(request: &Request, loaded: Vec<Loaded>, faults: Vec<Fault>, progress: &dyn Progress) -> Result<Snapshot, Error> {
-    let options = ReadOptions { secret_key: crate::random_key()? };
-    let mut fragments = load::parse(&loaded, options, progress);
+fn assemble(request: &Request, resolved: Resolved, options: ReadOptions, progress: &dyn Progress) -> Snapshot {
+    let Resolved { loaded, mut fragments, faults } = resolved;
+    fragments.extend(load::parse(&loaded, options, progress));
     let mut sources: Vec<Source> = Vec::with_capacity(loaded.len());
     let mut outside = Fragment::new(options);
     for (loaded, number) in loaded.into_iter().zip(0u32..) {
@@ -201,5 +203,5 @@ fn assemble(request: &Request, loaded: Vec<Loaded>, faults: Vec<Fault>, progress
     }
     fragments.push(outside);
     let circumstances = Circumstances { provenance: Provenance::Files, sources, version: version_of(request), observed_at: request.now, missing: Vec::new() };
-    Ok(Snapshot::assemble(fragments, circumstances))
+    Snapshot::assemble(fragments, circumstances)
 }

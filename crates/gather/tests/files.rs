@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bartizan_cluster::read::ProblemKind;
-use bartizan_cluster::{Kind, KubernetesVersion, Spot};
+use bartizan_cluster::{Kind, KubernetesVersion, Spot, field};
 use bartizan_gather::files::{self, Request};
 use bartizan_gather::{Error, Gathered, Note, Road, Silent, Skipped};
 use jiff::Timestamp;
@@ -460,6 +460,70 @@ fn threads_change_nothing() {
     for jobs in [2, 3, 8] {
         assert_eq!(told(jobs), alone, "{jobs} threads");
     }
+}
+
+/// A list of some 10 MB, on lines, with letters of several bytes, an object that says a key twice, and one that nests too deep.
+fn large_list() -> String {
+    let pod = |number: usize| {
+        let filler = "é中".repeat(1000 + number % 500);
+        let spec = r#"{"hostPID":true,"containers":[{"name":"app"}]}"#;
+        format!(
+            r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"pod-{number}","managedFields":[{{"f:a":{{}}}}],"annotations":{{"filler":"{filler}"}}}},"spec":{spec}}}"#
+        )
+    };
+    let mut items: Vec<String> = (0..1700).map(pod).collect();
+    items[7] = pod(7).replace(r#""hostPID":true"#, r#""hostPID":false,"hostPID":true"#);
+    items[9] = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let list = |items: &[String]| format!(r#"{{"apiVersion":"v1","items":[{}],"kind":"List"}}"#, items.join(",\n"));
+    // One document is larger than any piece.
+    let large = format!(r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"large"}},"data":{{"k":"{}"}}}}"#, "x".repeat(3 << 20));
+    format!("{}\n{large}\n{}", list(&items[..900]), list(&items[900..]))
+}
+
+fn host_pids(gathered: &Gathered) -> Vec<Option<String>> {
+    let snapshot = &gathered.snapshot;
+    let place = |view: bartizan_cluster::ObjectView<'_>| {
+        let spot = view.root().spot(&[field::SPEC, field::HOST_PID]);
+        snapshot.location(view, &spot).map(|place| format!("{}:{}", place.line, place.column))
+    };
+    snapshot.objects().map(place).collect()
+}
+
+#[test]
+fn a_file_that_is_read_piece_by_piece_says_what_it_says_whole() {
+    let place = Place::new();
+    let text = large_list();
+    let cut_short = &text[..text.len() - 2];
+    let latin = [&text.as_bytes()[..text.len() - 3], b"\xe9}", &text.as_bytes()[text.len() - 3..]].concat();
+    for (text, is_kept) in [(text.as_bytes(), false), (cut_short.as_bytes(), true), (&latin, true)] {
+        let file = place.write("list.json", text);
+        let pieces = gather(&request([file]));
+        // What comes from standard input is always kept.
+        let whole = files::gather(&request(["-"]), &mut &*text, &Silent).unwrap();
+        assert_eq!(names(&pieces), names(&whole));
+        let told =
+            |gathered: &Gathered| problems(gathered).iter().map(|(kind, message)| (*kind, message.replace(&place.name("list.json"), "-"))).collect::<Vec<_>>();
+        assert_eq!(told(&pieces), told(&whole));
+        assert_eq!(host_pids(&pieces), host_pids(&whole));
+        assert_eq!((pieces.snapshot.documents(), pieces.snapshot.untyped()), (whole.snapshot.documents(), whole.snapshot.untyped()));
+        let sources = &pieces.snapshot.circumstances().sources;
+        assert_eq!(sources.iter().any(|source| source.content().is_some()), is_kept && !names(&pieces).is_empty());
+    }
+}
+
+#[test]
+fn a_large_file_that_changes_gives_no_wrong_places() {
+    let place = Place::new();
+    let file = place.write("list.json", large_list());
+    let gathered = gather(&request([file.clone()]));
+    assert_eq!(host_pids(&gathered)[3].as_deref(), host_pids(&gathered)[3].as_deref().filter(|place| place.starts_with("4:")));
+    assert!(!gathered.snapshot.circumstances().sources[0].is_lost());
+    // Taking the name away takes nothing from the text; writing to it does.
+    fs::rename(&file, place.path("moved.json")).unwrap();
+    assert!(host_pids(&gathered)[3].is_some());
+    fs::OpenOptions::new().append(true).open(place.path("moved.json")).unwrap().write_all(b" ").unwrap();
+    assert!(host_pids(&gathered).iter().all(Option::is_none));
+    assert!(gathered.snapshot.circumstances().sources[0].is_lost());
 }
 
 #[test]

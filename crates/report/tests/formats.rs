@@ -364,6 +364,20 @@ fn hostile_text_does_not_break_workflow_commands() {
 }
 
 #[test]
+fn a_report_of_many_findings_is_written_in_their_order() {
+    let mut report = sample::live().report;
+    report.findings = report.findings.iter().cycle().take(1000).cloned().collect();
+    for (finding, number) in report.findings.iter_mut().zip(0..) {
+        finding.fingerprint = format!("{number:032}");
+    }
+    for kept in [0, 1, 2, 64, 65, 1000] {
+        let report = Report { findings: report.findings[..kept].to_vec(), ..report.clone() };
+        let at_once = serde_json::to_string_pretty(&report).unwrap() + "\n";
+        assert_eq!(written(|out| json(&report, out)), at_once, "{kept} findings");
+    }
+}
+
+#[test]
 fn json_lines_begin_with_a_header() {
     let report = sample::live().report;
     let text = written(|out| jsonl(&report, out));

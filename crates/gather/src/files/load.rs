@@ -3,17 +3,18 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bartizan_cluster::read::{Document, Fragment, ProblemKind, ReadOptions, Undecodable, decode, split};
-use bartizan_cluster::{KubernetesVersion, Source, SourceId};
+use bartizan_cluster::{Source, SourceId};
 use rayon::prelude::*;
 
 use super::archive::{Packed, recognise};
-use super::render::{self, Engine, Rendering};
+use super::long::{self, Long};
+use super::render::{self, Engine};
 use super::walk::{Fault, Found, name_of, unreadable};
-use super::{Item, SIZE_MAX};
+use super::{Item, Request, SIZE_MAX, version_of};
 use crate::{Progress, Step};
 
 /// Smaller pieces cost more in hand-over than they win in balance.
@@ -26,6 +27,7 @@ const PIECES_PER_THREAD: usize = 8;
 #[derive(Debug)]
 pub(super) enum Content {
     Text(Loaded),
+    Long { name: String, path: PathBuf, file: Long },
     Snapshot { name: String, bytes: Vec<u8> },
     Render { engine: Engine, path: PathBuf },
     Fault(Fault),
@@ -36,6 +38,7 @@ impl Content {
         match self {
             Content::Text(loaded) => loaded.source.name().to_owned(),
             Content::Snapshot { name, .. } => name,
+            Content::Long { name, .. } => name,
             Content::Render { path, .. } => name_of(&path),
             Content::Fault(fault) => fault.name,
         }
@@ -60,21 +63,36 @@ fn one(item: Item) -> Content {
     match item {
         Item::Render { engine, path } => Content::Render { engine, path },
         Item::Bytes { name, bytes } => named(name, None, bytes),
-        Item::Manifest(Found { path, name }) => match read(&path) {
-            Ok(bytes) => text(name, bytes),
+        Item::Manifest(Found { path, name }) => match open(&path) {
+            Ok(Opened::Bytes(bytes)) => text(name, bytes),
+            Ok(Opened::Long(file)) => Content::Long { name, path, file },
             Err(error) => Content::Fault(unreadable(name, &error)),
         },
-        Item::Named(Found { path, name }) => match read(&path) {
-            Ok(bytes) => named(name, Some(path), bytes),
+        Item::Named(Found { path, name }) => match open(&path) {
+            Ok(Opened::Bytes(bytes)) => named(name, Some(path), bytes),
+            Ok(Opened::Long(file)) => Content::Long { name, path, file },
             Err(error) => Content::Fault(unreadable(name, &error)),
         },
     }
 }
 
+/// A file: its bytes, or what is read piece by piece later.
+enum Opened {
+    Bytes(Vec<u8>),
+    Long(Long),
+}
+
+fn open(path: &Path) -> io::Result<Opened> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    match Long::of(&mut file, &metadata)? {
+        Some(long) => Ok(Opened::Long(long)),
+        None => read(file, metadata.len()).map(Opened::Bytes),
+    }
+}
+
 /// At most one byte more than is taken, so that too much can be told from the most.
-fn read(path: &std::path::Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let size = file.metadata()?.len();
+fn read(file: File, size: u64) -> io::Result<Vec<u8>> {
     if size > SIZE_MAX {
         return Err(too_large());
     }
@@ -124,22 +142,60 @@ fn cut(name: String, text: String) -> Loaded {
     Loaded { source: Source::text(name, text), documents, problem }
 }
 
-/// Renders what has to be rendered, and parts the texts from what failed.
-pub(super) fn resolve(contents: Vec<Content>, with: &Rendering, version: KubernetesVersion, progress: &dyn Progress) -> (Vec<Loaded>, Vec<Fault>) {
-    let (mut loaded, mut faults) = (Vec::with_capacity(contents.len()), Vec::new());
-    for content in contents {
+/// The texts, and what was parsed already because it is not kept.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    pub(super) loaded: Vec<Loaded>,
+    pub(super) fragments: Vec<Fragment>,
+    pub(super) faults: Vec<Fault>,
+}
+
+impl Resolved {
+    /// Renders what has to be rendered, parses what is too large to be held, and parts the texts from what failed.
+    pub(super) fn of(contents: Vec<Content>, request: &Request, options: ReadOptions, progress: &dyn Progress) -> Self {
+        let mut resolved = Self { loaded: Vec::with_capacity(contents.len()), ..Self::default() };
+        let mut open = 0;
+        for content in contents {
+            match content {
+                Content::Long { name, path, .. } if open == long::OPEN_MAX => resolved.take(whole(name, &path)),
+                Content::Long { name, path, file } => {
+                    let number = SourceId(u32::try_from(resolved.loaded.len()).unwrap_or(u32::MAX));
+                    match file.read(&path, &name, number, options, progress) {
+                        Ok(Some(long::Read { source, fragments })) => {
+                            open += 1;
+                            resolved.fragments.extend(fragments);
+                            resolved.loaded.push(Loaded { source, documents: Vec::new(), problem: None });
+                        }
+                        Ok(None) => resolved.take(whole(name, &path)),
+                        Err(error) => resolved.faults.push(unreadable(name, &error)),
+                    }
+                }
+                Content::Render { engine, path } => match render::render(engine, &path, &request.rendering, version_of(request), progress) {
+                    Ok(rendered) => resolved.loaded.extend(rendered.into_iter().map(|part| cut(part.name, part.text))),
+                    Err(fault) => resolved.faults.push(fault),
+                },
+                content => resolved.take(content),
+            }
+        }
+        resolved
+    }
+
+    fn take(&mut self, content: Content) {
         match content {
-            Content::Text(text) => loaded.push(text),
-            Content::Fault(fault) => faults.push(fault),
-            Content::Render { engine, path } => match render::render(engine, &path, with, version, progress) {
-                Ok(rendered) => loaded.extend(rendered.into_iter().map(|part| cut(part.name, part.text))),
-                Err(fault) => faults.push(fault),
-            },
-            // The caller has taken a snapshot out.
-            Content::Snapshot { .. } => {}
+            Content::Text(text) => self.loaded.push(text),
+            Content::Fault(fault) => self.faults.push(fault),
+            // The caller has taken a snapshot out; the others are resolved.
+            Content::Snapshot { .. } | Content::Long { .. } | Content::Render { .. } => {}
         }
     }
-    (loaded, faults)
+}
+
+/// A large file that is not well-formed: only with all of it at hand can be told what is wrong.
+fn whole(name: String, path: &Path) -> Content {
+    match File::open(path).and_then(|file| file.metadata().and_then(|metadata| read(file, metadata.len()))) {
+        Ok(bytes) => text(name, bytes),
+        Err(error) => Content::Fault(unreadable(name, &error)),
+    }
 }
 
 /// Parses every document, into fragments in the order of the documents.

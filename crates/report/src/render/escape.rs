@@ -142,6 +142,10 @@ impl<F: Formatter> Formatter for Seen<F> {
     }
 
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        // JSON escapes the control characters itself; of ASCII this leaves one.
+        if fragment.bytes().max().is_none_or(|largest| largest < 0x7f) {
+            return self.0.write_string_fragment(out, fragment);
+        }
         for part in fragment.split_inclusive(is_unseen) {
             let Some(letter) = part.chars().next_back().filter(|&letter| is_unseen(letter)) else {
                 self.0.write_string_fragment(out, part)?;
