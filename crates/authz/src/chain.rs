@@ -1,35 +1,64 @@
-//! The authorizers that a server asks, in their order.
+//! The authorizers that a server asks, in their order, as its flags or its configuration file say.
 
-/// One authorizer. Each has the name by which the server calls it when nobody allowed a request.
+use bartizan_cluster::component::{Component, ComponentView};
+use bartizan_cluster::{Kind, KubernetesVersion, ObjectView, PodView, Snapshot, Value, field, group_of};
+
+use crate::abac::Policies;
+use crate::feature::Features;
+
+/// One authorizer, with the name by which the server calls it when nobody allowed a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Authorizer {
+pub struct Authorizer {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: AuthorizerKind,
+}
+
+/// What an authorizer is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthorizerKind {
+    /// What a kubelet may do.
+    Node,
     /// Roles and bindings.
-    Rbac {
-        /// Its name.
-        name: String,
-    },
+    Rbac,
+    /// The policies of a file.
+    Abac,
     /// Allows everything.
-    AlwaysAllow {
-        /// Its name.
-        name: String,
-    },
+    AlwaysAllow,
     /// Allows nothing.
-    AlwaysDeny {
-        /// Its name.
-        name: String,
-    },
+    AlwaysDeny,
     /// Asks a program elsewhere, which may say anything.
-    Webhook {
-        /// Its name.
-        name: String,
-    },
+    Webhook,
+    /// A word that no server knows: such a server does not start.
+    Other(String),
 }
 
 impl Authorizer {
-    /// The name by which the server calls it.
-    pub fn name(&self) -> &str {
-        match self {
-            Authorizer::Rbac { name } | Authorizer::AlwaysAllow { name } | Authorizer::AlwaysDeny { name } | Authorizer::Webhook { name } => name,
+    fn new(mode: &str, name: Option<&str>) -> Self {
+        let kind = match mode {
+            "Node" => AuthorizerKind::Node,
+            "RBAC" => AuthorizerKind::Rbac,
+            "ABAC" => AuthorizerKind::Abac,
+            "AlwaysAllow" => AuthorizerKind::AlwaysAllow,
+            "AlwaysDeny" => AuthorizerKind::AlwaysDeny,
+            "Webhook" => AuthorizerKind::Webhook,
+            other => AuthorizerKind::Other(other.to_owned()),
+        };
+        // Authorizers that flags name are called by their mode.
+        Self { name: name.map_or_else(|| mode.to_lowercase(), str::to_owned), kind }
+    }
+
+    /// The mode as flags write it.
+    pub fn mode(&self) -> &str {
+        match &self.kind {
+            AuthorizerKind::Node => "Node",
+            AuthorizerKind::Rbac => "RBAC",
+            AuthorizerKind::Abac => "ABAC",
+            AuthorizerKind::AlwaysAllow => "AlwaysAllow",
+            AuthorizerKind::AlwaysDeny => "AlwaysDeny",
+            AuthorizerKind::Webhook => "Webhook",
+            AuthorizerKind::Other(mode) => mode,
         }
     }
 }
@@ -46,14 +75,99 @@ impl Chain {
         Self { authorizers }
     }
 
+    /// Those that a list of modes names: `Node,RBAC`.
+    pub fn of_modes(modes: &str) -> Self {
+        Self { authorizers: modes.split(',').map(|mode| Authorizer::new(mode.trim(), None)).collect() }
+    }
+
     /// The authorizers, in their order.
     pub fn authorizers(&self) -> &[Authorizer] {
         &self.authorizers
     }
+
+    /// Whether RBAC is asked at all.
+    pub fn has_rbac(&self) -> bool {
+        self.authorizers.iter().any(|authorizer| authorizer.kind == AuthorizerKind::Rbac)
+    }
 }
 
+/// What nearly every cluster has.
 impl Default for Chain {
     fn default() -> Self {
-        Self { authorizers: vec![Authorizer::Rbac { name: "rbac".to_owned() }] }
+        Self::of_modes("Node,RBAC")
     }
+}
+
+/// `Node,RBAC`
+impl std::fmt::Display for Chain {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, authorizer) in self.authorizers.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            write!(out, "{comma}{}", authorizer.mode())?;
+        }
+        Ok(())
+    }
+}
+
+/// What the input says about the server.
+#[derive(Debug)]
+pub(crate) struct ServerFacts {
+    pub(crate) chain: Chain,
+    pub(crate) features: Features,
+    pub(crate) policies: Option<Policies>,
+    /// Where the chain comes from, for the report.
+    pub(crate) assumption: String,
+}
+
+impl ServerFacts {
+    pub(crate) fn read(snapshot: &Snapshot, version: KubernetesVersion) -> Self {
+        let pods = snapshot.of_kind(Kind::Pod).filter(|pod| pod.namespace() == Some("kube-system"));
+        let servers: Vec<ComponentView<'_>> = pods.flat_map(PodView::of).filter_map(|pod| ComponentView::of(Component::ApiServer, pod)).collect();
+        let mut features = Features::of(version);
+        if let Some(gates) = servers.first().and_then(|server| server.flag("feature-gates")) {
+            features = features.with_flag(gates.value);
+        }
+        let configuration = snapshot.configurations().find(|object| is_authorization(*object));
+        let (chain, assumption) = match (servers.first(), configuration) {
+            (Some(server), configuration) => by_flags(*server, configuration),
+            (None, Some(configuration)) => by_configuration(configuration),
+            (None, None) => (Chain::default(), "authorization chain Node,RBAC".to_owned()),
+        };
+        let assumption = if servers.iter().skip(1).any(|server| by_flags(*server, configuration).0 != chain) {
+            format!("{assumption}; the API servers differ, and this is the one of {}", servers.first().map_or("", |server| server.object().name()))
+        } else {
+            assumption
+        };
+        Self { chain, features, policies: Policies::of(snapshot.configurations()), assumption }
+    }
+}
+
+fn is_authorization(object: ObjectView<'_>) -> bool {
+    group_of(object.api_version()) == "apiserver.config.k8s.io" && object.kind_name() == "AuthorizationConfiguration"
+}
+
+/// The chain that the flags of a server say, or the configuration that they name.
+fn by_flags(server: ComponentView<'_>, configuration: Option<ObjectView<'_>>) -> (Chain, String) {
+    let name = server.object().name();
+    if let Some(file) = server.flag("authorization-config") {
+        return match configuration {
+            Some(configuration) => by_configuration(configuration),
+            None => (Chain::default(), format!("authorization chain Node,RBAC, since `{}` of {name} is not in the input", file.value)),
+        };
+    }
+    // Without the flag, the server allows everything to everybody who is let in.
+    let modes = server.flag("authorization-mode").map_or("AlwaysAllow", |flag| flag.value);
+    (Chain::of_modes(modes), format!("authorization chain {modes} by the flags of {name}"))
+}
+
+fn by_configuration(configuration: ObjectView<'_>) -> (Chain, String) {
+    let text = |value: Value<'_>, key: &str| value.entry(key).and_then(Value::as_str).map(str::to_owned);
+    let listed = configuration.root().entry("authorizers").into_iter().flat_map(Value::items);
+    let authorizers = listed.map(|one| {
+        let mode = one.str(field::TYPE).unwrap_or("");
+        Authorizer::new(mode, text(one, "name").as_deref())
+    });
+    let chain = Chain::new(authorizers.collect());
+    let assumption = format!("authorization chain {chain} by AuthorizationConfiguration");
+    (chain, assumption)
 }

@@ -52,7 +52,7 @@ impl<'a> RuleText<'a> {
     }
 
     /// The atoms of the rule, in the order in which the server tries them.
-    fn atoms(&self) -> impl Iterator<Item = Atom> {
+    pub(crate) fn atoms(&self) -> impl Iterator<Item = Atom> {
         let names = if self.names.is_empty() { vec![None] } else { self.names.iter().map(Some).collect() };
         let resources = self.groups.iter().flat_map(move |group| {
             let names = names.clone();
@@ -307,7 +307,7 @@ pub(crate) fn rules_of(role: RoleView<'_>) -> Vec<RuleText<'_>> {
 }
 
 /// Whether the rule `owner` covers `atom`.
-fn covers(book: &RuleBook, owner: RuleId, atom: &Atom) -> bool {
+pub(crate) fn covers(book: &RuleBook, owner: RuleId, atom: &Atom) -> bool {
     let owner = book.said(owner);
     let has = |list, word: &str| book.texts_of(list).any(|text| text == word);
     match atom {

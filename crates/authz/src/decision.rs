@@ -1,12 +1,12 @@
 //! Decisions: what the API server would answer, by whom, and in which words.
 
 use bartizan_cluster::Missing;
-use bartizan_cluster::access::{PRIVILEGED_GROUP, Request, Target, User};
+use bartizan_cluster::access::{PRIVILEGED_GROUP, Request, User};
 
-use crate::chain::Authorizer;
+use crate::chain::AuthorizerKind;
 use crate::policy::{BindingId, BindingView, Holding, Policy, RuleView, SubjectView};
 use crate::rule::Wanted;
-use crate::{Authz, reason};
+use crate::{Authz, node, reason};
 
 /// What the API server would answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,8 +93,8 @@ pub enum Unknown {
     Missing(Missing),
     /// A webhook, by its name.
     Webhook(String),
-    /// The file of an ABAC policy, which the input does not hold.
-    PolicyFile(String),
+    /// The policies of ABAC, which the input does not hold.
+    PolicyFile,
 }
 
 impl std::fmt::Display for Unknown {
@@ -102,7 +102,7 @@ impl std::fmt::Display for Unknown {
         match self {
             Unknown::Missing(missing) => write!(out, "not read: {missing}"),
             Unknown::Webhook(name) => write!(out, "the webhook authorizer `{name}` would be asked"),
-            Unknown::PolicyFile(file) => write!(out, "the ABAC policy file `{file}` is not in the input"),
+            Unknown::PolicyFile => write!(out, "the file of ABAC policies is not in the input"),
         }
     }
 }
@@ -115,14 +115,27 @@ impl Authz<'_> {
         }
         let mut unknown = Vec::new();
         for authorizer in self.chain.authorizers() {
-            match authorizer {
-                Authorizer::Rbac { .. } => match self.by_rbac(request) {
+            match authorizer.kind {
+                AuthorizerKind::Rbac => match self.by_rbac(request) {
                     Some(grant) => return decided(Decision::Allow(Ground::Rbac(grant)), unknown),
                     None => unknown.extend(self.unread_bindings(&request.user, request.action.namespace())),
                 },
-                Authorizer::AlwaysAllow { .. } => return decided(Decision::Allow(Ground::AlwaysAllow), unknown),
-                Authorizer::AlwaysDeny { .. } => {}
-                Authorizer::Webhook { name } => unknown.push(Unknown::Webhook(name.clone())),
+                AuthorizerKind::Node => match self.nodes.decide(request) {
+                    node::Answer::Allow => return decided(Decision::Allow(Ground::Node), unknown),
+                    node::Answer::NoOpinion(_) => {}
+                    node::Answer::Unknown(missing) => unknown.push(Unknown::Missing(missing)),
+                },
+                AuthorizerKind::AlwaysAllow => return decided(Decision::Allow(Ground::AlwaysAllow), unknown),
+                AuthorizerKind::AlwaysDeny | AuthorizerKind::Other(_) => {}
+                AuthorizerKind::Abac => match &self.policies {
+                    Some(policies) => {
+                        if let Some(line) = policies.allows(request) {
+                            return decided(Decision::Allow(Ground::Abac(line)), unknown);
+                        }
+                    }
+                    None => unknown.push(Unknown::PolicyFile),
+                },
+                AuthorizerKind::Webhook => unknown.push(Unknown::Webhook(authorizer.name.clone())),
             }
         }
         if unknown.is_empty() { Decision::NoOpinion } else { Decision::Unknown(unknown) }
@@ -177,16 +190,21 @@ impl Authz<'_> {
     fn refusal(&self, request: &Request<'_>) -> String {
         let mut lines = Vec::new();
         for authorizer in self.chain.authorizers() {
-            let text = match authorizer {
-                Authorizer::Rbac { .. } => self.rbac_errors(request),
-                Authorizer::AlwaysDeny { .. } => "Everything is forbidden.".to_owned(),
-                Authorizer::AlwaysAllow { .. } | Authorizer::Webhook { .. } => String::new(),
+            let text = match authorizer.kind {
+                AuthorizerKind::Rbac => self.rbac_errors(request),
+                AuthorizerKind::Node => match self.nodes.decide(request) {
+                    node::Answer::NoOpinion(text) => text,
+                    node::Answer::Allow | node::Answer::Unknown(_) => String::new(),
+                },
+                AuthorizerKind::AlwaysDeny => "Everything is forbidden.".to_owned(),
+                AuthorizerKind::Abac => "No policy matched.".to_owned(),
+                AuthorizerKind::AlwaysAllow | AuthorizerKind::Webhook | AuthorizerKind::Other(_) => String::new(),
             };
             if text.is_empty() {
                 continue;
             }
             // Since 1.37 each line says who speaks.
-            lines.push(if self.version().at_least(37) { format!("{}: {text}", authorizer.name()) } else { text });
+            lines.push(if self.version().at_least(37) { format!("{}: {text}", authorizer.name) } else { text });
         }
         lines.join("\n")
     }
@@ -197,82 +215,6 @@ impl Authz<'_> {
         let errors: Vec<String> =
             held.iter().filter(|holding| holding.set.is_none()).map(|holding| reason::dangling(self.policy.binding(holding.binding))).collect();
         if errors.is_empty() { String::new() } else { format!("RBAC: {}", reason::aggregate(errors)) }
-    }
-
-    /// Rules of RBAC that come near to allowing `request`, with what each lacks; at most `most` of them, nearest first.
-    pub fn near_misses<'a>(&'a self, request: &'a Request<'a>, most: usize) -> Vec<NearMiss<'a>> {
-        let Target::Resource(_) = &request.action.target else { return Vec::new() };
-        let mut misses = Vec::new();
-        for holding in self.policy.holdings_everywhere(&request.user) {
-            let binding = self.policy.binding(holding.binding);
-            let (Some(role), Some(subject)) = (binding.role(), binding.subject(holding.subject)) else { continue };
-            let elsewhere = binding.namespace().is_some_and(|namespace| namespace != request.action.namespace());
-            for rule in role.rules() {
-                let mut lacks = rule.lacks(&request.action);
-                if elsewhere {
-                    lacks.push(Lack::Namespace);
-                }
-                if lacks.len() == 1 {
-                    misses.push(NearMiss { grant: GrantView { binding, subject, rule }, lack: lacks.remove(0) });
-                }
-            }
-        }
-        misses.sort_by_key(|miss| (miss.lack, miss.grant.binding.id(), miss.grant.rule.place()));
-        misses.dedup_by_key(|miss| (miss.grant.binding.id(), miss.grant.rule.place()));
-        misses.truncate(most);
-        misses
-    }
-}
-
-/// A rule that is held and misses a request by one part.
-#[derive(Debug, Clone, Copy)]
-pub struct NearMiss<'a> {
-    /// The rule, and how it is held.
-    pub grant: GrantView<'a>,
-    /// What does not fit.
-    pub lack: Lack,
-}
-
-/// The part of a rule, or of its binding, that does not fit a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lack {
-    /// The name is not one of those to which the rule is limited, or the request names none.
-    Name,
-    /// The verb.
-    Verb,
-    /// The API group.
-    Group,
-    /// The subresource: the rule names the resource itself, or another subresource.
-    Subresource,
-    /// The namespace: the binding holds in another one.
-    Namespace,
-}
-
-impl RuleView<'_> {
-    /// The parts of the rule that do not allow `action`; several where it is about other resources.
-    fn lacks(self, action: &bartizan_cluster::access::Action<'_>) -> Vec<Lack> {
-        let Target::Resource(target) = &action.target else { return Vec::new() };
-        let combined = if target.subresource.is_empty() { target.resource.to_string() } else { format!("{}/{}", target.resource, target.subresource) };
-        let any = format!("*/{}", target.subresource);
-        let mut lacks = Vec::new();
-        if !self.verbs().any(|verb| verb == "*" || verb == action.verb) {
-            lacks.push(Lack::Verb);
-        }
-        if !self.groups().any(|group| group == "*" || group == target.group) {
-            lacks.push(Lack::Group);
-        }
-        if !self.resources().any(|resource| resource == "*" || resource == combined || (!target.subresource.is_empty() && resource == any)) {
-            let is_related = self.resources().any(|resource| resource.split('/').next() == Some(&*target.resource));
-            lacks.push(Lack::Subresource);
-            if !is_related {
-                // About something else altogether.
-                lacks.push(Lack::Namespace);
-            }
-        }
-        if self.names().len() > 0 && !self.names().any(|name| name == target.name) {
-            lacks.push(Lack::Name);
-        }
-        lacks
     }
 }
 

@@ -7,7 +7,7 @@
 use std::ops::RangeInclusive;
 
 use bartizan_cluster::read::{Fragment, ReadOptions};
-use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
+use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId, field};
 use serde_json::{Map, Value, json};
 
 static TABLE: &str = include_str!("default_policy/policy.txt");
@@ -77,6 +77,17 @@ pub fn snapshot(version: KubernetesVersion) -> Snapshot {
         missing: Vec::new(),
     };
     Snapshot::assemble(vec![fragment], circumstances)
+}
+
+/// A rule as text that does not depend on the order of its words.
+pub(crate) fn normal_rule(rule: bartizan_cluster::Value<'_>) -> String {
+    let parts = [field::API_GROUPS, field::RESOURCES, field::RESOURCE_NAMES, field::NON_RESOURCE_URLS, field::VERBS];
+    let part = |name| {
+        let mut words: Vec<&str> = rule.strings(name).collect();
+        words.sort_unstable();
+        words.join(",")
+    };
+    parts.map(part).join(" ")
 }
 
 /// Whether `minor` is one of `versions`: `29-31,33`, or `29-31|29-37` where the gates make a difference.

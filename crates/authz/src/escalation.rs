@@ -22,7 +22,6 @@ use bartizan_cluster::{Kind, PodView, Symbol};
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::Authz;
-use crate::chain::Authorizer;
 use crate::decision::{Grant, GrantView, Unknown};
 use crate::enumeration::Scope;
 use crate::policy::Holding;
@@ -235,7 +234,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(authz: &'a Authz<'a>) -> Self {
-        let is_asked = authz.chain().authorizers().iter().any(|authorizer| matches!(authorizer, Authorizer::Rbac { .. }));
+        let is_asked = authz.chain().has_rbac();
         Self {
             authz,
             answered: Answered::of(&authz.policy.book),

@@ -8,6 +8,7 @@
 //!   the answer, [`Authz::grant`] and [`Authz::grants`] the binding, the subject and the rule behind it.
 //! - [`Authz::who_can`] turns the question round: every user and group that may do something.
 //! - [`Authz::rules_for`] lists what somebody holds, rule by rule, in a namespace, in the cluster or everywhere.
+//! - [`Authz::matrix`], [`Authz::standings`] and [`Authz::role_inventory`] are lists for people; [`changes`] compares two clusters.
 //! - [`Authz::roles`], [`Authz::bindings`] and [`Authz::principals`] walk over the policy; their views know the object and the
 //!   place in the input.
 //! - [`Authz::may_write_role`] and [`Authz::may_write_binding`] say whether the server would let somebody write a role or a
@@ -33,32 +34,48 @@
 //! server adds. This crate never touches the world: no network, no files, no clock. What could not be read makes an answer
 //! [`Decision::Unknown`], with the cause, unless what could be read decides.
 
+pub mod abac;
 mod aggregation;
 mod chain;
 mod cover;
 mod decision;
 pub mod default_policy;
+mod difference;
 mod enumeration;
 mod escalation;
+mod feature;
+mod inventory;
 pub mod narrow;
+mod near;
+mod node;
 mod options;
 mod policy;
+pub mod question;
 mod reason;
+pub mod review;
 mod rule;
 pub mod usage;
 
+use std::sync::OnceLock;
+
 use bartizan_cluster::{KubernetesVersion, Snapshot};
 
+use abac::Policies;
+use chain::ServerFacts;
+use node::Nodes;
 use policy::Policy;
 
-pub use chain::{Authorizer, Chain};
+pub use chain::{Authorizer, AuthorizerKind, Chain};
 pub use cover::{Atom, BindingDraft, Refusal, RoleDraft, RuleText, Write, Writing};
-pub use decision::{Decision, Grant, GrantView, Ground, Lack, NearMiss, Unknown};
+pub use decision::{Decision, Grant, GrantView, Ground, Unknown};
+pub use difference::{Change, changes};
 pub use enumeration::{Scope, WhoCan};
 pub use escalation::{
     Certainty, Doubt, ESCALATION_READS, Effect, Escalation, Escalations, Feature, Gain, Gate, Holder, Need, On, Place, Primitive, Provision, RequestName, Said,
     Untold, Way, primitives,
 };
+pub use inventory::{Holding, Presence, RoleFact, Standing};
+pub use near::{Lack, NearMiss};
 pub use options::{DefaultPolicy, NoSuchDefaultPolicy, Options};
 pub use policy::{BindingId, BindingView, Origin, PrincipalView, RoleId, RoleView, RuleView, SubjectKind, SubjectView};
 
@@ -66,23 +83,34 @@ pub use policy::{BindingId, BindingView, Origin, PrincipalView, RoleId, RoleView
 #[derive(Debug)]
 pub struct Authz<'s> {
     policy: Policy<'s>,
+    nodes: Nodes<'s>,
+    policies: Option<Policies>,
     chain: Chain,
     version: KubernetesVersion,
     assumptions: Vec<String>,
+    defaults: OnceLock<Snapshot>,
 }
 
 impl<'s> Authz<'s> {
     /// Reads everything in `snapshot` that decides about access.
     pub fn resolve(snapshot: &'s Snapshot, options: &Options) -> Self {
-        let version = snapshot.version();
-        let default = options.default_policy.version(snapshot);
-        let policy = Policy::read(snapshot, default);
-        let chain = options.chain.clone().unwrap_or_default();
-        let mut assumptions = Vec::new();
+        let version = options.upgrade.unwrap_or_else(|| snapshot.version());
+        let default = options.default_policy_of(snapshot);
+        let policy = Policy::read(snapshot, default, options.upgrade.is_some());
+        let server = ServerFacts::read(snapshot, version);
+        let (chain, chain_assumption) = match &options.chain {
+            Some(chain) => (chain.clone(), format!("authorization chain {chain}")),
+            None => (server.chain, server.assumption),
+        };
+        let mut assumptions = vec![chain_assumption];
         if let Some(default) = default {
             assumptions.push(format!("default policy {default} added"));
         }
-        Self { policy, chain, version, assumptions }
+        if policy.is_cut {
+            assumptions.push("the rules of some aggregated roles were left out: there are too many".to_owned());
+        }
+        let nodes = Nodes::new(snapshot, version, server.features);
+        Self { policy, nodes, policies: server.policies, chain, version, assumptions, defaults: OnceLock::new() }
     }
 
     /// The snapshot that was read.
@@ -143,5 +171,15 @@ impl<'s> Authz<'s> {
     /// Everybody whom bindings name: users (ServiceAccounts by their user names) by name, then groups.
     pub fn principals(&self) -> Vec<PrincipalView<'_>> {
         self.policy.principals()
+    }
+
+    /// The user or group called `name`, if a binding names it.
+    pub(crate) fn principals_named(&self, is_group: bool, name: &str) -> Option<PrincipalView<'_>> {
+        self.policy.principal_named(is_group, name)
+    }
+
+    /// The default policy of the version of the cluster, for comparison.
+    pub(crate) fn defaults(&self) -> &Snapshot {
+        self.defaults.get_or_init(|| default_policy::snapshot(self.version))
     }
 }

@@ -14,6 +14,19 @@ pub struct Options {
     pub default_policy: DefaultPolicy,
     /// The authorizers, where the input shall not be asked for them.
     pub chain: Option<Chain>,
+    /// What the cluster would be after an upgrade to this version: its server adds to the default roles and bindings what they
+    /// lack, and takes nothing away.
+    pub upgrade: Option<KubernetesVersion>,
+}
+
+impl Options {
+    /// The version whose default policy is added to `snapshot`, if one is.
+    pub(crate) fn default_policy_of(&self, snapshot: &Snapshot) -> Option<KubernetesVersion> {
+        match self.upgrade {
+            Some(version) if self.default_policy != DefaultPolicy::None => Some(default_policy::nearest(version)),
+            _ => self.default_policy.version(snapshot),
+        }
+    }
 }
 
 /// Which default policy stands beside the roles and bindings of the input.

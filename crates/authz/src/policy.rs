@@ -128,6 +128,8 @@ pub(crate) struct Policy<'s> {
     /// Whether there was no room for all rules of aggregated roles.
     pub(crate) is_cut: bool,
     roles: Vec<Role>,
+    /// How many bindings refer to each role.
+    references: Vec<usize>,
     role_ids: HashMap<(bool, Symbol, Symbol), RoleId>,
     bindings: Vec<Binding>,
     subjects: Vec<Subject>,
@@ -140,14 +142,16 @@ pub(crate) struct Policy<'s> {
 }
 
 impl<'s> Policy<'s> {
-    /// Reads the roles and bindings of `snapshot`, and adds the default policy of `version` where one is wanted.
-    pub(crate) fn read(snapshot: &'s Snapshot, version: Option<KubernetesVersion>) -> Self {
+    /// Reads the roles and bindings of `snapshot`, and adds the default policy of `version` where one is wanted. With `repairs`, it
+    /// is also added to the default roles and bindings that are there, as a server does when it starts.
+    pub(crate) fn read(snapshot: &'s Snapshot, version: Option<KubernetesVersion>, repairs: bool) -> Self {
         let mut policy = Self {
             snapshot,
             book: RuleBook::new(),
             default_version: version,
             is_cut: false,
             roles: Vec::new(),
+            references: Vec::new(),
             role_ids: HashMap::new(),
             bindings: Vec::new(),
             subjects: Vec::new(),
@@ -161,17 +165,25 @@ impl<'s> Policy<'s> {
         let plurals = kinds.map(|kind| kind.resource().map_or("", |resource| resource.plural));
         policy.missing = snapshot.circumstances().missing.iter().filter(|missing| plurals.contains(&missing.fact.as_str())).cloned().collect();
         let default = version.map(default_policy::snapshot);
-        policy.read_roles(default.as_ref());
-        policy.read_bindings(default.as_ref());
+        let repaired = default.as_ref().filter(|_| repairs);
+        policy.read_roles(default.as_ref(), repaired);
+        policy.read_bindings(default.as_ref(), repaired);
         policy.file_holdings();
         policy
     }
 
-    fn read_roles(&mut self, default: Option<&Snapshot>) {
+    fn read_roles(&mut self, default: Option<&Snapshot>, repaired: Option<&Snapshot>) {
         let mut parts = Vec::new();
         for kind in [Kind::ClusterRole, Kind::Role] {
             for object in self.snapshot.of_kind(kind).filter(|&object| counts(self.snapshot, object)) {
-                parts.push(self.read_role(object, StoredOrigin::Object(object.id())));
+                let (role, mut part) = self.read_role(object, StoredOrigin::Object(object.id()));
+                for rule in repair(object, repaired).into_iter().flat_map(|default| default.root().list(field::RULES)) {
+                    let rule = self.read_rule(rule);
+                    if !part.rules.contains(&rule) {
+                        part.rules.push(rule);
+                    }
+                }
+                parts.push((role, part));
             }
         }
         for object in default.into_iter().flat_map(|default| [Kind::ClusterRole, Kind::Role].into_iter().flat_map(|kind| default.of_kind(kind))) {
@@ -220,17 +232,11 @@ impl<'s> Policy<'s> {
     }
 
     fn read_rule(&mut self, rule: Value<'_>) -> RuleId {
-        let said = Rule {
-            verbs: self.book.list(rule.strings(field::VERBS)),
-            groups: self.book.list(rule.strings(field::API_GROUPS)),
-            resources: self.book.list(rule.strings(field::RESOURCES)),
-            names: self.book.list(rule.strings(field::RESOURCE_NAMES)),
-            urls: self.book.list(rule.strings(field::NON_RESOURCE_URLS)),
-        };
+        let said = Rule::read(rule, &mut self.book);
         self.book.rule(said)
     }
 
-    fn read_bindings(&mut self, default: Option<&Snapshot>) {
+    fn read_bindings(&mut self, default: Option<&Snapshot>, repaired: Option<&Snapshot>) {
         let mut written = Vec::new();
         for kind in [Kind::ClusterRoleBinding, Kind::RoleBinding] {
             for object in self.snapshot.of_kind(kind).filter(|&object| counts(self.snapshot, object)) {
@@ -245,7 +251,8 @@ impl<'s> Policy<'s> {
         written.sort_by_cached_key(|(binding, _)| (!binding.is_cluster, self.book.text(binding.namespace).to_owned(), self.book.text(binding.name).to_owned()));
         for ((mut binding, object), number) in written.into_iter().zip(0u32..) {
             let start = count(self.subjects.len());
-            for subject in object.root().list(field::SUBJECTS) {
+            let missing = repair(object, repaired).into_iter().flat_map(|default| default.root().list(field::SUBJECTS));
+            for subject in object.root().list(field::SUBJECTS).chain(missing) {
                 let subject = self.read_subject(&binding, subject);
                 self.subjects.push(subject);
             }
@@ -316,6 +323,12 @@ impl<'s> Policy<'s> {
     }
 
     fn file_holdings(&mut self) {
+        self.references = vec![0; self.roles.len()];
+        for role in self.bindings.iter().filter_map(|binding| binding.role) {
+            if let Some(references) = self.references.get_mut(role.0 as usize) {
+                *references += 1;
+            }
+        }
         for (binding, number) in self.bindings.iter().zip(0u32..) {
             let set = binding.role.and_then(|role| self.roles.get(role.0 as usize)).map(|role| role.set);
             for (subject, place) in subjects_of(&self.subjects, binding).iter().zip(0u32..) {
@@ -420,6 +433,18 @@ impl<'s> Policy<'s> {
         all
     }
 
+    /// The user or group called `name`, if a binding names it.
+    pub(crate) fn principal_named(&self, is_group: bool, name: &str) -> Option<PrincipalView<'_>> {
+        let known = if is_group { &self.groups } else { &self.users };
+        let principal = self.principals.get(known.get(&self.book.find(name)?)?.0 as usize)?;
+        Some(PrincipalView { policy: self, principal })
+    }
+
+    /// How many bindings refer to the role.
+    pub(crate) fn references(&self, role: RoleId) -> usize {
+        self.references.get(role.0 as usize).copied().unwrap_or(0)
+    }
+
     fn location_of(&self, origin: StoredOrigin, value: impl FnOnce(ObjectView<'s>) -> Option<Value<'s>>) -> Option<Location> {
         let StoredOrigin::Object(id) = origin else { return None };
         let object = self.snapshot.view(id)?;
@@ -431,6 +456,12 @@ impl<'s> Policy<'s> {
 /// Whether `object` is the one that counts among those of its name; of those whose names a server will choose, all count.
 fn counts(snapshot: &Snapshot, object: ObjectView<'_>) -> bool {
     object.name().ends_with('*') || snapshot.find(object.kind(), object.namespace(), object.name()).is_some_and(|found| found.id() == object.id())
+}
+
+/// The default that a server would add to `object` when it starts; none where somebody has forbidden that.
+fn repair<'d>(object: ObjectView<'_>, defaults: Option<&'d Snapshot>) -> Option<ObjectView<'d>> {
+    let default = defaults?.find(object.kind(), object.namespace(), object.name())?;
+    (object.annotation("rbac.authorization.kubernetes.io/autoupdate") != Some("false")).then_some(default)
 }
 
 fn subjects_of<'p>(subjects: &'p [Subject], binding: &Binding) -> &'p [Subject] {

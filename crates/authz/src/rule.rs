@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use bartizan_cluster::access::{Action, Target};
-use bartizan_cluster::{Interner, Symbol, field};
+use bartizan_cluster::{Interner, Symbol, Value, field};
 use foldhash::{HashMap, HashMapExt as _};
 
 /// A list of words.
@@ -36,6 +36,19 @@ pub(crate) struct Rule {
     pub(crate) resources: ListId,
     pub(crate) names: ListId,
     pub(crate) urls: ListId,
+}
+
+impl Rule {
+    /// What the rule of an object says, in the words of `book`.
+    pub(crate) fn read(rule: Value<'_>, book: &mut RuleBook) -> Self {
+        Self {
+            verbs: book.list(rule.strings(field::VERBS)),
+            groups: book.list(rule.strings(field::API_GROUPS)),
+            resources: book.list(rule.strings(field::RESOURCES)),
+            names: book.list(rule.strings(field::RESOURCE_NAMES)),
+            urls: book.list(rule.strings(field::NON_RESOURCE_URLS)),
+        }
+    }
 }
 
 /// Lists up to this length are searched word by word.

@@ -6,7 +6,7 @@ use bartizan_authz::{Authz, DefaultPolicy, Options};
 use bartizan_cluster::access::{Action, Request, Resource, User};
 use bartizan_cluster::{Kind, Missing, Reason};
 
-const PURE: Options = Options { default_policy: DefaultPolicy::None, chain: None };
+const PURE: Options = Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None };
 
 /// The policy in which `alice` holds, by a ClusterRoleBinding, one rule.
 fn one_rule(rule: &str) -> String {
@@ -167,7 +167,7 @@ fn a_binding_that_was_read_allows_whatever_was_not_read() {
 fn the_default_policy_is_added_to_manifests_that_have_none() {
     let snapshot = world::files(BOUND);
     let authz = Authz::resolve(&snapshot, &Options::default());
-    assert_eq!(authz.assumptions(), ["default policy 1.37 added"]);
+    assert_eq!(authz.assumptions(), ["authorization chain Node,RBAC", "default policy 1.37 added"]);
     let admin = Request { user: User::logged_in("alice", &["system:masters"]), action: pods("delete") };
     assert_eq!(authz.decide(&admin).is_allowed(), Some(true));
     let review = Action::on("create", Resource::new("authorization.k8s.io", "selfsubjectaccessreviews"));

@@ -1,26 +1,55 @@
 //! `bartizan authz`: questions about access go in, answers come out; what decides is in the crate of that name.
 
+mod access;
 pub(crate) mod args;
+mod can_i;
+mod diff;
 mod escalations;
+mod roles;
+mod subject;
+mod subjects;
+mod table;
+mod who_can;
 
 use anyhow::{Result, bail};
-use bartizan_authz::{Holder, Options};
-use bartizan_cluster::{Kind, Snapshot};
+use bartizan_authz::{Authz, GrantView, Holder, Options};
+use bartizan_cluster::{Kind, Location, Snapshot};
 use bartizan_gather::Gathered;
 use bartizan_report::{Language, Outcome};
+use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::network::args::NamedSources;
 use crate::output::Terminal;
 use crate::source;
-use args::{Authz as Command, Policy};
+use args::{Authz as Command, Cluster, Policy};
 
 /// What decides about access.
 const WANTED: [Kind; 4] = [Kind::ClusterRole, Kind::ClusterRoleBinding, Kind::Role, Kind::RoleBinding];
 
 pub(crate) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     match command {
+        Command::CanI(can_i) => can_i::run(can_i, global, terminal),
+        Command::WhoCan(who_can) => who_can::run(who_can, global, terminal),
+        Command::Access(access) => access::run(access, global, terminal),
+        Command::Subjects(subjects) => subjects::run(subjects, global, terminal),
+        Command::Roles(roles) => roles::run(roles, global, terminal),
+        Command::Diff(diff) => diff::run(diff, terminal),
         Command::Escalations(command) => escalations::run(command, global, terminal),
+    }
+}
+
+/// What else the authorizers look at, and what words in questions mean.
+const ASKED: [Kind; 6] = [Kind::ServiceAccount, Kind::Namespace, Kind::Node, Kind::Pod, Kind::PersistentVolume, Kind::CustomResourceDefinition];
+
+impl Cluster {
+    fn gather(&self, global: &Global, terminal: &Terminal) -> Result<Gathered> {
+        let wanted: Vec<Kind> = WANTED.into_iter().chain(ASKED).collect();
+        gather(&self.sources, &wanted, global, terminal)
+    }
+
+    fn options(&self) -> Options {
+        options(&self.policy)
     }
 }
 
@@ -31,7 +60,7 @@ fn gather(sources: &NamedSources, wanted: &[Kind], global: &Global, terminal: &T
 }
 
 fn options(policy: &Policy) -> Options {
-    Options { default_policy: policy.default_policy, chain: None }
+    Options { default_policy: policy.default_policy, ..Options::default() }
 }
 
 /// Says what was odd about the input; whether something was lost by it.
@@ -57,4 +86,68 @@ fn subject(text: &str) -> Result<Holder<'static>> {
         ("serviceaccount" | "sa", Some((namespace, name))) => Ok(Holder::service_account(namespace, name)),
         _ => bail!("`{text}` names nobody: write `User/NAME`, `Group/NAME` or `ServiceAccount/NAMESPACE/NAME`"),
     }
+}
+
+/// Says what was odd about the input and what is taken for granted; the outcome of a question that was answered.
+fn tell(authz: &Authz<'_>, terminal: &Terminal) -> Outcome {
+    tell_reading(authz.snapshot(), terminal);
+    let (lost, assumed) = match terminal.language {
+        Language::English => ("not counted", "assumed"),
+        Language::Chinese => ("未计入", "假定"),
+    };
+    for assumption in authz.assumptions() {
+        terminal.note(&format!("{assumed}: {assumption}"));
+    }
+    for missing in unread(authz.snapshot()) {
+        terminal.note(&format!("{lost}: {missing}"));
+    }
+    if is_incomplete(authz.snapshot()) { Outcome::Incomplete } else { Outcome::Clean }
+}
+
+/// Lists of roles and bindings that were asked for and not had.
+fn unread(snapshot: &Snapshot) -> impl Iterator<Item = &bartizan_cluster::Missing> {
+    let is_wanted = |fact: &str| WANTED.iter().any(|kind| kind.resource().is_some_and(|resource| resource.plural == fact));
+    snapshot.circumstances().missing.iter().filter(move |missing| missing.reason.is_loss() && is_wanted(&missing.fact))
+}
+
+fn is_incomplete(snapshot: &Snapshot) -> bool {
+    snapshot.problems().iter().any(|problem| problem.kind.is_loss()) || unread(snapshot).next().is_some()
+}
+
+/// `file:line`, or nothing.
+fn place(location: Option<&Location>) -> String {
+    location.map_or_else(String::new, |location| format!("{}:{}", location.file, location.line))
+}
+
+/// `Kind namespace/name`, as reports write it.
+fn called(kind: &str, namespace: Option<&str>, name: &str) -> String {
+    match namespace {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    }
+}
+
+fn named(kind: &str, namespace: Option<&str>, name: &str, location: Option<&Location>) -> Value {
+    let mut object = json!({ "kind": kind, "name": name });
+    if let Some(map) = object.as_object_mut() {
+        if let Some(namespace) = namespace {
+            map.insert("namespace".to_owned(), json!(namespace));
+        }
+        if let Some(location) = location {
+            map.insert("location".to_owned(), json!(location));
+        }
+    }
+    object
+}
+
+/// A grant for machines: the binding, the subject in it, the role and the rule, each with its place.
+fn grant_json(grant: &GrantView<'_>) -> Value {
+    let (binding, role) = (grant.binding, grant.rule.role());
+    let (written, index) = grant.rule.written_in();
+    json!({
+        "binding": named(binding.kind(), binding.namespace(), binding.name(), binding.location().as_ref()),
+        "subject": named(grant.subject.kind_name(), if grant.subject.kind_name() == "ServiceAccount" { grant.subject.namespace() } else { None }, grant.subject.name(), grant.subject.location().as_ref()),
+        "role": named(role.kind(), role.namespace(), role.name(), role.location().as_ref()),
+        "rule": { "index": index, "role": named(written.kind(), written.namespace(), written.name(), None), "rule": grant.rule.to_json(), "location": grant.rule.location() },
+    })
 }

@@ -12,7 +12,8 @@ use crate::secret::{self, SecretEntry, SecretFacts, SnapshotKey, without_user};
 use crate::tree::{Shape, Tag, Tree, Value};
 
 /// API groups of which a server stores nothing.
-const GROUPS: [&str; 8] = [
+const GROUPS: [&str; 9] = [
+    "abac.authorization.kubernetes.io",
     "apiserver.config.k8s.io",
     "apiserver.k8s.io",
     "kubeadm.k8s.io",

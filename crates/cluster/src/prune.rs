@@ -17,7 +17,7 @@ pub(crate) enum Region {
 }
 
 /// The parts of `status` that facts are made of.
-const STATUS_KEPT: [&str; 12] = [
+const STATUS_KEPT: [&str; 14] = [
     "phase",
     "podIP",
     "podIPs",
@@ -30,6 +30,8 @@ const STATUS_KEPT: [&str; 12] = [
     "kubernetesVersion",
     "certificate",
     "currentReplicas",
+    "resourceClaimStatuses",
+    "extendedResourceClaimStatus",
 ];
 
 impl Region {

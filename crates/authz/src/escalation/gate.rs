@@ -12,7 +12,7 @@ use foldhash::{HashMap, HashSet};
 
 use super::primitive::{Feature, Gate, Untold};
 use crate::Authz;
-use crate::chain::Authorizer;
+use crate::chain::{Authorizer, AuthorizerKind};
 use crate::policy::{Origin, SubjectKind};
 
 /// What stays open about a way.
@@ -164,8 +164,8 @@ impl<'a> Facts<'a> {
         let snapshot = authz.snapshot();
         let server = Server::of(snapshot);
         let level = |namespace: bartizan_cluster::ObjectView<'a>| namespace.label("pod-security.kubernetes.io/enforce");
-        let before_rbac = authz.chain().authorizers().iter().take_while(|authorizer| !matches!(authorizer, Authorizer::Rbac { .. }));
-        let is_webhook = |authorizer: &&Authorizer| matches!(authorizer, Authorizer::Webhook { .. });
+        let before_rbac = authz.chain().authorizers().iter().take_while(|authorizer| authorizer.kind != AuthorizerKind::Rbac);
+        let is_webhook = |authorizer: &&Authorizer| authorizer.kind == AuthorizerKind::Webhook;
         Self {
             is_from_files: snapshot.circumstances().provenance == Provenance::Files,
             levels: snapshot.of_kind(Kind::Namespace).map(|namespace| (namespace.name(), level(namespace))).collect(),
@@ -173,7 +173,7 @@ impl<'a> Facts<'a> {
             dangling: dangling(authz),
             parameters: parameters(snapshot),
             served: snapshot.of_kind(Kind::CustomResourceDefinition).map(bartizan_cluster::ObjectView::name).collect(),
-            webhooks: before_rbac.filter(is_webhook).map(|webhook| Doubt::Webhook(webhook.name().to_owned())).collect(),
+            webhooks: before_rbac.filter(is_webhook).map(|webhook| Doubt::Webhook(webhook.name.clone())).collect(),
             asks_webhook: authz.chain().authorizers().iter().any(|authorizer| is_webhook(&authorizer)),
             authz,
             server,

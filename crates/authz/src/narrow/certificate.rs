@@ -97,7 +97,11 @@ pub struct Disagreement {
 
 pub(super) fn certify(authz: &Authz<'_>, usage: &Usage, uses: &[Use<'_>], attribution: &Attribution<'_>, plan: &Plan) -> Certificate {
     let changed = changed(authz, plan);
-    let options = Options { default_policy: authz.default_policy().map_or(DefaultPolicy::None, DefaultPolicy::Of), chain: Some(authz.chain().clone()) };
+    let options = Options {
+        default_policy: authz.default_policy().map_or(DefaultPolicy::None, DefaultPolicy::Of),
+        chain: Some(authz.chain().clone()),
+        ..Options::default()
+    };
     let narrowed = Authz::resolve(&changed, &options);
     let replayed = |places: &[usize]| places.iter().filter_map(|place| uses.get(*place)).map(Replayed::of).collect();
     let mut certificate = Certificate {

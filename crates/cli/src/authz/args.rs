@@ -3,12 +3,29 @@
 use bartizan_authz::DefaultPolicy;
 use clap::{Args, Subcommand};
 
+use super::{access, can_i, diff, roles, subjects, who_can};
 use crate::args::ListFormat;
 use crate::network::args::NamedSources;
 
 /// `bartizan authz`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Authz {
+    /// Answer one question, or a batch of them: may somebody do something?
+    #[command(after_long_help = can_i::EXAMPLES)]
+    CanI(Box<can_i::CanI>),
+    /// List everybody who may do something
+    #[command(after_long_help = who_can::EXAMPLES)]
+    WhoCan(Box<who_can::WhoCan>),
+    /// List everything that somebody may do
+    #[command(after_long_help = access::EXAMPLES)]
+    Access(Box<access::Access>),
+    /// List everybody who holds something
+    Subjects(Box<subjects::Subjects>),
+    /// List roles: unused, duplicate, contained in others, aggregated; and bindings whose roles are not there
+    Roles(Box<roles::Roles>),
+    /// Tell who gained or lost what between two sources, or by an upgrade
+    #[command(after_long_help = diff::EXAMPLES)]
+    Diff(Box<diff::Diff>),
     /// List who can become whom: ways from granted rights to those of others
     #[command(after_long_help = ESCALATIONS_EXAMPLES)]
     Escalations(Box<Escalations>),
@@ -20,6 +37,15 @@ Examples:
   bartizan authz escalations -f deploy/                        what manifests grant
   bartizan authz escalations ServiceAccount/shop/cart -f deploy/
   bartizan authz escalations Group/system:serviceaccounts --all -o json";
+
+/// The cluster that is asked about, for commands whose plain arguments are something else.
+#[derive(Debug, Args)]
+pub(crate) struct Cluster {
+    #[command(flatten)]
+    pub(crate) policy: Policy,
+    #[command(flatten)]
+    pub(crate) sources: NamedSources,
+}
 
 /// What is assumed about the policy of the cluster.
 #[derive(Debug, Clone, Args)]

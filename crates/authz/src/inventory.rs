@@ -1,0 +1,283 @@
+//! Lists for people: what somebody holds, who holds something, and what roles are good for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bartizan_cluster::access::{AUTHENTICATED, SERVICE_ACCOUNTS, User};
+use bartizan_cluster::{Fact, Kind};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
+
+use crate::Authz;
+use crate::default_policy::{self, BOOTSTRAPPING, DEFAULTS};
+use crate::enumeration::Scope;
+use crate::policy::{BindingId, Origin, PrincipalView, RoleView};
+use crate::rule::{RuleId, SetId};
+
+/// One line of what somebody holds: verbs on one resource or path, in one scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding<'a> {
+    /// The namespace; none: the whole cluster.
+    pub namespace: Option<&'a str>,
+    /// The API group.
+    pub group: &'a str,
+    /// The resource; none for a path.
+    pub resource: Option<&'a str>,
+    /// The path that is no resource.
+    pub url: Option<&'a str>,
+    /// The names to which it is limited; none: not limited.
+    pub names: Vec<&'a str>,
+    /// The verbs, sorted.
+    pub verbs: Vec<&'a str>,
+    /// The bindings that give it.
+    pub bindings: Vec<BindingId>,
+}
+
+/// Whether somebody who is named is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// A ServiceAccount that the input holds.
+    Present,
+    /// A ServiceAccount that it does not hold.
+    Absent,
+    /// Users and groups are nowhere listed, and ServiceAccounts may not have been read.
+    NotKnown,
+}
+
+impl Presence {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Presence::Present => "present",
+            Presence::Absent => "absent",
+            Presence::NotKnown => "not-known",
+        }
+    }
+}
+
+/// What bindings give somebody, in numbers.
+#[derive(Debug, Clone)]
+pub struct Standing<'a> {
+    /// Who.
+    pub principal: PrincipalView<'a>,
+    /// How many bindings give them something in the whole cluster.
+    pub cluster_bindings: usize,
+    /// The namespaces in which bindings give them something.
+    pub namespaces: Vec<&'a str>,
+    /// How many rules they hold, each binding counted.
+    pub rules: usize,
+    /// Whether they are there.
+    pub presence: Presence,
+    /// Whether only the default policy names them.
+    pub is_default: bool,
+}
+
+/// Something worth knowing about a role.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RoleFact<'a> {
+    /// It is a role of the default policy, as its version has it.
+    Default,
+    /// It is a role of the default policy, with other rules.
+    ModifiedDefault,
+    /// Its rules come from others.
+    Aggregated,
+    /// It has rules of its own that those of others replace.
+    Overwritten,
+    /// It is stored with other rules than its selectors would make.
+    Drifted,
+    /// It has no rules.
+    Empty,
+    /// No binding refers to it, and no other role takes its rules in.
+    Unused,
+    /// It has the same rules as this one, which stands before it.
+    Duplicate(RoleView<'a>),
+    /// Everything that it allows, this one allows too.
+    Contained(RoleView<'a>),
+}
+
+impl RoleFact<'_> {
+    /// The name in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            RoleFact::Default => "default",
+            RoleFact::ModifiedDefault => "modified-default",
+            RoleFact::Aggregated => "aggregated",
+            RoleFact::Overwritten => "overwritten",
+            RoleFact::Drifted => "drifted",
+            RoleFact::Empty => "empty",
+            RoleFact::Unused => "unused",
+            RoleFact::Duplicate(_) => "duplicate",
+            RoleFact::Contained(_) => "contained",
+        }
+    }
+}
+
+impl Authz<'_> {
+    /// What `user` holds, a line for each scope, resource and list of names: in `namespace` if one is given (what holds in the whole
+    /// cluster included), else everywhere.
+    pub fn matrix<'a>(&'a self, user: &User<'_>, namespace: Option<&str>) -> Vec<Holding<'a>> {
+        type Key<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Option<&'a str>, Vec<&'a str>);
+        let mut lines: BTreeMap<Key<'a>, (BTreeSet<&'a str>, BTreeSet<BindingId>)> = BTreeMap::new();
+        let scope = namespace.map_or(Scope::Everywhere, Scope::Namespace);
+        for grant in self.rules_for(user, scope) {
+            let rule = grant.rule;
+            let place = grant.binding.namespace();
+            let mut names: Vec<&str> = rule.names().collect();
+            names.sort_unstable();
+            let mut add = |key: Key<'a>| {
+                let (verbs, bindings) = lines.entry(key).or_default();
+                verbs.extend(rule.verbs());
+                bindings.insert(grant.binding.id());
+            };
+            for group in rule.groups() {
+                for resource in rule.resources() {
+                    add((place, None, group, Some(resource), names.clone()));
+                }
+            }
+            // Paths are asked about in the whole cluster only.
+            for url in rule.urls().filter(|_| place.is_none()) {
+                add((None, Some(url), "", None, Vec::new()));
+            }
+        }
+        let line = |(key, (verbs, bindings)): (Key<'a>, (BTreeSet<&'a str>, BTreeSet<BindingId>))| {
+            let (namespace, url, group, resource, names) = key;
+            Holding { namespace, group, resource, url, names, verbs: verbs.into_iter().collect(), bindings: bindings.into_iter().collect() }
+        };
+        lines.into_iter().map(line).collect()
+    }
+
+    /// The ServiceAccounts of the input that are members of the group `principal`, as `namespace/name`, sorted.
+    pub fn members(&self, principal: PrincipalView<'_>) -> Vec<String> {
+        if !principal.is_group() {
+            return Vec::new();
+        }
+        let namespace = match principal.name() {
+            SERVICE_ACCOUNTS | AUTHENTICATED => None,
+            name => match name.strip_prefix(SERVICE_ACCOUNTS).and_then(|rest| rest.strip_prefix(':')) {
+                Some(namespace) => Some(namespace),
+                None => return Vec::new(),
+            },
+        };
+        let accounts = self.snapshot().of_kind(Kind::ServiceAccount);
+        let members = accounts.filter(|account| namespace.is_none() || account.namespace() == namespace);
+        let names: BTreeSet<String> = members.map(|account| format!("{}/{}", account.namespace().unwrap_or(""), account.name())).collect();
+        names.into_iter().collect()
+    }
+
+    /// Everybody who is named by a binding, with what that gives them.
+    pub fn standings(&self) -> Vec<Standing<'_>> {
+        let presence = |principal: PrincipalView<'_>| match principal.service_account() {
+            None => Presence::NotKnown,
+            Some((namespace, name)) => match self.snapshot().fact(Kind::ServiceAccount, Some(namespace), name) {
+                Fact::Known(_) => Presence::Present,
+                // Every namespace has this one.
+                Fact::Absent if name == "default" => Presence::NotKnown,
+                Fact::Absent => Presence::Absent,
+                Fact::Missing(_) => Presence::NotKnown,
+            },
+        };
+        self.principals()
+            .into_iter()
+            .map(|principal| {
+                let bindings = || principal.bindings();
+                let namespaces: BTreeSet<&str> = bindings().filter_map(crate::BindingView::namespace).collect();
+                Standing {
+                    principal,
+                    cluster_bindings: bindings().filter(|binding| binding.is_cluster()).count(),
+                    namespaces: namespaces.into_iter().collect(),
+                    rules: bindings().filter_map(crate::BindingView::role).map(|role| role.rules().len()).sum(),
+                    presence: presence(principal),
+                    is_default: bindings().all(is_default_binding),
+                }
+            })
+            .collect()
+    }
+
+    /// How many bindings refer to `role`.
+    pub fn bindings_of(&self, role: RoleView<'_>) -> usize {
+        self.policy.references(role.id())
+    }
+
+    /// Every role with what is worth knowing about it.
+    pub fn role_inventory(&self) -> Vec<(RoleView<'_>, Vec<RoleFact<'_>>)> {
+        let mut kept: HashMap<(Option<&str>, SetId), RoleView<'_>> = HashMap::new();
+        let sources: HashSet<_> =
+            self.roles().flat_map(|role| role.rules().map(|rule| rule.written_in().0.id()).filter(move |&source| source != role.id())).collect();
+        let containers = Containers::of(self);
+        let mut inventory = Vec::with_capacity(self.roles().len());
+        for role in self.roles() {
+            let mut facts = Vec::new();
+            facts.extend(default_fact(role, self));
+            facts.extend(role.is_aggregated().then_some(RoleFact::Aggregated));
+            facts.extend((role.overwritten().len() > 0).then_some(RoleFact::Overwritten));
+            facts.extend(role.drift().map(|_| RoleFact::Drifted));
+            let is_used = self.bindings_of(role) > 0 || sources.contains(&role.id());
+            facts.extend((!is_used).then_some(RoleFact::Unused));
+            if role.rules().len() == 0 {
+                facts.push(RoleFact::Empty);
+            } else if let Some(set) = role.set() {
+                if let Some(&same) = kept.get(&(role.namespace(), set)) {
+                    facts.push(RoleFact::Duplicate(same));
+                } else {
+                    kept.insert((role.namespace(), set), role);
+                    facts.extend(containers.of_role(role, self).map(RoleFact::Contained));
+                }
+            }
+            inventory.push((role, facts));
+        }
+        inventory
+    }
+}
+
+fn is_default_binding(binding: crate::BindingView<'_>) -> bool {
+    match binding.origin() {
+        Some(Origin::DefaultPolicy(_)) => true,
+        Some(Origin::Object(object)) => object.label(BOOTSTRAPPING) == Some(DEFAULTS),
+        None => false,
+    }
+}
+
+/// Whether `role` is one of the default policy, and whether it says what its version says.
+fn default_fact<'a>(role: RoleView<'a>, authz: &Authz<'_>) -> Option<RoleFact<'a>> {
+    let object = match role.origin()? {
+        Origin::DefaultPolicy(_) => return Some(RoleFact::Default),
+        Origin::Object(object) => object,
+    };
+    let defaults = authz.defaults();
+    let default = defaults.find(object.kind(), object.namespace(), object.name())?;
+    let rules =
+        |value: bartizan_cluster::Value<'_>| -> BTreeSet<String> { value.list(bartizan_cluster::field::RULES).map(default_policy::normal_rule).collect() };
+    // The rules of an aggregated one are those of others.
+    let is_same = role.is_aggregated() || rules(object.root()) == rules(default.root());
+    Some(if is_same { RoleFact::Default } else { RoleFact::ModifiedDefault })
+}
+
+/// Roles that may contain others, by their rules.
+struct Containers<'a> {
+    /// The roles in which a rule stands word for word.
+    by_rule: HashMap<RuleId, Vec<RoleView<'a>>>,
+}
+
+impl<'a> Containers<'a> {
+    fn of(authz: &'a Authz<'_>) -> Self {
+        let mut by_rule: HashMap<RuleId, Vec<RoleView<'a>>> = HashMap::new();
+        for role in authz.roles() {
+            for &rule in role.set().map(|set| authz.policy.book.rules_of(set)).unwrap_or_default() {
+                let roles = by_rule.entry(rule).or_default();
+                if roles.last() != Some(&role) {
+                    roles.push(role);
+                }
+            }
+        }
+        Self { by_rule }
+    }
+
+    /// A role of the same reach in which every rule of `role` stands, and more.
+    fn of_role(&self, role: RoleView<'a>, authz: &'a Authz<'_>) -> Option<RoleView<'a>> {
+        let rules = authz.policy.book.rules_of(role.set()?);
+        let fewest = rules.iter().filter_map(|rule| self.by_rule.get(rule)).min_by_key(|roles| roles.len())?;
+        let holds_all = |other: &&RoleView<'a>| {
+            let set = other.set().map(|set| authz.policy.book.rules_of(set)).unwrap_or_default();
+            other.id() != role.id() && other.namespace() == role.namespace() && set.len() > rules.len() && rules.iter().all(|rule| set.contains(rule))
+        };
+        fewest.iter().find(holds_all).copied()
+    }
+}

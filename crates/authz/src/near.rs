@@ -1,0 +1,96 @@
+//! Near misses: rules that somebody holds and that fall short of a request by one part.
+
+use bartizan_cluster::access::{Action, Request};
+
+use crate::Authz;
+use crate::decision::GrantView;
+use crate::policy::RuleView;
+
+/// A rule that is held and misses a request by one part.
+#[derive(Debug, Clone, Copy)]
+pub struct NearMiss<'a> {
+    /// The rule, and how it is held.
+    pub grant: GrantView<'a>,
+    /// What does not fit.
+    pub lack: Lack,
+}
+
+/// The part of a rule, or of its binding, that does not fit a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// The name is not one of those to which the rule is limited, or the request names none.
+    Name,
+    /// The verb.
+    Verb,
+    /// The API group.
+    Group,
+    /// The subresource: the rule names the resource itself, or another subresource.
+    Subresource,
+    /// The namespace: the binding holds in another one.
+    Namespace,
+}
+
+impl Lack {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lack::Name => "name",
+            Lack::Verb => "verb",
+            Lack::Group => "group",
+            Lack::Subresource => "subresource",
+            Lack::Namespace => "namespace",
+        }
+    }
+}
+
+impl Authz<'_> {
+    /// Rules that `request.user` holds and that fall short of the request by one part; at most `most` of them, nearest first.
+    pub fn near_misses<'a>(&'a self, request: &Request<'_>, most: usize) -> Vec<NearMiss<'a>> {
+        let mut misses = Vec::new();
+        for holding in self.policy.holdings_everywhere(&request.user) {
+            let binding = self.policy.binding(holding.binding);
+            let (Some(role), Some(subject)) = (binding.role(), binding.subject(holding.subject)) else { continue };
+            let elsewhere = binding.namespace().is_some_and(|namespace| namespace != request.action.namespace());
+            for rule in role.rules() {
+                let Some(mut lacks) = lacks(rule, &request.action) else { continue };
+                lacks.extend(elsewhere.then_some(Lack::Namespace));
+                if let [lack] = lacks.as_slice() {
+                    misses.push(NearMiss { grant: GrantView { binding, subject, rule }, lack: *lack });
+                }
+            }
+        }
+        misses.sort_by_key(|miss| (miss.lack, miss.grant.binding.id(), miss.grant.rule.place()));
+        misses.dedup_by_key(|miss| (miss.grant.binding.id(), miss.grant.rule.place()));
+        misses.truncate(most);
+        misses
+    }
+}
+
+/// The parts of `rule` that do not fit `action`; `None` where it is about other resources altogether.
+fn lacks(rule: RuleView<'_>, action: &Action<'_>) -> Option<Vec<Lack>> {
+    let target = action.resource()?;
+    let is_whole = |word: &str| match (word.split_once('/'), &*target.subresource) {
+        _ if word == "*" => true,
+        (None, "") => word == target.resource,
+        (Some((resource, subresource)), wanted) => (resource == "*" || resource == target.resource) && subresource == wanted && !wanted.is_empty(),
+        (None, _) => false,
+    };
+    let mut lacks = Vec::new();
+    if !rule.resources().any(is_whole) {
+        if !rule.resources().any(|word| word.split('/').next() == Some(&*target.resource)) {
+            return None;
+        }
+        lacks.push(Lack::Subresource);
+    }
+    let fits = |mut words: Box<dyn Iterator<Item = &str> + '_>, wanted: &str| words.any(|word| word == "*" || word == wanted);
+    if !fits(Box::new(rule.verbs()), &action.verb) {
+        lacks.push(Lack::Verb);
+    }
+    if !fits(Box::new(rule.groups()), &target.group) {
+        lacks.push(Lack::Group);
+    }
+    if rule.names().len() > 0 && !rule.names().any(|name| name == target.name) {
+        lacks.push(Lack::Name);
+    }
+    Some(lacks)
+}

@@ -1,0 +1,27 @@
+//! Tables of text: columns as wide as what stands in them, the last one as it comes.
+
+use std::io::{self, Write};
+
+/// Writes `rows` below `head`.
+pub(super) fn write(head: &[&str], rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
+    let width = |text: &str| text.chars().map(|letter| if u32::from(letter) >= 0x2e80 { 2 } else { 1 }).sum::<usize>();
+    let mut widths: Vec<usize> = head.iter().map(|text| width(text)).collect();
+    for row in rows {
+        for (known, cell) in widths.iter_mut().zip(row) {
+            *known = (*known).max(width(cell));
+        }
+    }
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| -> io::Result<()> {
+        let mut text = String::new();
+        for (cell, &wanted) in cells.zip(&widths) {
+            text.push_str(cell);
+            text.extend(std::iter::repeat_n(' ', wanted.saturating_sub(width(cell)) + 2));
+        }
+        writeln!(out, "{}", text.trim_end())
+    };
+    line(&mut head.iter().copied())?;
+    for row in rows {
+        line(&mut row.iter().map(String::as_str))?;
+    }
+    Ok(())
+}
