@@ -30,6 +30,8 @@
 //! # }
 //! ```
 //!
+//! Who can log in at all, and how, is in [`login`].
+//!
 //! Groups are exactly those of the request: [`User::logged_in`](bartizan_cluster::access::User::logged_in) adds those that the
 //! server adds. This crate never touches the world: no network, no files, no clock. What could not be read makes an answer
 //! [`Decision::Unknown`], with the cause, unless what could be read decides.
@@ -45,6 +47,7 @@ mod enumeration;
 mod escalation;
 mod feature;
 mod inventory;
+pub mod login;
 pub mod narrow;
 mod near;
 mod node;

@@ -76,7 +76,7 @@ pub(crate) enum Command {
     Snapshot(Box<TakeSnapshot>),
     /// Compare two reports, or two sources: what was opened, closed and changed
     Diff(Diff),
-    /// Who may do what, and who can become whom
+    /// Who can log in, who may do what, and who can become whom
     #[command(subcommand)]
     Authz(crate::authz::args::Authz),
     /// Who may talk to whom

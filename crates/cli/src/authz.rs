@@ -5,6 +5,8 @@ pub(crate) mod args;
 mod can_i;
 mod diff;
 mod escalations;
+pub(crate) mod kubeconfig;
+pub(crate) mod logins;
 mod roles;
 mod subject;
 mod subjects;
@@ -15,7 +17,7 @@ use anyhow::{Result, bail};
 use bartizan_authz::{Authz, GrantView, Holder, Options};
 use bartizan_cluster::{Kind, Location, Snapshot};
 use bartizan_gather::Gathered;
-use bartizan_report::{Language, Outcome};
+use bartizan_report::{FailOn, Language, Outcome, Severity};
 use serde_json::{Value, json};
 
 use crate::args::Global;
@@ -36,6 +38,8 @@ pub(crate) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
         Command::Roles(roles) => roles::run(roles, global, terminal),
         Command::Diff(diff) => diff::run(diff, terminal),
         Command::Escalations(command) => escalations::run(command, global, terminal),
+        Command::Logins(logins) => logins::run(logins, global, terminal),
+        Command::Kubeconfig(kubeconfig) => kubeconfig::run(kubeconfig, terminal),
     }
 }
 
@@ -150,4 +154,21 @@ fn grant_json(grant: &GrantView<'_>) -> Value {
         "role": named(role.kind(), role.namespace(), role.name(), role.location().as_ref()),
         "rule": { "index": index, "role": named(written.kind(), written.namespace(), written.name(), None), "rule": grant.rule.to_json(), "location": grant.rule.location() },
     })
+}
+
+/// How a run ends whose gravest fault is `worst`.
+fn outcome(worst: Option<Severity>, is_incomplete: bool, conditions: &[FailOn]) -> Outcome {
+    let least = if conditions.is_empty() { &[FailOn::Severity(Severity::Low)] } else { conditions };
+    let fails = least.iter().any(|condition| match condition {
+        FailOn::Severity(least) => worst.is_some_and(|worst| worst >= *least),
+        FailOn::Unknown => is_incomplete,
+        FailOn::New | FailOn::Never => false,
+    });
+    if fails {
+        Outcome::Findings
+    } else if is_incomplete {
+        Outcome::Incomplete
+    } else {
+        Outcome::Clean
+    }
 }

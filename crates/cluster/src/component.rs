@@ -20,6 +20,9 @@ pub enum Component {
 }
 
 impl Component {
+    /// Every component.
+    pub const ALL: [Component; 5] = [Component::ApiServer, Component::ControllerManager, Component::Scheduler, Component::Etcd, Component::Kubelet];
+
     /// The name of the program.
     pub fn program(self) -> &'static str {
         match self {

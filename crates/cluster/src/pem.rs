@@ -64,6 +64,11 @@ pub struct PemFacts {
     pub faults: Vec<Fault>,
 }
 
+/// The certificate that is encoded in `der`.
+pub fn certificate_of(der: &[u8]) -> Option<Certificate> {
+    certificate(der)
+}
+
 /// Reads PEM text. Text that holds no block at all is a fault, too.
 pub fn read(text: &str) -> PemFacts {
     let (blocks, faults) = blocks(text);
@@ -91,6 +96,11 @@ pub fn read(text: &str) -> PemFacts {
     }
     facts.faults.sort_by_key(|fault| fault.line);
     facts
+}
+
+/// The text that `digits` are the Base64 of, as a field of bytes in an object is written.
+pub fn from_base64(digits: &str) -> Option<String> {
+    String::from_utf8(scalar::base64_as_go(digits)?).ok()
 }
 
 fn fault(faults: &mut Vec<Fault>, line: u32, message: &str) {

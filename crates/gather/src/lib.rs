@@ -4,12 +4,16 @@
 //! goes through [`Progress`], what they should know afterwards stands in [`Gathered`]. Something that could not be read never
 //! hides the rest; it becomes a problem or a missing fact of the snapshot.
 //!
-//! The doors are [`files::gather`], `live::gather` and `live::preflight` (with the feature `live`), and [`saved::write`].
+//! The doors are [`files::gather`], `live::gather` and `live::preflight` (with the feature `live`), and [`saved::write`]; beside them
+//! [`node::read`] for files of a node, and `issuer::ask` (with the feature `live`) for issuers of tokens.
 
 mod error;
 pub mod files;
 #[cfg(feature = "live")]
+pub mod issuer;
+#[cfg(feature = "live")]
 pub mod live;
+pub mod node;
 mod note;
 mod progress;
 pub mod saved;

@@ -43,6 +43,8 @@ pub(crate) const POD_SECURITY: Build = oracle("psa", "./psa", "k8s.io/pod-securi
 pub(crate) const YAML: Build = oracle("scalars", "./scalars", "sigs.k8s.io/yaml");
 /// The authorization oracle.
 pub(crate) const AUTHORIZATION: Build = oracle("rbac", "./rbac", "k8s.io/kubernetes");
+/// The oracle for configurations of authentication.
+pub(crate) const AUTHENTICATION: Build = oracle("authentication", "./authentication", "k8s.io/kubernetes");
 /// The etcd server.
 pub(crate) const ETCD: Build = etcd("etcd", "go.etcd.io/etcd/server/v3");
 /// The etcd client.

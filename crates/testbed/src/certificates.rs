@@ -49,6 +49,10 @@ const EXPIRED: Validity = ["200101000000Z", "200102000000Z"];
 
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const ORGANIZATION: &[u8] = &[0x55, 0x04, 0x0a];
+/// `1.3.6.1.4.1.57683.2`, which Kubernetes reads as the identifier of a user.
+const USER_ID: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xc2, 0x53, 0x02];
+const RSA_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const SHA1_WITH_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
@@ -94,6 +98,32 @@ impl Authority {
         self.issue(user, groups, &Purpose::Client, EXPIRED)
     }
 
+    /// The certificate that `draft` describes, signed by this authority.
+    pub fn sign(&self, draft: &Draft) -> Result<Identity> {
+        let keys = Keys::generate(&draft.user)?;
+        let mut extensions = Vec::new();
+        if draft.is_authority {
+            extensions.push(extension(BASIC_CONSTRAINTS, true, &sequence(&[element(0x01, &[0xff])])));
+        }
+        if !draft.usages.is_empty() {
+            let usages: Vec<Vec<u8>> = draft.usages.iter().map(|usage| object_id(usage)).collect();
+            extensions.push(extension(EXTENDED_KEY_USAGE, false, &sequence(&usages)));
+        }
+        let algorithm = sequence(&[object_id(draft.signature)]);
+        let to_be_signed = sequence(&[
+            element(0xa0, &element(0x02, &[2])),
+            element(0x02, &[0x41, 0x42, 0x43]),
+            algorithm.clone(),
+            self.name.clone(),
+            sequence(&[element(0x17, draft.valid[0].as_bytes()), element(0x17, draft.valid[1].as_bytes())]),
+            draft.subject(),
+            draft.key_info(&keys),
+            element(0xa3, &sequence(&extensions)),
+        ]);
+        let signature = self.keys.sign(&draft.user, &to_be_signed)?;
+        Ok(keys.identity(&sequence(&[to_be_signed, algorithm, bit_string(&signature)])))
+    }
+
     fn issue(&self, common_name: &str, groups: &[&str], purpose: &Purpose<'_>, validity: Validity) -> Result<Identity> {
         let keys = Keys::generate(common_name)?;
         let subject = distinguished_name(common_name, groups);
@@ -129,6 +159,105 @@ impl CertificateRequest {
     }
 }
 
+/// A certificate that is put together piece by piece: for readers of certificates, which must cope with what no authority would sign.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    user: String,
+    groups: Vec<String>,
+    uid: Option<String>,
+    valid: [String; 2],
+    usages: Vec<&'static [u8]>,
+    is_authority: bool,
+    /// The size of an RSA modulus that nobody has the private half of.
+    rsa_bits: Option<usize>,
+    signature: &'static [u8],
+}
+
+impl Draft {
+    /// A client certificate of `user` in `groups`, valid as those of [`Authority::client`].
+    pub fn new(user: &str, groups: &[&str]) -> Self {
+        Self {
+            user: user.to_owned(),
+            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+            uid: None,
+            valid: VALID.map(str::to_owned),
+            usages: vec![CLIENT_AUTH],
+            is_authority: false,
+            rsa_bits: None,
+            signature: ECDSA_WITH_SHA256,
+        }
+    }
+
+    /// Valid from and until these times, each a value of ASN.1's UTC time (`260101000000Z`).
+    #[must_use]
+    pub fn valid(mut self, from: &str, until: &str) -> Self {
+        self.valid = [from.to_owned(), until.to_owned()];
+        self
+    }
+
+    /// With the identifier of the user that Kubernetes reads.
+    #[must_use]
+    pub fn uid(mut self, uid: &str) -> Self {
+        self.uid = Some(uid.to_owned());
+        self
+    }
+
+    /// For servers only.
+    #[must_use]
+    pub fn for_servers(mut self) -> Self {
+        self.usages = vec![SERVER_AUTH];
+        self
+    }
+
+    /// An authority.
+    #[must_use]
+    pub fn authority(mut self) -> Self {
+        (self.is_authority, self.usages) = (true, Vec::new());
+        self
+    }
+
+    /// Over an RSA key of this size, which is made up.
+    #[must_use]
+    pub fn rsa(mut self, bits: usize) -> Self {
+        self.rsa_bits = Some(bits);
+        self
+    }
+
+    /// Says that it is signed with SHA-1, which it is not.
+    #[must_use]
+    pub fn sha1(mut self) -> Self {
+        self.signature = SHA1_WITH_RSA;
+        self
+    }
+
+    fn subject(&self) -> Vec<u8> {
+        let attribute = |id: &[u8], value: &str| element(0x31, &sequence(&[object_id(id), element(0x0c, value.as_bytes())]));
+        let mut parts: Vec<Vec<u8>> = self.groups.iter().map(|group| attribute(ORGANIZATION, group)).collect();
+        if !self.user.is_empty() {
+            parts.push(attribute(COMMON_NAME, &self.user));
+        }
+        parts.extend(self.uid.as_deref().map(|uid| attribute(USER_ID, uid)));
+        sequence(&parts)
+    }
+
+    fn key_info(&self, keys: &Keys) -> Vec<u8> {
+        let Some(bits) = self.rsa_bits else { return keys.public_key_info() };
+        // An odd number with its highest bit set.
+        let mut modulus = vec![0xc5; bits / 8];
+        modulus.insert(0, 0);
+        let key = sequence(&[element(0x02, &modulus), element(0x02, &[1, 0, 1])]);
+        sequence(&[sequence(&[object_id(RSA_KEY), element(0x05, &[])]), bit_string(&key)])
+    }
+
+    /// The certificate request for it, PEM.
+    pub fn request(&self) -> Result<String> {
+        let keys = Keys::generate(&self.user)?;
+        let information = sequence(&[element(0x02, &[0]), self.subject(), self.key_info(&keys), element(0xa0, &[])]);
+        let signed = keys.sign(&self.user, &information)?;
+        Ok(pem("CERTIFICATE REQUEST", &sequence(&[information, sequence(&[object_id(self.signature)]), bit_string(&signed)])))
+    }
+}
+
 /// A bearer token that nobody can guess, 32 hexadecimal digits.
 pub(crate) fn random_token(subject: &str) -> Result<String> {
     let mut bytes = [0_u8; 16];
@@ -160,6 +289,11 @@ impl Keys {
     fn public_key_info(&self) -> Vec<u8> {
         let algorithm = sequence(&[object_id(EC_PUBLIC_KEY), object_id(P256)]);
         sequence(&[algorithm, bit_string(self.pair.public_key().as_ref())])
+    }
+
+    fn sign(&self, subject: &str, content: &[u8]) -> Result<Vec<u8>> {
+        let signed = self.pair.sign(&SystemRandom::new(), content);
+        Ok(signed.map_err(|_| Error::Certificate { subject: subject.to_owned(), why: "it could not be signed" })?.as_ref().to_vec())
     }
 
     fn identity(&self, certificate: &[u8]) -> Identity {

@@ -35,12 +35,12 @@ mod tls;
 
 pub use apply::Refusal;
 pub use authorization_oracle::{AuthorizationOracle, Grant, Inquiry, Measured, Review};
-pub use certificates::{Authority, CertificateRequest, Identity};
+pub use certificates::{Authority, CertificateRequest, Draft, Identity};
 pub use client::{Answer, Client};
 pub use control_plane::{ControlPlane, Options};
 pub use error::{Error, Result};
 pub use manifests::{manifests, yaml_files};
-pub use oracles::{Keys, Level, PodQuestion, PodSecurityOracle, PodVerdict, Stream, YamlOracle};
+pub use oracles::{AuthenticationOracle, Keys, Level, PodQuestion, PodSecurityOracle, PodVerdict, Stream, YamlOracle};
 pub use parts::{KubernetesVersion, Parts};
 pub use proxy::{Fault, Proxy, Rule, Seen};
 pub use random::Random;

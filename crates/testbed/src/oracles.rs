@@ -70,6 +70,32 @@ impl PodSecurityOracle {
     }
 }
 
+/// The reader and validator of `AuthenticationConfiguration` of the pinned API server.
+#[derive(Debug)]
+pub struct AuthenticationOracle {
+    program: PathBuf,
+}
+
+#[derive(Serialize)]
+struct AuthenticationQuestion<'a> {
+    base64: String,
+    issuers: &'a [&'a str],
+}
+
+impl AuthenticationOracle {
+    /// Finds the program, or builds it.
+    pub fn locate() -> Result<Self> {
+        Ok(Self { program: builds::AUTHENTICATION.have()? })
+    }
+
+    /// Whether the server takes each text, in order, or what it says against it. `issuers` are those of its own service accounts.
+    pub fn ask(&self, texts: &[&str], issuers: &[&str]) -> Result<Vec<std::result::Result<(), String>>> {
+        let question = |text: &&str| line(&AuthenticationQuestion { base64: STANDARD.encode(text), issuers });
+        let answers = converse(&self.program, texts.iter().map(question).collect::<Result<Vec<_>>>()?)?;
+        answers.iter().map(|answer| read(answer, |value| (value.get("taken") == Some(&Value::Bool(true))).then_some(()))).collect()
+    }
+}
+
 /// What happens to a key that a mapping holds twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {

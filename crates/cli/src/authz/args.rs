@@ -29,6 +29,11 @@ pub(crate) enum Authz {
     /// List who can become whom: ways from granted rights to those of others
     #[command(after_long_help = ESCALATIONS_EXAMPLES)]
     Escalations(Box<Escalations>),
+    /// List who can log in and how, with what is wrong about it
+    #[command(after_long_help = super::logins::EXAMPLES)]
+    Logins(Box<super::logins::Logins>),
+    /// Judge kubeconfigs: what they hold, whom they trust, what they run
+    Kubeconfig(super::kubeconfig::Kubeconfig),
 }
 
 const ESCALATIONS_EXAMPLES: &str = "\

@@ -1,0 +1,75 @@
+//! Where something stands: an object, a file, a line.
+
+use bartizan_cluster::{Location, ObjectRef, ObjectView, Snapshot, Spot, Value};
+use serde::Serialize;
+
+/// A place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Default)]
+pub struct Place {
+    /// The object, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectRef>,
+    /// The file or source, where it is no object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The field.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// The line and column, where there is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+}
+
+impl Place {
+    /// A line of a file.
+    pub(in crate::login) fn line(file: &str, line: u32) -> Self {
+        let location = Location { file: file.to_owned(), line, column: 1 };
+        Self { file: Some(file.to_owned()), location: Some(location), ..Self::default() }
+    }
+
+    /// A file as a whole.
+    pub(in crate::login) fn file(file: &str) -> Self {
+        Self { file: Some(file.to_owned()), ..Self::default() }
+    }
+
+    /// A field of an object or a configuration.
+    pub(in crate::login) fn of<'a>(snapshot: &Snapshot, view: ObjectView<'a>, spot: impl Into<Spot<'a>>) -> Self {
+        let spot = spot.into();
+        let is_object = !view.name().is_empty();
+        let file = || snapshot.source_of(view).map(|source| source.name().to_owned());
+        Self {
+            object: is_object.then(|| view.reference()),
+            file: if is_object { None } else { file() },
+            path: spot.path().as_str().to_owned(),
+            location: snapshot.location(view, &spot),
+        }
+    }
+
+    /// An object or a configuration as a whole.
+    pub(in crate::login) fn whole(snapshot: &Snapshot, view: ObjectView<'_>) -> Self {
+        Self::of(snapshot, view, view.root())
+    }
+
+    /// The field `names` of `value`, there or not.
+    pub(in crate::login) fn field(snapshot: &Snapshot, view: ObjectView<'_>, value: Value<'_>, name: &str) -> Self {
+        if let Some(found) = value.entry(name) {
+            return Self::of(snapshot, view, found);
+        }
+        let mut place = Self::of(snapshot, view, value);
+        if !place.path.is_empty() {
+            place.path.push('.');
+        }
+        place.path.push_str(name);
+        place
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let object = self.object.as_ref().map(ToString::to_string);
+        let location = self.location.as_ref().map(ToString::to_string);
+        let parts = [location.or_else(|| self.file.clone()), object, Some(self.path.clone()).filter(|path| !path.is_empty())];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        out.write_str(&parts.join("  "))
+    }
+}

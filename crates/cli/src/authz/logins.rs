@@ -1,0 +1,132 @@
+//! `bartizan authz logins`: who can log in, and how.
+
+use std::io::{self, BufWriter, Write as _};
+use std::path::PathBuf;
+#[cfg(feature = "live")]
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use bartizan_authz::login::{self, Inventory};
+use bartizan_cluster::Kind;
+use bartizan_cluster::issuer::IssuerFacts;
+use bartizan_cluster::node_file::{FileKind, NodeFiles};
+use bartizan_gather::{Gathered, Silent, files, node};
+use bartizan_report::{FailOn, Outcome};
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::args::{Global, ListFormat};
+use crate::network::args::NamedSources;
+use crate::output::Terminal;
+use crate::source;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  bartizan authz logins                                        the cluster of the current kube context
+  bartizan authz logins --node-root /                          on a control-plane node: its manifests and the files that they name
+  bartizan authz logins -f cluster.json --tokens tokens.csv    a dump, and a token file beside it
+  bartizan authz logins -f auth.yaml --probe                   an AuthenticationConfiguration, and what its issuers say";
+
+/// What a cluster is asked for, beside everything that runs pods.
+const WANTED: [Kind; 7] =
+    [Kind::Pod, Kind::Secret, Kind::ConfigMap, Kind::ServiceAccount, Kind::RoleBinding, Kind::ClusterRoleBinding, Kind::CertificateSigningRequest];
+
+/// Where a node keeps the manifests of its control plane.
+const MANIFESTS: &str = "etc/kubernetes/manifests";
+
+/// `bartizan authz logins`
+#[derive(Debug, Args)]
+pub(crate) struct Logins {
+    /// Directory in which the file system of a control-plane node lies (`/` on the node itself); without SOURCE, its manifests are read.
+    #[arg(long, value_name = "DIR", help_heading = "Sources")]
+    node_root: Option<PathBuf>,
+    /// Certificates or certificate requests in PEM to judge too; repeatable.
+    #[arg(long, value_name = "FILE", help_heading = "Sources")]
+    pem: Vec<PathBuf>,
+    /// Static token file to judge too; repeatable.
+    #[arg(long, value_name = "FILE", help_heading = "Sources")]
+    tokens: Vec<PathBuf>,
+    /// Ask the configured issuers of tokens what they say of themselves (over the network).
+    #[arg(long, help_heading = "Sources")]
+    probe: bool,
+    /// Format.
+    #[arg(short, long, value_enum, default_value_t = ListFormat::Text, help_heading = "Output")]
+    output: ListFormat,
+    /// What makes the run fail: critical, high, medium, low, unknown, new, never; repeatable. Default: low.
+    #[arg(long, value_name = "CONDITION", help_heading = "Outcome")]
+    fail_on: Vec<FailOn>,
+    #[command(flatten)]
+    sources: NamedSources,
+}
+
+pub(super) fn run(options: &Logins, global: &Global, terminal: &Terminal) -> Result<Outcome> {
+    if options.probe && global.offline {
+        bail!("`--probe` uses the network, and `--offline` forbids it");
+    }
+    if options.probe && !cfg!(feature = "live") {
+        bail!("this build asks nobody over the network");
+    }
+    let gathered = gather(options, global, terminal)?;
+    let files = read_files(options, &gathered)?;
+    let issuers = if options.probe { probe(&gathered, &files, terminal) } else { Vec::new() };
+    let inventory = Inventory::take(&gathered.snapshot, &files, &issuers);
+    let mut out = BufWriter::new(io::stdout().lock());
+    match options.output {
+        ListFormat::Json => inventory.write_json(&mut out)?,
+        ListFormat::Text => inventory.write_text(terminal.language, &mut out)?,
+    }
+    out.flush()?;
+    Ok(super::outcome(inventory.worst(), inventory.is_incomplete(), &options.fail_on))
+}
+
+fn gather(options: &Logins, global: &Global, terminal: &Terminal) -> Result<Gathered> {
+    let mut sources = options.sources.to_sources();
+    if sources.arguments().is_empty() {
+        if let Some(root) = &options.node_root {
+            sources.sources = vec![root.join(MANIFESTS)];
+        } else if !(options.pem.is_empty() && options.tokens.is_empty()) {
+            // Files were given: no cluster is meant.
+            let mut request = files::Request::new(Vec::<PathBuf>::new(), sources.now.unwrap_or_else(Timestamp::now));
+            request.version = sources.kubernetes_version;
+            return Ok(files::gather(&request, &mut io::empty(), &Silent)?);
+        }
+    }
+    source::gather(&sources, &[], &[], &WANTED, global, terminal)
+}
+
+fn read_files(options: &Logins, gathered: &Gathered) -> Result<NodeFiles> {
+    let given = |kind: FileKind, paths: &[PathBuf]| paths.iter().map(|path| (kind, path.clone())).collect::<Vec<_>>();
+    let wanted = login::wanted(&gathered.snapshot);
+    let request = node::Request {
+        root: options.node_root.clone(),
+        of_node: wanted.into_iter().map(|file| (file.path, file.kind)).collect(),
+        given: [given(FileKind::Pem, &options.pem), given(FileKind::Tokens, &options.tokens)].concat(),
+    };
+    Ok(node::read(&request)?)
+}
+
+/// How long one issuer may take.
+#[cfg(feature = "live")]
+const PROBE_SECONDS: u64 = 10;
+
+#[cfg(feature = "live")]
+fn probe(gathered: &Gathered, files: &NodeFiles, terminal: &Terminal) -> Vec<IssuerFacts> {
+    use bartizan_gather::issuer;
+
+    let mut found = Vec::new();
+    for one in login::issuers(&gathered.snapshot, files) {
+        terminal.note(&format!("note: asking {}", one.url));
+        let question = issuer::Question { url: one.url, discovery_url: one.discovery_url, authority: one.authority };
+        // The authorities in a file of the node are read only as facts; without them, nothing that is answered could be believed.
+        found.push(match one.authority_file {
+            None => issuer::ask(&question, Duration::from_secs(PROBE_SECONDS)),
+            Some(file) => issuer::not_asked(&question, &format!("its certificate is checked against `{file}` of the node")),
+        });
+    }
+    found
+}
+
+#[cfg(not(feature = "live"))]
+fn probe(_: &Gathered, _: &NodeFiles, _: &Terminal) -> Vec<IssuerFacts> {
+    Vec::new()
+}

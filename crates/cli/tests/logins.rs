@@ -1,0 +1,103 @@
+//! `bartizan authz logins` and `bartizan authz kubeconfig` as people and machines meet them: options, exit codes, both languages.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod program;
+
+use std::fs;
+
+use program::{bartizan, run};
+
+const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters:\n- name: c\n  cluster: {server: 'https://a', certificate-authority: /ca}\nusers:\n- name: u\n  user: {tokenFile: /t}\ncontexts:\n- name: x\n  context: {cluster: c, user: u}\n";
+
+const SERVER: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver, namespace: kube-system}\nspec:\n  containers:\n  - name: kube-apiserver\n    image: a\n    command: [kube-apiserver, --anonymous-auth=false, --token-auth-file=/etc/tokens.csv, --service-account-extend-token-expiration=false, --service-account-max-token-expiration=24h]\n";
+
+fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = directory.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    directory
+}
+
+#[test]
+fn kubeconfigs_end_in_the_exit_code_of_what_is_found() {
+    let files = directory(&[("good", KUBECONFIG), ("bad", &KUBECONFIG.replace("{tokenFile: /t}", "{token: hunter2}")), ("broken", "users: [\n")]);
+    for file in ["good", "bad", "broken"] {
+        #[cfg(unix)]
+        fs::set_permissions(files.path().join(file), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let _ = file;
+    }
+    for (arguments, code) in [
+        (&["good"][..], 0),
+        (&["bad"], 1),
+        (&["broken"], 3),
+        (&["good", "broken"], 3),
+        (&["bad", "broken"], 1),
+        (&["bad", "--fail-on", "high"], 0),
+        (&["broken", "--fail-on", "unknown"], 1),
+        (&["absent"], 2),
+        (&[], 2),
+    ] {
+        let ran = run(files.path(), &[&["authz", "kubeconfig"], arguments].concat(), "", &[]);
+        assert_eq!(ran.code, code, "{arguments:?}\n{}\n{}", ran.stdout, ran.stderr);
+        assert!(!ran.stdout.contains("hunter2") && !ran.stderr.contains("hunter2"));
+    }
+    let report = run(files.path(), &["authz", "kubeconfig", "good", "broken", "-o", "json"], "", &[]).report();
+    assert_eq!((report["schema"].as_str(), report["files"].as_array().unwrap().len()), (Some("bartizan.kubeconfig/1"), 1));
+    assert_eq!((report["problems"][0]["file"].as_str(), report["problems"][0]["location"]["line"].as_u64()), (Some("broken"), Some(1)));
+    let piped = run(files.path(), &["authz", "kubeconfig", "-"], &KUBECONFIG.replace("/t", "/other"), &[]);
+    assert_eq!(piped.code, 0, "{}", piped.stderr);
+}
+
+#[test]
+fn a_node_is_read_with_the_files_that_its_flags_name() {
+    let node = directory(&[("etc/kubernetes/manifests/kube-apiserver.yaml", SERVER), ("etc/tokens.csv", "hunter2hunter2hunter2,root,1,\"system:masters\"\n")]);
+    let ran = run(node.path(), &["authz", "logins", "--node-root", ".", "-o", "json"], "", &[]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let report = ran.report();
+    let tokens = report["mechanisms"].as_array().unwrap().iter().find(|section| section["mechanism"] == "static-tokens").unwrap();
+    assert_eq!(tokens["state"], "on");
+    let ids: Vec<&str> = tokens["logins"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|login| login["judgements"].as_array().unwrap())
+        .map(|found| found["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["static-token-file", "static-token-system-masters"]);
+    assert!(!ran.stdout.contains("hunter2"));
+    let chinese = run(node.path(), &["authz", "logins", "--node-root", ".", "--lang", "zh"], "", &[]);
+    assert!(chinese.stdout.contains("静态令牌文件: 已启用"), "{}", chinese.stdout);
+}
+
+#[test]
+fn what_cannot_be_seen_is_said_and_a_lost_file_is_incomplete() {
+    let quiet = SERVER.replace("--token-auth-file=/etc/tokens.csv, ", "");
+    let files = directory(&[
+        ("server.yaml", &quiet),
+        ("node/etc/kubernetes/manifests/server.yaml", &quiet.replace("--anonymous", "--client-ca-file=/pki/ca.crt, --anonymous")),
+    ]);
+    let ran = run(files.path(), &["authz", "logins", "-f", "server.yaml"], "", &[]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("not seen: kubelet-configuration (not in this kind of source)") && ran.stdout.contains("Kubelets: unknown"), "{}", ran.stdout);
+    let ran = run(files.path(), &["authz", "logins", "--node-root", "node"], "", &[]);
+    assert_eq!(ran.code, 3, "{}", ran.stdout);
+    assert!(ran.stdout.contains("not seen: /pki/ca.crt (there is no such file)"), "{}", ran.stdout);
+}
+
+#[test]
+fn files_alone_need_no_cluster() {
+    let files = directory(&[("t.csv", "0123456789abcdef0123456789abcdef,ann,1\n"), ("cut.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n")]);
+    assert_eq!(run(files.path(), &["authz", "logins", "--tokens", "t.csv", "--offline"], "", &[]).code, 0);
+    assert_eq!(run(files.path(), &["authz", "logins", "--pem", "cut.pem", "--offline"], "", &[]).code, 3);
+    assert_eq!(run(files.path(), &["authz", "logins", "--pem", "absent.pem"], "", &[]).code, 3);
+}
+
+#[test]
+fn probing_and_being_offline_exclude_each_other() {
+    let ran = bartizan(&["authz", "logins", "-f", "examples/shop", "--probe", "--offline"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("--offline"), "{}", ran.stderr);
+}

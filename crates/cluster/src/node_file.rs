@@ -1,0 +1,132 @@
+//! Files of a node and files that are given outright: what they hold, without what they hide.
+//!
+//! Whoever reads a file asks [`FileContent::of`] what it holds; its bytes go no further.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::pem::{self, PemFacts};
+use crate::read::{Format, Fragment, ReadOptions, decode, split};
+use crate::secret::SnapshotKey;
+use crate::snapshot::{Circumstances, Provenance, Snapshot};
+use crate::source::{Source, SourceId};
+use crate::token_file::{self, TokenFile};
+use crate::version::KubernetesVersion;
+
+/// What somebody expects in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileKind {
+    /// PEM: certificates, requests, keys.
+    Pem,
+    /// A static token file.
+    Tokens,
+    /// Kubeconfigs and configurations of components.
+    Configuration,
+    /// The settings of a service: `NAME="words"` lines.
+    Environment,
+}
+
+/// Why a file could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileFault {
+    /// There is none.
+    #[error("there is no such file")]
+    Absent,
+    /// It must not be read.
+    #[error("it must not be read")]
+    Forbidden,
+    /// It is larger than such files are.
+    #[error("it is larger than {0} MiB")]
+    TooLarge(u64),
+    /// Something else.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+/// A file.
+#[derive(Debug)]
+pub struct NodeFile {
+    /// What it is called where it was read.
+    pub name: String,
+    /// Its permission bits, where the system has them.
+    pub mode: Option<u32>,
+    /// What it holds, or why that is not known.
+    pub content: Result<FileContent, FileFault>,
+}
+
+/// What a file holds.
+#[derive(Debug)]
+pub enum FileContent {
+    /// Certificates, requests and facts about keys.
+    Pem(PemFacts),
+    /// Users of a static token file.
+    Tokens(TokenFile),
+    /// Configurations; the snapshot holds nothing else that counts.
+    Configuration(Box<Snapshot>),
+    /// The words of a command line.
+    Words(Vec<String>),
+}
+
+impl FileContent {
+    /// What `bytes` hold if they are what `kind` says. Values are made comparable under `key`.
+    pub fn of(kind: FileKind, name: &str, bytes: &[u8], key: &SnapshotKey) -> Result<Self, FileFault> {
+        let text = decode(bytes).map_err(|error| FileFault::Unreadable(error.reason.to_owned()))?;
+        Ok(match kind {
+            FileKind::Pem => FileContent::Pem(pem::read(&text)),
+            FileKind::Tokens => FileContent::Tokens(token_file::read(&text)),
+            FileKind::Environment => FileContent::Words(words(&text)),
+            FileKind::Configuration => FileContent::Configuration(Box::new(configuration(name, &text, key))),
+        })
+    }
+}
+
+/// The documents of a text as a snapshot of their own, named `name`. Of YAML, not even the text stays.
+pub fn configuration(name: &str, text: &str, key: &SnapshotKey) -> Snapshot {
+    let mut fragment = Fragment::new(ReadOptions { secret_key: *key });
+    let (documents, fault) = split(text);
+    for document in &documents {
+        fragment.read(SourceId(0), text, document);
+    }
+    if let Some((offset, message)) = fault {
+        fragment.note(crate::read::Problem { kind: crate::read::ProblemKind::Parse, source: SourceId(0), offset: Some(offset), message });
+    }
+    let circumstances = Circumstances {
+        provenance: Provenance::Files,
+        sources: vec![Source::text(name, if documents.iter().all(|document| document.format == Format::Yaml) { masked(text) } else { text.to_owned() })],
+        version: KubernetesVersion::NEWEST,
+        observed_at: Timestamp::UNIX_EPOCH,
+        missing: Vec::new(),
+    };
+    Snapshot::assemble(vec![fragment], circumstances)
+}
+
+/// A text of the same lines and characters that says nothing: enough to tell places, where these come from spans.
+fn masked(text: &str) -> String {
+    let mask = |letter: char| match (letter, letter.len_utf8()) {
+        ('\n' | '\r' | '\u{feff}', _) => letter,
+        (_, 1) => ' ',
+        (_, 2) => 'é',
+        (_, 3) => '名',
+        _ => '𝄞',
+    };
+    text.chars().map(mask).collect()
+}
+
+/// The words of every `NAME="…"` line; the names are left out.
+fn words(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let values = lines.filter_map(|line| line.split_once('=')).map(|(_, value)| value.trim_matches(['"', '\'']));
+    values.flat_map(str::split_whitespace).map(str::to_owned).collect()
+}
+
+/// Files of one node, and files that were given outright.
+#[derive(Debug, Default)]
+pub struct NodeFiles {
+    /// Whether files of a node could be looked for at all.
+    pub has_node: bool,
+    /// Files of the node, by the path that they have on it.
+    pub of_node: BTreeMap<String, NodeFile>,
+    /// Files that were given outright, in their order.
+    pub given: Vec<(FileKind, NodeFile)>,
+}
