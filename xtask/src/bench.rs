@@ -1,9 +1,10 @@
-//! `cargo xtask bench scan`: how long a scan takes and how much memory it holds, beside its peers in the same run.
+//! `cargo xtask bench scan|network`: how long a scan or an answer takes and how much memory it holds, beside its peers in the same run.
 //!
 //! Every figure is the median of whole processes, watched from outside. Peers that are not installed are named as such; with
 //! `--install` those that come from `PyPI` and the Rust registry are installed into the cache first, with `--trivy` trivy is built.
 
 mod generator;
+mod network;
 mod peers;
 mod process;
 
@@ -20,6 +21,7 @@ use process::{Limit, Run, watch};
 
 const USAGE: &str = "\
 usage: cargo xtask bench scan [--quick] [--install] [--trivy] [--cold-build]
+       cargo xtask bench network [--quick] [--without-peer]
   --quick       the small sizes only
   --install     install checkov and syncable-cli into the cache first
   --trivy       build trivy into the cache first (about 14 CPU minutes)
@@ -41,7 +43,11 @@ struct Options {
 }
 
 pub(crate) fn run(words: &[String]) -> Result<()> {
-    let Some(("scan", flags)) = words.split_first().map(|(name, flags)| (name.as_str(), flags)) else { bail!("{USAGE}") };
+    let flags = match words.split_first().map(|(name, flags)| (name.as_str(), flags)) {
+        Some(("scan", flags)) => flags,
+        Some(("network", flags)) => return network::run(flags),
+        _ => bail!("{USAGE}"),
+    };
     let mut options = Options::default();
     for flag in flags {
         match flag.as_str() {

@@ -3,6 +3,7 @@
 mod args;
 mod authz;
 mod catalogue;
+mod clock;
 mod compare;
 mod config;
 #[cfg(feature = "live")]

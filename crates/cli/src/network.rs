@@ -1,6 +1,7 @@
 //! `bartizan network`: questions and lists go in, answers come out; what decides is in the crate of that name.
 
 pub(crate) mod args;
+mod intents;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -10,15 +11,16 @@ use anyhow::{Context as _, Result, bail};
 use bartizan_cluster::{Kind, Snapshot};
 use bartizan_gather::{Gathered, files};
 use bartizan_network::render::{self, np_guard};
-use bartizan_network::{ChangeKind, Explanation, Model, Network, Query, Question, QuestionError, WrittenPort, difference};
+use bartizan_network::{ChangeKind, Claim, Explanation, Model, Network, Query, Question, QuestionError, Verified, WrittenPort, difference};
 use bartizan_report::{Language, Outcome};
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::{Global, ListFormat, Sources};
+use crate::clock::Clock;
 use crate::output::Terminal;
 use crate::{progress, source};
-use args::{Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, Network as Command, TableFormat, Why};
+use args::{Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, Network as Command, TableFormat, Verify, Why};
 
 /// What a cluster is asked for, beside everything that runs pods.
 const WANTED: [Kind; 9] =
@@ -31,6 +33,7 @@ pub(crate) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
         Command::Connectivity(connectivity) => self::connectivity(connectivity, global, terminal),
         Command::Exposure(exposure) => self::exposure(exposure, global, terminal),
         Command::Diff(diff) => self::diff(diff, terminal),
+        Command::Verify(verify) => self::verify(verify, global, terminal),
     }
 }
 
@@ -68,8 +71,11 @@ fn eval(eval: &Eval, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     if from_standard_input && eval.sources.read_standard_input() {
         bail!("`--batch -` and `-f -` both read standard input");
     }
+    let mut clock = Clock::start(eval.timings);
     let gathered = gather(&eval.sources.to_sources(), global, terminal)?;
+    clock.stage("read", terminal);
     let network = Network::resolve(&gathered.snapshot, Model::Kubernetes);
+    clock.stage("resolve", terminal);
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let mut out = BufWriter::new(io::stdout().lock());
     if let Some(file) = &eval.batch {
@@ -80,6 +86,7 @@ fn eval(eval: &Eval, global: &Global, terminal: &Terminal) -> Result<Outcome> {
         };
         batch(&network, lines, &mut out)?;
         out.flush()?;
+        clock.stage("answer", terminal);
         return Ok(outcome(is_incomplete));
     }
     let (Some(from), Some(to), Some(port)) = (&eval.from, &eval.to, &eval.port) else { bail!("FROM, TO and PORT are needed") };
@@ -220,6 +227,62 @@ fn diff(options: &Diff, terminal: &Terminal) -> Result<Outcome> {
         (false, true) => Outcome::Incomplete,
         (false, false) => Outcome::Clean,
     })
+}
+
+/// With intents those are verified, else what policies do by themselves.
+fn verify(options: &Verify, global: &Global, terminal: &Terminal) -> Result<Outcome> {
+    let intents = options.intents.as_deref().map(intents::read).transpose()?;
+    let gathered = gather(&options.sources, global, terminal)?;
+    let network = Network::resolve(&gathered.snapshot, Model::Kubernetes);
+    let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
+    let found = match &intents {
+        Some(intents) => network.verify_intents(intents)?,
+        None => network.verify(),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    match options.output {
+        ListFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?,
+        ListFormat::Text => {
+            for one in &found {
+                writeln!(out, "{}", verified(one, terminal.language))?;
+            }
+        }
+    }
+    out.flush()?;
+    let is_violated = found.iter().any(|one| one.claim != Claim::Undecided);
+    Ok(match (is_violated, is_incomplete || !found.is_empty()) {
+        (true, _) => Outcome::Findings,
+        (false, true) => Outcome::Incomplete,
+        (false, false) => Outcome::Clean,
+    })
+}
+
+/// One finding as a line.
+fn verified(one: &Verified, language: Language) -> String {
+    let (claim, shown_by) = match language {
+        Language::English => (one.claim.name(), "shown by"),
+        Language::Chinese => (chinese(one.claim), "例证"),
+    };
+    let place = one.location.as_ref().map_or_else(String::new, |place| format!(" ({}:{})", place.file, place.line));
+    let policy = one.policy.as_ref().map_or_else(String::new, |policy| format!(" {policy}"));
+    let subject = if one.subject.is_empty() { String::new() } else { format!(" {}", one.subject) };
+    let because = one.because.as_ref().map_or_else(String::new, |because| format!("; {because}"));
+    let witness = one.witness.as_ref().map_or_else(String::new, |flow| format!("; {shown_by} {} -> {} {} {}", flow.from, flow.to, flow.protocol, flow.port));
+    format!("{claim}:{policy}{subject}{place}{because}{witness}")
+}
+
+fn chinese(claim: Claim) -> &'static str {
+    match claim {
+        Claim::NotPermitted => "未被允许",
+        Claim::NotForbidden => "未被禁止",
+        Claim::Overruled => "被集群策略否决",
+        Claim::PriorityTie => "优先级相同且相互矛盾",
+        Claim::Shadowed => "被前面的规则遮蔽",
+        Claim::Redundant => "多余的规则",
+        Claim::MatchesNobody => "不匹配任何对象的规则",
+        Claim::SelectsNothing => "不作用于任何 Pod 的策略",
+        Claim::Undecided => "无法判定",
+    }
 }
 
 fn read_side(path: &Path, options: &Diff, terminal: &Terminal) -> Result<Gathered> {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use bartizan_checks::{Focus, Judgement, Selection, benchmark};
@@ -14,6 +13,7 @@ use bartizan_report::waiver::{self, Ground, Waivers};
 use bartizan_report::{Language, Outcome, Report, suggest};
 
 use crate::args::{Global, Narrowing, Scan};
+use crate::clock::Clock;
 use crate::output::{self, Terminal};
 use crate::settings::Settings;
 use crate::{catalogue, source};
@@ -150,22 +150,4 @@ fn objects(given: &[String]) -> Result<Vec<(String, String)>> {
         object.split_once('/').map(|(kind, name)| (kind.to_owned(), name.to_owned())).with_context(|| format!("`{object}` in --object is not KIND/NAME"))
     };
     given.iter().map(parts).collect()
-}
-
-/// How long each stage took, for benchmarks.
-struct Clock {
-    since: Option<Instant>,
-}
-
-impl Clock {
-    fn start(shown: bool) -> Self {
-        Self { since: shown.then(Instant::now) }
-    }
-
-    fn stage(&mut self, name: &str, terminal: &Terminal) {
-        if let Some(since) = self.since {
-            self.since = Some(Instant::now());
-            terminal.note(&format!("timing: {name} {:.3}", since.elapsed().as_secs_f64()));
-        }
-    }
 }

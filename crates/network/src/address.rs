@@ -129,6 +129,21 @@ impl Cidr {
         Some(if is_mapped { Self::new(Family::V4, mapped.first & u128::from(u32::MAX), prefix - 96) } else { mapped })
     }
 
+    /// What about `text`, which is a CIDR, an API server takes only in objects that are stored already.
+    pub(crate) fn strange(text: &str) -> Option<&'static str> {
+        let (address, prefix) = text.split_once('/')?;
+        let has_zeros = |part: &str| part.len() > 1 && part.starts_with('0');
+        let parsed = address.parse::<IpAddr>();
+        if has_zeros(prefix) || (parsed.is_err() && address.split('.').any(has_zeros)) {
+            return Some("has leading zeros");
+        }
+        if matches!(parsed, Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some()) {
+            return Some("has an IPv4 address in IPv6 clothes");
+        }
+        let cidr = Self::read(text)?;
+        (Address::from(parsed.ok()?).number != cidr.first).then_some("has bits set beyond the prefix")
+    }
+
     fn new(family: Family, number: u128, prefix: u8) -> Self {
         let host = host_mask(family.bits() - prefix);
         Self { family, first: number & !host & family.last(), prefix }
@@ -302,6 +317,18 @@ mod tests {
         assert_eq!(cidr("::ffff:10.0.0.0/104").to_string(), "10.0.0.0/8");
         for refused in ["10.0.0.0", "10.0.0.0/33", "fd00::/129", "10.0.0/8", "a/8", "10.0.0.0/", "10.0.0.0/+8", "/8", "10.0.0.256/8", ""] {
             assert!(refused.parse::<Cidr>().is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_from_old_objects_only_is_told() {
+        for (text, reason) in
+            [("10.1.2.3/8", "bits"), ("fd00::1/8", "bits"), ("010.0.0.0/8", "zeros"), ("10.0.0.0/08", "zeros"), ("::ffff:10.0.0.0/104", "IPv4")]
+        {
+            assert!(Cidr::strange(text).is_some_and(|strange| strange.contains(reason)), "{text}");
+        }
+        for plain in ["10.0.0.0/8", "fd00::/8", "0.0.0.0/0", "::/0", "1.2.3.4/32"] {
+            assert_eq!(Cidr::strange(plain), None, "{plain}");
         }
     }
 

@@ -84,7 +84,7 @@ impl<'s> Network<'s> {
         Exposure { network: self, connectivity: self.connectivity(), anybody: self.anybody(), doors: self.doors() }
     }
 
-    fn anybody(&self) -> Imagined {
+    pub(crate) fn anybody(&self) -> Imagined {
         let name = self.policies.namespace_selectors.fresh(NAMESPACE_NAME_LABEL);
         Imagined { like: self.everybody, namespace_labels: BTreeMap::from([(NAMESPACE_NAME_LABEL.to_owned(), name)]), labels: BTreeMap::new() }
     }

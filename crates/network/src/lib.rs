@@ -27,6 +27,7 @@ pub mod render;
 mod service;
 mod traffic;
 mod verdict;
+mod verification;
 
 use bartizan_cluster::{Kind, Location, Snapshot, Spot};
 use foldhash::{HashMap, HashMapExt as _};
@@ -49,6 +50,7 @@ pub use policy::{Action, Direction};
 pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, WrittenPort};
 pub use traffic::{Bounds, NoSuchProtocol, Protocol, Traffic};
 pub use verdict::Cause;
+pub use verification::{Claim, Intent, IntentError, Intents, Verified, Witness};
 
 /// Whose idea of a cluster is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -68,9 +68,16 @@ pub(crate) struct Trace {
     pub(crate) steps: Option<Vec<Step>>,
     /// Whether rules are wanted that would have decided the same.
     is_exhaustive: bool,
+    /// A rule that is to be overlooked.
+    without: Option<u32>,
 }
 
 impl Trace {
+    /// Overlooks a rule.
+    pub(crate) fn without(rule: u32) -> Self {
+        Self { without: Some(rule), ..Self::default() }
+    }
+
     /// Notes the rules that decide.
     pub(crate) fn of_deciding() -> Self {
         Self { steps: Some(Vec::new()), ..Self::default() }
@@ -277,7 +284,10 @@ impl<'s> Network<'s> {
     }
 
     /// Of `open`, what the rule matches.
-    fn hit(&self, rule: u32, peer: &Party<'_>, target: &Party<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
+    pub(crate) fn hit(&self, rule: u32, peer: &Party<'_>, target: &Party<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
+        if trace.without == Some(rule) {
+            return Bounds::none();
+        }
         let Some(rule) = self.policies.rules.get(rule as usize) else { return Bounds::none() };
         let matched = self.means(rule, peer, trace);
         if matched == Match::No {

@@ -73,7 +73,7 @@ pub(super) fn found(install: bool, trivy: bool) -> Result<Vec<Peer>> {
     Ok(peers)
 }
 
-fn cache() -> Result<PathBuf> {
+pub(super) fn cache() -> Result<PathBuf> {
     let base = std::env::var_os("BARTIZAN_CACHE").map(PathBuf::from);
     let base = base.or_else(|| std::env::var_os("XDG_CACHE_HOME").map(|home| PathBuf::from(home).join("bartizan")));
     base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/bartizan")))

@@ -22,7 +22,19 @@ pub(crate) enum Network {
     Exposure(Box<Exposure>),
     /// Compare two sources: connections that were opened, closed and changed
     Diff(Box<Diff>),
+    /// Verify policies: what does nothing, what can go, what contradicts, and whether intents hold
+    #[command(after_long_help = VERIFY_EXAMPLES)]
+    Verify(Box<Verify>),
 }
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  bartizan network verify deploy/
+  bartizan network verify deploy/ --intents intents.yaml
+
+A file of intents:
+  permits: [{from: shop/Deployment/web, to: shop/Deployment/cart, port: 8080}]
+  forbids: [{from: '*', to: data/*, port: 22}, {from: shop/*, to: '*/0'}]";
 
 const EVAL_EXAMPLES: &str = "\
 Examples:
@@ -99,6 +111,9 @@ pub(crate) struct Eval {
     /// Questions, one JSON object a line; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "port"])]
     pub(crate) batch: Option<PathBuf>,
+    /// Tell on standard error how long each stage took.
+    #[arg(long, hide = true)]
+    pub(crate) timings: bool,
     #[command(flatten)]
     pub(crate) sources: NamedSources,
 }
@@ -146,6 +161,19 @@ pub(crate) struct Exposure {
     /// Answer as another tool does: its model of a cluster, and its format.
     #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output")]
     pub(crate) compat: Option<Compat>,
+}
+
+/// `bartizan network verify`
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// What is intended: lists `permits` and `forbids` of `from`, `to`, `port`, `protocol`, where `*` stands for anything.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) intents: Option<PathBuf>,
+    /// Format.
+    #[arg(short, long, value_enum, default_value_t = crate::args::ListFormat::Text, help_heading = "Output")]
+    pub(crate) output: crate::args::ListFormat,
 }
 
 /// `bartizan network diff`

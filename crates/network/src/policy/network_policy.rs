@@ -16,8 +16,10 @@ const PORT_NAME_MAX: usize = 15;
 
 /// Reads `object`, a NetworkPolicy of the namespace with number `namespace`.
 pub(crate) fn read<'s>(object: ObjectView<'s>, namespace: u32, model: Model, policies: &mut Policies<'s>) {
-    let mut reader = Reader { namespace, policies, refused: Vec::new() };
-    if model == Model::Kubernetes && !is_dns_subdomain(object.name().trim_end_matches('*').trim_end_matches('-')) {
+    let mut reader = Reader { namespace, policies, refused: Vec::new(), remarks: Vec::new() };
+    // A star stands for what the server adds to a name that it generates.
+    let name = object.name().strip_suffix('*').map_or(object.name(), |generated| generated.trim_end_matches('-'));
+    if model == Model::Kubernetes && !is_dns_subdomain(name) {
         reader.refused.push((object.root(), format!("`{}` is no name of an object", object.name())));
     }
     let spec = object.spec();
@@ -29,6 +31,10 @@ pub(crate) fn read<'s>(object: ObjectView<'s>, namespace: u32, model: Model, pol
         let refused = reader.refused;
         policies.refuse(object, refused);
         return;
+    }
+    let remarks = if model == Model::Kubernetes { reader.remarks } else { Vec::new() };
+    for (place, message) in remarks {
+        policies.remark(object, place, message);
     }
     for unknown in bartizan_cluster::schema::unknown_fields(object) {
         let meant = unknown.suggestion.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
@@ -52,6 +58,7 @@ struct Reader<'p, 's> {
     namespace: u32,
     policies: &'p mut Policies<'s>,
     refused: Vec<Refusal<'s>>,
+    remarks: Vec<Refusal<'s>>,
 }
 
 impl<'s> Reader<'_, 's> {
@@ -136,7 +143,11 @@ impl<'s> Reader<'_, 's> {
     }
 
     fn cidr(&mut self, place: Value<'s>, text: &str) -> Option<Cidr> {
-        text.parse().map_err(|error: crate::address::NoCidr| self.refused.push((place, error.to_string()))).ok()
+        let cidr = text.parse().map_err(|error: crate::address::NoCidr| self.refused.push((place, error.to_string()))).ok();
+        if let Some((reason, cidr)) = Cidr::strange(text).zip(cidr) {
+            self.remarks.push((place, format!("the API server takes this from nobody who creates it: `{text}` {reason}; it counts as `{cidr}`")));
+        }
+        cidr
     }
 
     /// No list and an empty list both mean every port.

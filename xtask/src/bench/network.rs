@@ -1,0 +1,257 @@
+//! `cargo xtask bench network`: how long it takes to resolve policies and to answer, how that grows, and what
+//! network-config-analyzer takes for the same small clusters in the same run.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::generator::Random;
+use super::peers::cache;
+use super::process::{Limit, watch};
+use super::{built, median, megabytes};
+use crate::say;
+
+const USAGE: &str = "usage: cargo xtask bench network [--quick] [--without-peer]";
+
+/// The package on `PyPI` that is run beside.
+const PEER: &str = "network-config-analyzer==2.1.0";
+
+/// What the peer gets; beyond 200 pods it takes minutes.
+const PEER_LIMIT: Duration = Duration::from_mins(2);
+
+/// A cluster to make.
+struct Shape {
+    name: &'static str,
+    namespaces: usize,
+    pods: usize,
+    policies: usize,
+    /// What resolving may take, and what the whole process may hold.
+    budget: Option<(f64, f64)>,
+}
+
+const SMALL: [Shape; 3] = [
+    Shape { name: "small", namespaces: 5, pods: 50, policies: 25, budget: None },
+    Shape { name: "small", namespaces: 5, pods: 100, policies: 50, budget: None },
+    Shape { name: "small", namespaces: 10, pods: 200, policies: 100, budget: None },
+];
+
+const LARGE: [Shape; 5] = [
+    Shape { name: "team", namespaces: 20, pods: 1_000, policies: 500, budget: Some((0.050, 1_000.0)) },
+    Shape { name: "company", namespaces: 604, pods: 5_400, policies: 13_700, budget: Some((0.300, 1_000.0)) },
+    Shape { name: "growth", namespaces: 6_250, pods: 25_000, policies: 18_750, budget: None },
+    Shape { name: "growth", namespaces: 12_500, pods: 50_000, policies: 37_500, budget: None },
+    Shape { name: "huge", namespaces: 25_000, pods: 100_000, policies: 75_000, budget: Some((1.0, 1_000.0)) },
+];
+
+pub(super) fn run(flags: &[String]) -> Result<()> {
+    let (mut is_quick, mut has_peer) = (false, true);
+    for flag in flags {
+        match flag.as_str() {
+            "--quick" => is_quick = true,
+            "--without-peer" => has_peer = false,
+            other => bail!("unknown option `{other}`\n{USAGE}"),
+        }
+    }
+    let binary = built()?;
+    let place = std::env::temp_dir().join(format!("bartizan-bench-network-{}", std::process::id()));
+    fs::create_dir_all(&place)?;
+    let done = sizes(&binary, &place, is_quick, has_peer);
+    let _ = fs::remove_dir_all(&place);
+    done
+}
+
+fn sizes(binary: &Path, place: &Path, is_quick: bool, has_peer: bool) -> Result<()> {
+    if has_peer {
+        beside_peer(binary, place)?;
+    }
+    say("\nResolved so that any question can be asked; 1,000 questions follow");
+    say("| cluster | pods | policies | namespaces | MB read | read s | resolve s | budget s | 1,000 answers s | peak MB | growth |");
+    say("|---|---|---|---|---|---|---|---|---|---|---|");
+    let mut missed = Vec::new();
+    let mut before: Option<f64> = None;
+    for shape in LARGE.iter().take(if is_quick { 2 } else { LARGE.len() }) {
+        let file = place.join("cluster.json");
+        let questions = place.join("questions.jsonl");
+        write_cluster(&file, shape)?;
+        write_questions(&questions, shape)?;
+        let run = median(|| {
+            let mut command = Command::new(binary);
+            command.args(["network", "eval", "--timings", "--batch"]).arg(&questions).arg("-f").arg(&file);
+            watch(command, Limit::none())
+        })?
+        .context("the questions were not answered")?;
+        let resolve: f64 = run.stage("resolve").parse().context("no time for `resolve`")?;
+        let growth = before.map_or_else(String::new, |before| format!("x{:.1}", resolve / before));
+        before = Some(resolve);
+        let budget = shape.budget.map_or_else(String::new, |(seconds, _)| format!("{seconds}"));
+        say(&format!(
+            "| {} | {} | {} | {} | {:.0} | {} | {resolve:.3} | {budget} | {} | {:.0} | {growth} |",
+            shape.name,
+            shape.pods,
+            shape.policies,
+            shape.namespaces,
+            megabytes(fs::metadata(&file)?.len()),
+            run.stage("read"),
+            run.stage("answer"),
+            run.peak_megabytes,
+        ));
+        if shape.budget.is_some_and(|(seconds, megabytes)| resolve > seconds || run.peak_megabytes > megabytes) {
+            missed.push(shape.name);
+        }
+    }
+    if missed.is_empty() { Ok(()) } else { bail!("over budget: {}", missed.join(", ")) }
+}
+
+fn beside_peer(binary: &Path, place: &Path) -> Result<()> {
+    let package = installed()?;
+    say(&format!("Everything that is allowed, whole processes, beside {PEER}"));
+    say("| pods | policies | bartizan s | peer s | ratio |\n|---|---|---|---|---|");
+    for shape in &SMALL {
+        let file = place.join("cluster.json");
+        write_cluster(&file, shape)?;
+        let own = median(|| {
+            let mut command = Command::new(binary);
+            command.args(["network", "connectivity"]).arg(&file);
+            watch(command, Limit::none())
+        })?
+        .context("the list was not written")?;
+        let mut command = Command::new("python3");
+        command.args(["-m", "nca.nca_cli", "--connectivity", "--output_format", "txt", "--resource_list"]).arg(&file).env("PYTHONPATH", &package);
+        let (peer, ratio) = match watch(command, Limit::of(PEER_LIMIT))? {
+            Some(run) => (format!("{:.2}", run.seconds), format!("{:.0}", run.seconds / own.seconds)),
+            None => (format!("no answer in {} s", PEER_LIMIT.as_secs()), String::new()),
+        };
+        say(&format!("| {} | {} | {:.4} | {peer} | {ratio} |", shape.pods, shape.policies, own.seconds));
+    }
+    Ok(())
+}
+
+/// The peer, installed into the cache if it is not there.
+fn installed() -> Result<PathBuf> {
+    let place = cache()?.join(PEER.replace("==", "-"));
+    if !place.join("complete").is_file() {
+        let status = Command::new("python3").args(["-m", "pip", "install", "--quiet", "--target"]).arg(&place).arg(PEER).status().context("python3")?;
+        if !status.success() {
+            bail!("`{PEER}` could not be installed; leave it out with --without-peer");
+        }
+        fs::write(place.join("complete"), "")?;
+    }
+    Ok(place)
+}
+
+/// How many replicas a workload has.
+const REPLICAS: usize = 2;
+
+fn namespace_of(number: usize, shape: &Shape) -> String {
+    format!("team-{}", number % shape.namespaces)
+}
+
+fn pod_name(number: usize) -> String {
+    format!("app-{}-{}", number / REPLICAS, number % REPLICAS)
+}
+
+/// The namespaces go round by workload, so that replicas stand together.
+fn workload_namespace(pod: usize, shape: &Shape) -> String {
+    namespace_of(pod / REPLICAS, shape)
+}
+
+fn write_cluster(file: &Path, shape: &Shape) -> Result<()> {
+    let mut out = BufWriter::new(File::create(file)?);
+    let mut random = Random(11);
+    out.write_all(b"{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[")?;
+    let mut separator = "\n";
+    let mut item = |value: &Value| -> Result<()> {
+        out.write_all(separator.as_bytes())?;
+        separator = ",\n";
+        serde_json::to_writer(&mut out, value)?;
+        Ok(())
+    };
+    for number in 0..shape.namespaces {
+        let name = format!("team-{number}");
+        let tier = ["gold", "silver", "bronze"].get(number % 3).copied().unwrap_or("gold");
+        item(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name, "tier": tier}}}))?;
+    }
+    for number in 0..shape.pods {
+        item(&pod(number, shape))?;
+    }
+    for number in 0..shape.policies {
+        item(&policy(number, shape, &mut random))?;
+    }
+    out.write_all(b"]}\n")?;
+    out.flush()?;
+    Ok(())
+}
+
+fn pod(number: usize, shape: &Shape) -> Value {
+    let app = format!("app-{}", number / REPLICAS);
+    let role = ["web", "api", "db", "job"].get(number / REPLICAS / shape.namespaces % 4).copied().unwrap_or("web");
+    let namespace = workload_namespace(number, shape);
+    let address = format!("10.{}.{}.{}", number >> 16 & 255, number >> 8 & 255, number & 255);
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": pod_name(number), "namespace": namespace,
+            "labels": {"app": app, "role": role, "pod-template-hash": format!("{:x}", number / REPLICAS)},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": app, "uid": format!("uid-{}", number / REPLICAS), "controller": true}],
+        },
+        "spec": {"nodeName": format!("node-{}", number % 100), "containers": [{"name": "app", "image": "registry.example.com/app:1", "ports": [{"name": "http", "containerPort": 8080}, {"name": "metrics", "containerPort": 9090}]}]},
+        "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]},
+    })
+}
+
+/// A first policy of every namespace denies everything; the others open something for a workload or a role.
+fn policy(number: usize, shape: &Shape, random: &mut Random) -> Value {
+    let (namespace, turn) = (namespace_of(number, shape), number / shape.namespaces);
+    let metadata = json!({"name": format!("policy-{turn}"), "namespace": namespace});
+    let role = |random: &mut Random| *["web", "api", "db", "job"].get(below(random, 4)).unwrap_or(&"web");
+    let spec = match turn {
+        0 => json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}),
+        // Selects nothing today, as a quarter of the policies of a real cluster does.
+        turn if turn % 4 == 3 => json!({"podSelector": {"matchLabels": {"app": format!("gone-{number}")}}, "ingress": [{"from": [{"podSelector": {}}]}]}),
+        _ => {
+            let port = match below(random, 3) {
+                0 => json!({"port": "http"}),
+                1 => json!({"port": 8080, "endPort": 8080 + below(random, 20)}),
+                _ => json!({"port": 8000 + below(random, 100)}),
+            };
+            let pods = |random: &mut Random| json!({"podSelector": {"matchLabels": {"role": role(random)}}});
+            let tier = *["gold", "silver", "bronze"].get(below(random, 3)).unwrap_or(&"gold");
+            let second = below(random, 200);
+            let from = match below(random, 3) {
+                0 => json!([pods(random), pods(random)]),
+                1 => json!([{"namespaceSelector": {"matchLabels": {"tier": tier}}, "podSelector": {"matchLabels": {"role": role(random)}}}]),
+                _ => json!([{"ipBlock": {"cidr": format!("10.{second}.0.0/16"), "except": [format!("10.{second}.7.0/24")]}}]),
+            };
+            let selected = if random.one_in(2) {
+                json!({"matchLabels": {"role": role(random)}})
+            } else {
+                json!({"matchExpressions": [{"key": "role", "operator": "In", "values": ["web", "api"]}]})
+            };
+            json!({"podSelector": selected, "policyTypes": ["Ingress", "Egress"], "ingress": [{"from": from, "ports": [port]}], "egress": [{"to": [pods(random)], "ports": [{"port": 53, "protocol": "UDP"}]}]})
+        }
+    };
+    json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec})
+}
+
+/// A number below `bound`.
+fn below(random: &mut Random, bound: usize) -> usize {
+    usize::try_from(random.below(bound as u64)).unwrap_or(0)
+}
+
+fn write_questions(file: &Path, shape: &Shape) -> Result<()> {
+    let mut out = BufWriter::new(File::create(file)?);
+    let mut random = Random(5);
+    for _ in 0..1_000 {
+        let word = |pod: usize| format!("{}/{}", workload_namespace(pod, shape), pod_name(pod));
+        let (from, to) = (below(&mut random, shape.pods), below(&mut random, shape.pods));
+        serde_json::to_writer(&mut out, &json!({"from": word(from), "to": word(to), "port": 8080}))?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()?;
+    Ok(())
+}
