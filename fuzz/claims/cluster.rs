@@ -1,6 +1,7 @@
 //! What must hold of the readers of `bartizan-cluster` for any bytes at all. The fuzz targets call these functions, and so does
 //! `crates/cluster/tests/mutations.rs`, which runs everywhere.
 
+use bartizan_cluster::cut::Cutter;
 use bartizan_cluster::read::{Document, Format, Fragment, ProblemKind, ReadOptions, decode, split};
 use bartizan_cluster::{Circumstances, KubernetesVersion, PodView, Provenance, Snapshot, Source, SourceId, Value, schema};
 use base64::Engine as _;
@@ -80,6 +81,23 @@ pub(crate) fn json(bytes: &[u8]) {
     let is_json = serde_json::from_str::<serde_json::Value>(text).is_ok();
     let is_refused = snapshot.problems().iter().any(|problem| problem.kind == ProblemKind::Parse);
     assert_eq!(is_json, !is_refused, "{:?}", snapshot.problems());
+}
+
+/// JSON that comes in pieces, as large as the first byte says: if it can be cut, its documents are those of the whole.
+pub(crate) fn pieces(bytes: &[u8]) {
+    let Some((&size, bytes)) = bytes.split_first() else { return };
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (mut cutter, mut found) = (Cutter::new(), Vec::new());
+    let (mut from, mut to) = (0, 0);
+    while to < bytes.len() {
+        to = (to + usize::from(size).max(1)).min(bytes.len());
+        let Ok(cut) = cutter.cut(&bytes[from..to], to == bytes.len()) else { return };
+        found.extend(cut.documents.into_iter().map(|document| Document { range: document.range.start + from..document.range.end + from, ..document }));
+        from += cut.consumed;
+    }
+    let (documents, fault) = split(text);
+    assert_eq!(fault, None);
+    assert_eq!(found, documents, "pieces of {size} bytes");
 }
 
 /// A whole file: documents lie in it in their order, and everything that looks at objects does so without trouble.

@@ -33,6 +33,11 @@ fn files_hold() {
 }
 
 #[test]
+fn pieces_hold() {
+    run("cluster_pieces", claims::pieces);
+}
+
+#[test]
 fn secrets_hold() {
     run("cluster_secret", claims::secret);
 }
