@@ -25,14 +25,19 @@ impl ControlPlane {
     /// Creates the objects of a world, waits until aggregated roles are filled and the authorizer has seen everything, and returns
     /// all roles and bindings as the server stores them, its default policy among them.
     pub fn settle(&self, world: &RbacWorld) -> Result<Vec<Value>> {
-        self.each(world.objects(), |client, object| {
-            let (status, answer) = client.post(&collection(object), object)?;
-            // Some namespaces are there from the start.
-            if status == 201 || (status == 409 && object["kind"] == "Namespace") { Ok(()) } else { Err(refused(object, status, &answer)) }
-        })?;
+        self.create(world.objects())?;
         let stored = self.until_aggregated()?;
         self.until_seen()?;
         Ok(stored)
+    }
+
+    /// Creates namespaces that are not there yet, then all other objects, over several connections.
+    pub fn create(&self, objects: &[Value]) -> Result<()> {
+        self.each(objects, |client, object| {
+            let (status, answer) = client.post(&collection(object), object)?;
+            // Some namespaces are there from the start.
+            if status == 201 || (status == 409 && object["kind"] == "Namespace") { Ok(()) } else { Err(refused(object, status, &answer)) }
+        })
     }
 
     /// Deletes the roles and bindings of a world.
@@ -146,6 +151,7 @@ fn collection(object: &Value) -> String {
     let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
     match object["metadata"]["namespace"].as_str() {
         _ if kind == "namespace" => "/api/v1/namespaces".to_owned(),
+        Some(namespace) if kind == "serviceaccount" => format!("/api/v1/namespaces/{namespace}/serviceaccounts"),
         Some(namespace) => format!("{RBAC}/namespaces/{namespace}/{kind}s"),
         None => format!("{RBAC}/{kind}s"),
     }
