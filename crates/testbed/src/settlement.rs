@@ -54,22 +54,28 @@ impl ControlPlane {
 
     /// All roles and bindings as they are stored.
     pub fn stored_policy(&self) -> Result<Vec<Value>> {
-        let mut objects = Vec::new();
-        for kind in KINDS {
-            let (_, list) = self.get(&format!("{RBAC}/{}s", kind.to_lowercase()))?;
-            for item in list.get("items").and_then(Value::as_array).into_iter().flatten() {
+        let lists = KINDS.iter().map(|kind| self.stored(kind, &format!("{RBAC}/{}s", kind.to_lowercase()))).collect::<Result<Vec<_>>>()?;
+        Ok(lists.into_iter().flatten().collect())
+    }
+
+    /// The objects of a list as they are stored, without the book of who wrote what.
+    pub fn stored(&self, kind: &str, path: &str) -> Result<Vec<Value>> {
+        let (_, list) = self.get(path)?;
+        let version = list["apiVersion"].clone();
+        let items = list.get("items").and_then(Value::as_array).into_iter().flatten();
+        Ok(items
+            .map(|item| {
                 // Items of a list leave out what the list says.
-                let mut object = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind});
+                let mut object = json!({"apiVersion": version, "kind": kind});
                 for (key, value) in item.as_object().into_iter().flatten() {
                     object[key] = value.clone();
                 }
                 if let Some(metadata) = object["metadata"].as_object_mut() {
                     metadata.remove("managedFields");
                 }
-                objects.push(object);
-            }
-        }
-        Ok(objects)
+                object
+            })
+            .collect())
     }
 
     fn each(&self, objects: &[Value], act: impl Fn(&Client, &Value) -> Result<()> + Sync) -> Result<()> {
