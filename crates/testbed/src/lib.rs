@@ -46,6 +46,6 @@ pub use oracles::{AuthenticationOracle, Keys, Level, PodQuestion, PodSecurityOra
 pub use parts::{KubernetesVersion, Parts};
 pub use proxy::{Fault, Proxy, Rule, Seen};
 pub use random::Random;
-pub use rbac_world::{Draft, Estate, Fit, RbacWorld, WRITERS};
+pub use rbac_world::{Attempt, Estate, Fit, RbacWorld, WRITERS};
 pub use reviews::Reviewed;
 pub use tls::TlsServer;

@@ -4,7 +4,7 @@
 //! It knows nothing of how questions are answered. Start at [`RbacWorld::draw`]; questions come from [`RbacWorld::questions`].
 #![expect(clippy::indexing_slicing, reason = "keys are set in objects that were made a line before")]
 
-mod drafts;
+mod attempts;
 mod estate;
 mod questions;
 mod vocabulary;
@@ -12,7 +12,7 @@ mod vocabulary;
 use serde_json::{Map, Value, json};
 
 use crate::random::Random;
-pub use drafts::{Draft, WRITERS};
+pub use attempts::{Attempt, WRITERS};
 pub use estate::Estate;
 use vocabulary::{
     ACCOUNTS, AGGREGATED_BY_DEFAULT, API_GROUPS, DEFAULT_ROLES, GROUPS, NAMES, NAMESPACES, ODD_API_GROUPS, ODD_NAMES, ODD_RESOURCES, ODD_VERBS, RESOURCES,

@@ -11,7 +11,7 @@ pub const WRITERS: &str = "writers";
 
 /// A role or a binding that somebody wants to create.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub struct Attempt {
     /// Who wants to.
     pub user: String,
     /// In which groups, one at least.
@@ -22,9 +22,9 @@ pub struct Draft {
 
 impl RbacWorld {
     /// Writes by users of this world, most of them in the group [`WRITERS`]. Their names fit into headers.
-    pub fn drafts(&self, seed: u64, count: usize) -> Vec<Draft> {
+    pub fn attempts(&self, seed: u64, count: usize) -> Vec<Attempt> {
         let mut writer = Writer { random: Random::of(seed ^ 0xd4af_0000_0000_0000), grants: &self.grants, objects: &self.objects };
-        (0..count).map(|number| writer.draft(number)).collect()
+        (0..count).map(|number| writer.attempt(number)).collect()
     }
 }
 
@@ -35,7 +35,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn draft(&mut self, number: usize) -> Draft {
+    fn attempt(&mut self, number: usize) -> Attempt {
         let drawn = self.random.below(self.grants.len());
         let grant = self.grants.get(drawn).cloned();
         let (user, mut groups) = self.writer(grant.as_ref());
@@ -46,7 +46,7 @@ impl Writer<'_> {
             _ => None,
         };
         let object = if self.random.percent(60) { self.role(number, namespace, grant.as_ref()) } else { self.binding(number, namespace) };
-        Draft { user, groups, object }
+        Attempt { user, groups, object }
     }
 
     /// The subject of a grant, or somebody in its group.
