@@ -69,7 +69,7 @@ fn assumptions(snapshot: &Snapshot, reading: &Reading) -> Vec<String> {
 }
 
 fn coverage(snapshot: &Snapshot, reading: &Reading) -> Coverage {
-    let lost = snapshot.circumstances().sources.iter().filter(|source| source.is_lost()).map(|source| ReportProblem {
+    let lost = snapshot.sources().filter(|source| source.is_lost()).map(|source| ReportProblem {
         kind: ProblemKind::Unreadable.name().to_owned(),
         source: source.name().to_owned(),
         location: None,

@@ -38,7 +38,7 @@ pub(crate) fn run(scan: &Scan, global: &Global, terminal: &Terminal) -> Result<O
     clock.stage("judge", terminal);
     let pages = Pages::new(catalogue::checks());
     // Findings about waivers point into the configuration file.
-    let texts: Vec<Source> = gathered.snapshot.circumstances().sources.iter().cloned().chain(settings.configuration()).collect();
+    let texts: Vec<Source> = gathered.snapshot.sources().cloned().chain(settings.configuration()).collect();
     let rendering = Rendering { report: &report, pages: &pages, sources: &texts, language: terminal.language };
     output::write(&rendering, outputs, terminal)?;
     clock.stage("render", terminal);

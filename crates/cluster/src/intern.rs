@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -18,6 +19,8 @@ pub struct Symbol(pub(crate) u32);
 /// A growing set of strings, each stored once.
 #[derive(Clone)]
 pub struct Interner {
+    /// The strings that were known before; they have the lower symbols, and nothing is added to them.
+    below: Option<Arc<Interner>>,
     text: String,
     ends: Vec<u32>,
     table: HashTable<u32>,
@@ -29,11 +32,22 @@ pub struct Interner {
 impl Interner {
     /// An interner that knows the field names of [`field`].
     pub fn new() -> Self {
-        let mut interner = Self { text: String::new(), ends: Vec::new(), table: HashTable::new(), hasher: RandomState::default(), is_full: false };
+        let mut interner = Self { below: None, text: String::new(), ends: Vec::new(), table: HashTable::new(), hasher: RandomState::default(), is_full: false };
         for name in field::NAMES {
             interner.intern(name);
         }
         interner
+    }
+
+    /// An interner that knows the strings of `below` by the same symbols, and takes in further ones without touching it.
+    pub(crate) fn over(below: Arc<Interner>) -> Self {
+        let is_full = below.is_full;
+        Self { below: Some(below), text: String::new(), ends: Vec::new(), table: HashTable::new(), hasher: RandomState::default(), is_full }
+    }
+
+    /// How many strings were known before.
+    fn first(&self) -> usize {
+        self.below.as_ref().map_or(0, |below| below.len())
     }
 
     /// The symbol of `text`, new or known.
@@ -41,37 +55,47 @@ impl Interner {
     /// When more than 4 GiB of distinct text or 2³² strings have been interned, the symbol of the empty string is returned, and
     /// [`Interner::is_full`] tells that the facts are incomplete.
     pub fn intern(&mut self, text: &str) -> Symbol {
+        let first = self.first();
+        if let Some(known) = self.below.as_ref().and_then(|below| below.find(text)) {
+            return known;
+        }
         let hash = hash(&self.hasher, text);
         let (all, ends) = (&self.text, &self.ends);
-        if let Some(&found) = self.table.find(hash, |&candidate| resolve(all, ends, candidate) == text) {
+        if let Some(&found) = self.table.find(hash, |&candidate| resolve(all, ends, own(candidate, first)) == text) {
             return Symbol(found);
         }
-        let (Ok(symbol), Ok(end)) = (u32::try_from(self.ends.len()), u32::try_from(self.text.len() + text.len())) else {
+        let (Ok(symbol), Ok(end)) = (u32::try_from(first + self.ends.len()), u32::try_from(self.text.len() + text.len())) else {
             self.is_full = true;
             return field::EMPTY;
         };
         self.text.push_str(text);
         self.ends.push(end);
         let (all, ends, hasher) = (&self.text, &self.ends, &self.hasher);
-        self.table.insert_unique(hash, symbol, |&other| hash_of(hasher, all, ends, other));
+        self.table.insert_unique(hash, symbol, |&other| hash_of(hasher, all, ends, own(other, first)));
         Symbol(symbol)
     }
 
     /// The symbol of `text` if it has been interned.
     pub fn find(&self, text: &str) -> Option<Symbol> {
-        let hash = hash(&self.hasher, text);
-        self.table.find(hash, |&candidate| resolve(&self.text, &self.ends, candidate) == text).map(|&found| Symbol(found))
+        if let Some(known) = self.below.as_ref().and_then(|below| below.find(text)) {
+            return Some(known);
+        }
+        let (hash, first) = (hash(&self.hasher, text), self.first());
+        self.table.find(hash, |&candidate| resolve(&self.text, &self.ends, own(candidate, first)) == text).map(|&found| Symbol(found))
     }
 
     /// The text that `symbol` names; empty for a symbol of another, larger interner.
     pub fn text(&self, symbol: Symbol) -> &str {
-        resolve(&self.text, &self.ends, symbol.0)
+        match &self.below {
+            Some(below) if (symbol.0 as usize) < below.len() => below.text(symbol),
+            _ => resolve(&self.text, &self.ends, own(symbol.0, self.first())),
+        }
     }
 
     /// Takes in every string of `other`; the answer gives, for each symbol of `other`, its symbol here.
     pub fn absorb(&mut self, other: &Interner) -> Renaming {
         self.is_full |= other.is_full;
-        let new_names = (0..other.ends.len()).map(|at| self.intern(resolve(&other.text, &other.ends, u32::try_from(at).unwrap_or(u32::MAX)))).collect();
+        let new_names = other.texts().map(|text| self.intern(text)).collect();
         Renaming { same_below: 0, new_names }
     }
 
@@ -82,6 +106,7 @@ impl Interner {
 
     /// Forgets every string that became known after the first `known` ones, and overwrites its text.
     pub(crate) fn forget_since(&mut self, known: usize) {
+        debug_assert!(self.below.is_none(), "readers have interners of their own");
         let known = known.max(field::NAMES.len());
         for symbol in (known..self.ends.len()).filter_map(|symbol| u32::try_from(symbol).ok()) {
             let hash = hash_of(&self.hasher, &self.text, &self.ends, symbol);
@@ -116,17 +141,17 @@ impl Interner {
 
     /// Every string, in the order of the symbols.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        (0..self.ends.len()).map(|at| self.text(Symbol(u32::try_from(at).unwrap_or(u32::MAX))))
+        (0..self.len()).map(|at| self.text(Symbol(u32::try_from(at).unwrap_or(u32::MAX))))
     }
 
     /// How many strings are known.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.first() + self.ends.len()
     }
 
     /// Whether no string is known; never true, since the field names are always there.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 }
 
@@ -138,7 +163,7 @@ impl Default for Interner {
 
 impl std::fmt::Debug for Interner {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Interner({} strings, {} bytes)", self.ends.len(), self.text.len())
+        write!(out, "Interner({} strings, {} bytes)", self.len(), self.text.len())
     }
 }
 
@@ -158,6 +183,11 @@ impl Renaming {
             None => symbol,
         }
     }
+}
+
+/// The number that `symbol` has among the strings of an interner itself, of which the first one has the symbol `first`.
+fn own(symbol: u32, first: usize) -> u32 {
+    u32::try_from((symbol as usize).wrapping_sub(first)).unwrap_or(u32::MAX)
 }
 
 fn hash(hasher: &RandomState, text: &str) -> u64 {
@@ -217,6 +247,23 @@ mod tests {
         assert_eq!(interner.text(again), "hunter2");
         interner.forget_since(0);
         assert_eq!(interner.text(field::HOST_PID), "hostPID");
+    }
+
+    #[test]
+    fn an_interner_over_another_keeps_its_symbols_and_leaves_it_alone() {
+        let mut below = Interner::new();
+        let known = below.intern("known");
+        let below = Arc::new(below);
+        let mut over = Interner::over(Arc::clone(&below));
+        assert_eq!((over.intern("known"), over.intern("hostPID")), (known, field::HOST_PID));
+        let added = over.intern("added");
+        assert_eq!((over.text(added), over.text(known), over.find("added")), ("added", "known", Some(added)));
+        assert_eq!((over.len(), below.find("added")), (below.len() + 1, None));
+        let mut top = Interner::over(Arc::new(over));
+        assert_eq!((top.intern("added"), top.intern("known")), (added, known));
+        let highest = top.intern("highest");
+        assert_eq!((top.text(highest), top.texts().last()), ("highest", Some("highest")));
+        assert_eq!(Interner::new().absorb(&top).of(highest).0 as usize, top.len() - 1);
     }
 
     #[test]

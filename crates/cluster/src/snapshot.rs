@@ -1,20 +1,24 @@
 //! The snapshot: every fact that was read, immutable, with its source, and with what is missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod lineage;
 
-use foldhash::{HashMap, HashMapExt as _};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use rayon::prelude::*;
 
 use crate::fact::{Fact, Missing, Reason};
 use crate::intern::{Interner, Symbol};
-use crate::kind::{Kind, group_of};
+use crate::kind::Kind;
 use crate::locator::Locator;
-use crate::object::{Object, ObjectId, ObjectView};
+use crate::object::{ObjectId, ObjectView};
 use crate::read::{Fragment, Problem, ProblemKind};
 use crate::source::{Location, Source};
 use crate::spot::Spot;
 use crate::version::KubernetesVersion;
+
+pub use lineage::Delta;
+use lineage::{Layer, Taken};
 
 /// What kind of place the facts come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,7 +44,7 @@ impl Provenance {
 pub struct Circumstances {
     /// Where the facts come from.
     pub provenance: Provenance,
-    /// The sources, by their numbers.
+    /// The sources of the input, by their numbers. Those of changes are found by [`Snapshot::source`].
     pub sources: Vec<Source>,
     /// The version of the cluster, or the one to judge manifests for.
     pub version: KubernetesVersion,
@@ -63,23 +67,19 @@ pub struct PlacedProblem {
     pub message: String,
 }
 
-/// Fewer objects are given their symbols by one thread.
-const RENAMED_MIN: usize = 256;
-
 /// Kind, then group and kind as written where the code has no name for it, namespace and name.
 type Name = (Kind, Symbol, Symbol, Option<Symbol>, Symbol);
 
 /// Every fact that was read.
 #[derive(Debug)]
 pub struct Snapshot {
-    strings: Interner,
-    objects: Vec<Object>,
-    configurations: Vec<Object>,
-    by_kind: BTreeMap<Kind, Vec<ObjectId>>,
-    by_name: HashMap<Name, ObjectId>,
-    duplicates: Vec<(ObjectId, ObjectId)>,
-    circumstances: Circumstances,
-    problems: Vec<PlacedProblem>,
+    strings: Arc<Interner>,
+    /// The input, and what each change added to it.
+    layers: Vec<Arc<Layer>>,
+    /// What changes took away.
+    gone: BTreeSet<ObjectId>,
+    circumstances: Arc<Circumstances>,
+    problems: Arc<Vec<PlacedProblem>>,
     documents: usize,
     untyped: usize,
 }
@@ -88,83 +88,44 @@ impl Snapshot {
     /// Joins fragments, in their order, into a snapshot. Of the same object twice, the last one counts for relations.
     pub fn assemble(fragments: Vec<Fragment>, circumstances: Circumstances) -> Self {
         let mut fragments = fragments.into_iter();
-        let (mut strings, mut objects, mut configurations, mut problems, mut documents, mut untyped) = match fragments.next() {
-            Some(first) => (first.strings, first.objects, first.configurations, first.problems, first.documents, first.untyped),
-            None => (Interner::new(), Vec::new(), Vec::new(), Vec::new(), 0, 0),
+        let (mut strings, mut taken) = match fragments.next() {
+            Some(first) => Taken::first(first),
+            None => (Interner::new(), Taken::default()),
         };
-        for mut fragment in fragments {
-            let names = strings.absorb(&fragment.strings);
-            fragment.objects.par_iter_mut().chain(&mut fragment.configurations).with_min_len(RENAMED_MIN).for_each(|object| object.rename(&names));
-            objects.append(&mut fragment.objects);
-            configurations.append(&mut fragment.configurations);
-            problems.append(&mut fragment.problems);
-            documents += fragment.documents;
-            untyped += fragment.untyped;
+        for fragment in fragments {
+            taken.take(fragment, &mut strings);
         }
-        // Parallel readers hand fragments over in any order; the order of the sources is the order of the report.
-        objects.sort_by_key(|object| (object.origin.source, object.origin.range));
-        configurations.sort_by_key(|object| (object.origin.source, object.origin.range));
+        taken.sort();
+        let layer = Layer::of(0, taken.objects, taken.configurations, (0, Vec::new()), &mut strings);
         let mut snapshot = Self {
-            strings,
-            objects,
-            configurations,
-            by_kind: BTreeMap::new(),
-            by_name: HashMap::new(),
-            duplicates: Vec::new(),
-            circumstances,
-            problems: Vec::new(),
-            documents,
-            untyped,
+            strings: Arc::new(strings),
+            layers: vec![Arc::new(layer)],
+            gone: BTreeSet::new(),
+            circumstances: Arc::new(circumstances),
+            problems: Arc::default(),
+            documents: taken.documents,
+            untyped: taken.untyped,
         };
-        snapshot.index();
-        snapshot.place_problems(problems);
+        let mut problems = in_order(snapshot.placed(taken.problems));
         if snapshot.strings.is_full() {
             let message = "the input has more than 4 GiB of distinct text; read it in parts".to_owned();
-            snapshot.problems.push(PlacedProblem { kind: ProblemKind::Unreadable, source: String::new(), location: None, message });
+            problems.push(PlacedProblem { kind: ProblemKind::Unreadable, source: String::new(), location: None, message });
         }
+        snapshot.problems = Arc::new(problems);
         snapshot
     }
 
-    fn index(&mut self) {
-        let versions: BTreeSet<Symbol> = self.objects.iter().filter(|object| object.kind == Kind::Other).map(|object| object.api_version).collect();
-        let mut groups: BTreeMap<Symbol, Symbol> = BTreeMap::new();
-        for version in versions {
-            let group = group_of(self.strings.text(version)).to_owned();
-            groups.insert(version, self.strings.intern(&group));
-        }
-        for (object, number) in self.objects.iter().zip(0u32..) {
-            let id = ObjectId(number);
-            self.by_kind.entry(object.kind).or_default().push(id);
-            // Two kinds that the code has no name for may share theirs between API groups.
-            let (group, kind_name) = match object.kind {
-                Kind::Other => (groups.get(&object.api_version).copied().unwrap_or(crate::field::EMPTY), object.kind_name),
-                _ => (crate::field::EMPTY, crate::field::EMPTY),
-            };
-            if self.strings.text(object.name).ends_with('*') {
-                continue;
+    fn placed(&self, problems: Vec<Problem>) -> Vec<PlacedProblem> {
+        let placed = problems.into_iter().map(|problem| {
+            let source = self.source(problem.source);
+            PlacedProblem {
+                kind: problem.kind,
+                source: source.map_or_else(String::new, |source| source.name().to_owned()),
+                location: source.zip(problem.offset).and_then(|(source, offset)| source.location(offset)),
+                message: problem.message,
             }
-            if let Some(earlier) = self.by_name.insert((object.kind, group, kind_name, object.namespace, object.name), id) {
-                self.duplicates.push((earlier, id));
-            }
-        }
-    }
-
-    fn place_problems(&mut self, problems: Vec<Problem>) {
-        self.problems = problems
-            .into_iter()
-            .map(|problem| {
-                let source = self.circumstances.sources.get(problem.source.0 as usize);
-                PlacedProblem {
-                    kind: problem.kind,
-                    source: source.map_or_else(String::new, |source| source.name().to_owned()),
-                    location: source.zip(problem.offset).and_then(|(source, offset)| source.location(offset)),
-                    message: problem.message,
-                }
-            })
-            .collect();
-        self.problems.sort_by(|one, two| (&one.source, &one.location, one.kind, &one.message).cmp(&(&two.source, &two.location, two.kind, &two.message)));
-        // A chart's templates fail one by one for one reason: it is said once a file.
-        self.problems.dedup_by(|later, earlier| later.kind == ProblemKind::Template && earlier.kind == ProblemKind::Template && later.source == earlier.source);
+        });
+        placed.collect()
     }
 
     /// The strings of every tree.
@@ -199,60 +160,71 @@ impl Snapshot {
 
     /// Pairs of objects of the same name: the earlier one and the one that counts.
     pub fn duplicates(&self) -> impl Iterator<Item = (ObjectView<'_>, ObjectView<'_>)> {
-        self.duplicates.iter().filter_map(|&(one, two)| Some((self.view(one)?, self.view(two)?)))
+        self.layers.iter().flat_map(|layer| &layer.duplicates).filter_map(|&(one, two)| Some((self.view(one)?, self.view(two)?)))
     }
 
     /// How many objects there are.
     pub fn len(&self) -> usize {
-        self.objects.len()
+        self.layers.iter().map(|layer| layer.objects.len()).sum::<usize>() - self.gone.len()
     }
 
     /// Whether there is no object.
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
+        self.len() == 0
     }
 
     /// The object with number `id`.
     pub fn view(&self, id: ObjectId) -> Option<ObjectView<'_>> {
-        let object = self.objects.get(id.0 as usize)?;
-        Some(ObjectView { id, object, strings: &self.strings })
+        let at = self.layers.partition_point(|layer| layer.first <= id.0).checked_sub(1)?;
+        let layer = self.layers.get(at)?;
+        let object = layer.objects.get((id.0 - layer.first) as usize)?;
+        (!self.gone.contains(&id)).then_some(ObjectView { id, object, strings: &self.strings })
     }
 
     /// Every object, in the order of the sources.
     pub fn objects(&self) -> impl Iterator<Item = ObjectView<'_>> {
-        self.objects.iter().zip(0u32..).map(|(object, number)| ObjectView { id: ObjectId(number), object, strings: &self.strings })
+        let all = self.layers.iter().flat_map(|layer| layer.objects.iter().zip(layer.first..));
+        let views = all.map(|(object, number)| ObjectView { id: ObjectId(number), object, strings: &self.strings });
+        views.filter(|view| !self.gone.contains(&view.id))
     }
 
     /// Every configuration of a component or client (a kubeconfig, an `AuthenticationConfiguration`, …), in the order of the
     /// sources. They are no objects of the cluster: they have no name, and [`Snapshot::view`] does not find them by their numbers.
     pub fn configurations(&self) -> impl Iterator<Item = ObjectView<'_>> {
-        self.configurations.iter().zip(0u32..).map(|(object, number)| ObjectView { id: ObjectId(u32::MAX - number), object, strings: &self.strings })
+        self.layers.iter().flat_map(|layer| &layer.configurations).zip(0u32..).map(|(object, number)| ObjectView {
+            id: ObjectId(u32::MAX - number),
+            object,
+            strings: &self.strings,
+        })
     }
 
     /// The objects of `kind` that were read, complete or not. Judges ask [`Snapshot::list`].
     pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = ObjectView<'_>> {
-        self.by_kind.get(&kind).into_iter().flatten().filter_map(|&id| self.view(id))
+        self.layers.iter().flat_map(move |layer| layer.by_kind.get(&kind).into_iter().flatten()).filter_map(|&id| self.view(id))
     }
 
     /// The object of `kind` called `name`, if it was read.
     pub fn find(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Option<ObjectView<'_>> {
-        let namespace = match namespace {
-            Some(namespace) => Some(self.strings.find(namespace)?),
-            None => None,
-        };
-        let id = self.by_name.get(&(kind, crate::field::EMPTY, crate::field::EMPTY, namespace, self.strings.find(name)?))?;
-        self.view(*id)
+        self.named(&self.name_of(kind, "", "", namespace, name)?)
     }
 
     /// The object of a kind that the code has no name for, by its API group and the kind as written.
     pub fn find_other(&self, group: &str, kind_name: &str, namespace: Option<&str>, name: &str) -> Option<ObjectView<'_>> {
+        self.named(&self.name_of(Kind::Other, group, kind_name, namespace, name)?)
+    }
+
+    /// What an object is found by; none if some of it stands nowhere. Group and kind as written count where `kind` has no name.
+    fn name_of(&self, kind: Kind, group: &str, kind_name: &str, namespace: Option<&str>, name: &str) -> Option<Name> {
+        let (group, kind_name) = if kind == Kind::Other { (group, kind_name) } else { ("", "") };
         let namespace = match namespace {
             Some(namespace) => Some(self.strings.find(namespace)?),
             None => None,
         };
-        let (group, kind_name) = (self.strings.find(group)?, self.strings.find(kind_name)?);
-        let id = self.by_name.get(&(Kind::Other, group, kind_name, namespace, self.strings.find(name)?))?;
-        self.view(*id)
+        Some((kind, self.strings.find(group)?, self.strings.find(kind_name)?, namespace, self.strings.find(name)?))
+    }
+
+    fn named(&self, name: &Name) -> Option<ObjectView<'_>> {
+        self.layers.iter().rev().filter_map(|layer| layer.by_name.get(name)).find_map(|&id| self.view(id))
     }
 
     /// The object of `kind` called `name` as a fact: absent only where its list was read whole.
@@ -294,6 +266,14 @@ impl Snapshot {
 
     /// The source from which an object was read.
     pub fn source_of(&self, view: ObjectView<'_>) -> Option<&Source> {
-        self.circumstances.sources.get(view.origin().source.0 as usize)
+        self.source(view.origin().source)
     }
+}
+
+/// Problems as a report has them.
+fn in_order(mut problems: Vec<PlacedProblem>) -> Vec<PlacedProblem> {
+    problems.sort_by(|one, two| (&one.source, &one.location, one.kind, &one.message).cmp(&(&two.source, &two.location, two.kind, &two.message)));
+    // A chart's templates fail one by one for one reason: it is said once a file.
+    problems.dedup_by(|later, earlier| later.kind == ProblemKind::Template && earlier.kind == ProblemKind::Template && later.source == earlier.source);
+    problems
 }

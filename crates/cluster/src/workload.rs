@@ -88,10 +88,10 @@ impl Snapshot {
     /// Every workload, sorted by namespace, kind and name of its owner.
     pub fn workloads(&self) -> Vec<Workload<'_>> {
         // What takes time is done for each object alone; what is found is put together in the order of the objects.
-        let found: Vec<(Highest<'_>, Vec<(PodView<'_>, u64)>)> = (0..self.len())
+        let found: Vec<(Highest<'_>, Vec<(PodView<'_>, u64)>)> = (0..self.numbers())
             .into_par_iter()
             .filter_map(|number| {
-                let object = self.view(ObjectId(u32::try_from(number).ok()?))?;
+                let object = self.view(ObjectId(number))?;
                 let pods = PodView::of(object);
                 let runs = !pods.is_empty() && !is_old_replica_set(object);
                 runs.then(|| (self.highest(object), pods.into_iter().map(|pod| (pod, judged_fingerprint(pod))).collect()))

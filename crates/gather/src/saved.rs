@@ -140,7 +140,7 @@ fn write_lines(snapshot: &Snapshot, tool_version: &str, out: impl Write) -> io::
             Provenance::Files => SavedProvenance::Files,
             Provenance::Live => SavedProvenance::Live,
         },
-        sources: circumstances.sources.iter().map(|source| source.name().to_owned()).collect(),
+        sources: snapshot.sources().map(|source| source.name().to_owned()).collect(),
         missing: circumstances.missing.clone(),
         objects,
     };

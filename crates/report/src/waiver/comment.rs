@@ -41,8 +41,7 @@ pub(super) enum Place {
 
 /// The YAML documents that hold objects, of the sources whose text is `wanted`, in their order.
 pub(super) fn documents(snapshot: &Snapshot, wanted: impl Fn(&str) -> bool) -> Vec<(&Source, Document<'_>)> {
-    let sources: Vec<Option<&Source>> =
-        snapshot.circumstances().sources.iter().map(|source| Some(source).filter(|source| source.content().is_some_and(&wanted))).collect();
+    let sources: Vec<Option<&Source>> = snapshot.sources().map(|source| Some(source).filter(|source| source.content().is_some_and(&wanted))).collect();
     let mut documents: Vec<(&Source, Document<'_>)> = Vec::new();
     if sources.iter().all(Option::is_none) {
         return documents;
