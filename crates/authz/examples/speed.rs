@@ -31,7 +31,7 @@ fn role(number: usize) -> Value {
             let seed = scattered(number * 7 + rule);
             let resources: Vec<&str> = (0..3).filter_map(|at| resources.get((seed >> (3 * at)) % resources.len()).copied()).collect();
             let verbs: Vec<&str> = (0..3).filter_map(|at| verbs.get((seed >> (4 * at)) % verbs.len()).copied()).collect();
-            json!({ "apiGroups": ["", "apps"], "resources": resources, "verbs": verbs, "resourceNames": if seed % 3 == 0 { json!([format!("n{}", seed % 50)]) } else { json!([]) } })
+            json!({ "apiGroups": ["", "apps"], "resources": resources, "verbs": verbs, "resourceNames": if seed.is_multiple_of(3) { json!([format!("n{}", seed % 50)]) } else { json!([]) } })
         })
         .collect();
     json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": { "name": format!("role-{number}") }, "rules": rules })
@@ -41,7 +41,7 @@ fn binding(number: usize) -> Value {
     let account = scattered(number) % ACCOUNTS;
     let subject = json!({ "kind": "ServiceAccount", "name": format!("sa-{account}"), "namespace": format!("ns-{}", account % NAMESPACES) });
     let (kind, namespace) =
-        if number % 5 == 0 { ("ClusterRoleBinding", None) } else { ("RoleBinding", Some(format!("ns-{}", scattered(number + 1) % NAMESPACES))) };
+        if number.is_multiple_of(5) { ("ClusterRoleBinding", None) } else { ("RoleBinding", Some(format!("ns-{}", scattered(number + 1) % NAMESPACES))) };
     json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": { "name": format!("binding-{number}"), "namespace": namespace },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": format!("role-{}", scattered(number + 2) % ROLES) }, "subjects": [subject] })
 }
