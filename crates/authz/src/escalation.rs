@@ -5,7 +5,6 @@
 //! with every way that is open, and the bindings and rules that open it. Steps are not chained here.
 
 mod compiled;
-mod familiar;
 mod gate;
 mod primitive;
 mod table;
@@ -24,18 +23,17 @@ use foldhash::{HashMap, HashMapExt as _};
 use crate::Authz;
 use crate::decision::{Grant, GrantView, Unknown};
 use crate::enumeration::Scope;
+use crate::familiar::Provision;
 use crate::policy::Holding;
 use crate::rule::SetId;
 
 use compiled::Answered;
-use familiar::Familiar;
 use gate::{Facts, Names, Passage};
 use primitive::Name;
 use table::access::{EVERY_RIGHT, MASTERS};
 use table::nodes::KUBELET;
 use way::{Extent, Held, Open, Proof, Rules};
 
-pub use familiar::Provision;
 pub use gate::Doubt;
 pub use primitive::{Effect, Feature, Gain, Gate, Name as RequestName, Need, On, Place, Primitive, Said, Untold, Way};
 
@@ -224,7 +222,6 @@ struct Search<'a> {
     authz: &'a Authz<'a>,
     answered: Answered,
     facts: Facts<'a>,
-    familiar: Familiar,
     /// The ways that are open to what is held, in the cluster and in a namespace: many subjects hold the same.
     known: HashMap<(Box<[SetId]>, Box<[SetId]>, Option<Symbol>), Rc<[Open]>>,
     /// What groups hold that everybody is in.
@@ -235,15 +232,7 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(authz: &'a Authz<'a>) -> Self {
         let is_asked = authz.chain().has_rbac();
-        Self {
-            authz,
-            answered: Answered::of(&authz.policy.book),
-            facts: Facts::of(authz),
-            familiar: Familiar::new(authz.version()),
-            known: HashMap::new(),
-            groups: HashMap::new(),
-            is_asked,
-        }
+        Self { authz, answered: Answered::of(&authz.policy.book), facts: Facts::of(authz), known: HashMap::new(), groups: HashMap::new(), is_asked }
     }
 
     fn holdings(&self, is_group: bool, name: &str) -> Holdings {
@@ -360,7 +349,7 @@ impl<'a> Search<'a> {
                 evidence.push(grant);
             }
         }
-        let provision = evidence.iter().map(|grant| self.familiar.provision(grant)).min().unwrap_or(Provision::Own);
+        let provision = evidence.iter().map(|grant| self.authz.provision(grant)).min().unwrap_or(Provision::Own);
         doubts.sort();
         doubts.dedup();
         Some(Escalation {

@@ -45,6 +45,7 @@ pub mod default_policy;
 mod difference;
 mod enumeration;
 mod escalation;
+mod familiar;
 mod feature;
 mod inventory;
 pub mod login;
@@ -65,6 +66,7 @@ use bartizan_cluster::{KubernetesVersion, Snapshot};
 
 use abac::Policies;
 use chain::ServerFacts;
+use familiar::Familiar;
 use node::Nodes;
 use policy::Policy;
 
@@ -74,9 +76,10 @@ pub use decision::{Decision, Grant, GrantView, Ground, Unknown};
 pub use difference::{Change, changes};
 pub use enumeration::{Scope, WhoCan};
 pub use escalation::{
-    Certainty, Doubt, ESCALATION_READS, Effect, Escalation, Escalations, Feature, Gain, Gate, Holder, Need, On, Place, Primitive, Provision, RequestName, Said,
-    Untold, Way, primitives,
+    Certainty, Doubt, ESCALATION_READS, Effect, Escalation, Escalations, Feature, Gain, Gate, Holder, Need, On, Place, Primitive, RequestName, Said, Untold,
+    Way, primitives,
 };
+pub use familiar::Provision;
 pub use inventory::{Holding, Presence, RoleFact, Standing};
 pub use near::{Lack, NearMiss};
 pub use options::{DefaultPolicy, NoSuchDefaultPolicy, Options};
@@ -92,6 +95,7 @@ pub struct Authz<'s> {
     version: KubernetesVersion,
     assumptions: Vec<String>,
     defaults: OnceLock<Snapshot>,
+    familiar: OnceLock<Familiar>,
 }
 
 impl<'s> Authz<'s> {
@@ -113,7 +117,7 @@ impl<'s> Authz<'s> {
             assumptions.push("the rules of some aggregated roles were left out: there are too many".to_owned());
         }
         let nodes = Nodes::new(snapshot, version, server.features);
-        Self { policy, nodes, policies: server.policies, chain, version, assumptions, defaults: OnceLock::new() }
+        Self { policy, nodes, policies: server.policies, chain, version, assumptions, defaults: OnceLock::new(), familiar: OnceLock::new() }
     }
 
     /// The snapshot that was read.
@@ -169,6 +173,11 @@ impl<'s> Authz<'s> {
     /// The bindings of `namespace`, by name.
     pub fn bindings_in(&self, namespace: &str) -> impl Iterator<Item = BindingView<'_>> {
         self.policy.bindings_in(namespace)
+    }
+
+    /// The user or group `name`, if a binding names it.
+    pub fn principal(&self, is_group: bool, name: &str) -> Option<PrincipalView<'_>> {
+        self.policy.find_principal(is_group, name)
     }
 
     /// Everybody whom bindings name: users (ServiceAccounts by their user names) by name, then groups.

@@ -382,11 +382,16 @@ impl<'s> Policy<'s> {
         user_id.into_iter().chain(groups).filter_map(|id| self.principals.get(id.0 as usize)).flat_map(|principal| &principal.holdings)
     }
 
+    /// The user or group `name`, if a binding names it.
+    pub(crate) fn find_principal(&self, is_group: bool, name: &str) -> Option<PrincipalView<'_>> {
+        let known = if is_group { &self.groups } else { &self.users };
+        let id = known.get(&self.book.find(name)?)?;
+        self.principals.get(id.0 as usize).map(|principal| PrincipalView { policy: self, principal })
+    }
+
     /// Every holding of the user or group `name`, those of the whole cluster in front.
     pub(crate) fn holdings_of(&self, is_group: bool, name: &str) -> &[Holding] {
-        let known = if is_group { &self.groups } else { &self.users };
-        let id = self.book.find(name).and_then(|name| known.get(&name));
-        id.and_then(|id| self.principals.get(id.0 as usize)).map_or(&[], |principal| &principal.holdings)
+        self.find_principal(is_group, name).map_or(&[], |found| &found.principal.holdings)
     }
 
     /// The namespace of a binding; none for one of the whole cluster.

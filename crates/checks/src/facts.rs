@@ -3,14 +3,20 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use bartizan_authz::{Authz, Escalation, Options, Origin};
+use bartizan_cluster::access::User;
 use bartizan_cluster::snapshot::Provenance;
 use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectView, PodView, Snapshot, Workload};
-
-use crate::grant::{BINDINGS, Grants};
 
 /// The kinds that run pods: what an entry means when it declares [`Kind::Pod`].
 pub const WORKLOAD_KINDS: [Kind; 8] =
     [Kind::Pod, Kind::Deployment, Kind::ReplicaSet, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::CronJob, Kind::ReplicationController];
+
+/// The kinds that bind roles to subjects.
+const BINDINGS: [Kind; 2] = [Kind::RoleBinding, Kind::ClusterRoleBinding];
+
+/// The kinds of which the authorizers are made.
+pub(crate) const POLICY: [Kind; 4] = [Kind::Role, Kind::ClusterRole, Kind::RoleBinding, Kind::ClusterRoleBinding];
 
 /// Indexes over a snapshot that all judges share.
 #[derive(Debug)]
@@ -20,7 +26,9 @@ pub struct Ground<'a> {
     by_namespace: HashMap<&'a str, Vec<usize>>,
     /// Objects that a later one of the same name takes the place of.
     overridden: HashMap<ObjectId, ObjectView<'a>>,
-    grants: OnceLock<Grants<'a>>,
+    /// Who may do what, and who can become whom; found when a judge asks.
+    authz: OnceLock<Authz<'a>>,
+    escalations: OnceLock<Vec<Escalation<'a>>>,
 }
 
 impl<'a> Ground<'a> {
@@ -34,7 +42,7 @@ impl<'a> Ground<'a> {
             }
         }
         let overridden = snapshot.duplicates().map(|(earlier, later)| (earlier.id(), later)).collect();
-        Self { snapshot, workloads, by_namespace, overridden, grants: OnceLock::new() }
+        Self { snapshot, workloads, by_namespace, overridden, authz: OnceLock::new(), escalations: OnceLock::new() }
     }
 }
 
@@ -98,16 +106,51 @@ impl<'a> Facts<'a> {
         self.get(Kind::ServiceAccount, Some(pod.namespace()), pod.service_account())
     }
 
-    /// Whether some binding gives the ServiceAccount `name` more than every account has: true as soon as one does.
-    pub fn is_granted(&self, namespace: &str, name: &str) -> Result<bool, Missing> {
-        for kind in BINDINGS {
+    /// The authorizers of the cluster; a judge that asks declares [`POLICY`].
+    fn authz(&self) -> &'a Authz<'a> {
+        for kind in POLICY {
             self.declared(kind);
         }
-        let snapshot = self.ground.snapshot;
-        if self.ground.grants.get_or_init(|| Grants::of(snapshot)).hold(namespace, name) {
+        self.ground.authz.get_or_init(|| Authz::resolve(self.ground.snapshot, &Options::default()))
+    }
+
+    /// Whether every cluster of this version has the role from its first start; manifests leave it out.
+    pub fn is_role_of_every_cluster(&self, namespace: Option<&str>, name: &str) -> bool {
+        let role = self.authz().find_role(namespace, name);
+        role.is_some_and(|role| matches!(role.origin(), Some(Origin::DefaultPolicy(_))))
+    }
+
+    /// Ends in *unknown* unless every role and binding was read.
+    pub fn policy_complete(&self) -> Result<(), Missing> {
+        POLICY.iter().find_map(|&kind| self.ground.snapshot.gap(kind, None)).map_or(Ok(()), Err)
+    }
+
+    /// Whether some binding gives the ServiceAccount `name` more than every account has: true as soon as one does.
+    pub fn is_granted(&self, namespace: &str, name: &str) -> Result<bool, Missing> {
+        let authz = self.authz();
+        let user = User::service_account(namespace, name);
+        let groups = user.groups.iter().map(|group| authz.principal(true, group));
+        let mut principals = std::iter::once(authz.principal(false, &user.name)).chain(groups).flatten();
+        if principals.any(|principal| principal.subjects().any(|subject| !authz.is_for_everybody(subject))) {
             return Ok(true);
         }
-        BINDINGS.iter().find_map(|&kind| snapshot.gap(kind, None)).map_or(Ok(false), Err)
+        BINDINGS.iter().find_map(|&kind| self.ground.snapshot.gap(kind, None)).map_or(Ok(false), Err)
+    }
+
+    /// Every way that is open to the ServiceAccount `name`, by its groups as well.
+    pub fn escalations(&self, namespace: &str, name: &str) -> impl Iterator<Item = &'a Escalation<'a>> + use<'a> {
+        let authz = self.authz();
+        let all = self.ground.escalations.get_or_init(|| authz.escalations().found);
+        let user = User::service_account(namespace, name);
+        let of = |is_group: bool, name: &str| {
+            let key = (is_group, name);
+            let start = all.partition_point(|one| (one.subject.is_group, &*one.subject.name) < key);
+            let end = all.partition_point(|one| (one.subject.is_group, &*one.subject.name) <= key);
+            all.get(start..end).unwrap_or_default()
+        };
+        let own = of(false, &user.name);
+        let groups: Vec<&'a [Escalation<'a>]> = user.groups.iter().map(|group| of(true, group)).collect();
+        own.iter().chain(groups.into_iter().flatten())
     }
 
     /// The workloads of `namespace` (of all if `None`) that were read; for counting and naming, not for deciding absence.

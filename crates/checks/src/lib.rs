@@ -14,7 +14,7 @@ pub mod sink;
 
 mod cluster;
 mod credential;
-mod grant;
+mod identity;
 mod image;
 mod namespace;
 mod object;
@@ -34,7 +34,7 @@ pub use facts::Facts;
 pub use run::{Focus, Judgement, Selection, judge, selected};
 
 /// Every check, family by family, each family sorted by id.
-pub static CATALOGUE: &[&[&Entry]] = &[cluster::ALL, namespace::ALL, object::ALL, pod_security::ALL, relation::ALL, workload::ALL];
+pub static CATALOGUE: &[&[&Entry]] = &[cluster::ALL, identity::ALL, namespace::ALL, object::ALL, pod_security::ALL, relation::ALL, workload::ALL];
 
 /// Every check.
 pub fn all() -> impl Iterator<Item = &'static Entry> {

@@ -65,6 +65,11 @@ impl<'a> Rule<'a> {
         is_wildcard.then(|| groups().find(|&group| group == "*").or_else(|| groups().find(|group| OWN_GROUPS.contains(group)))).flatten()
     }
 
+    /// Whether the rule is about an API group of Kubernetes itself, and not of extensions alone.
+    pub(crate) fn is_about_kubernetes(self) -> bool {
+        self.0.strings(field::API_GROUPS).any(|group| group == "*" || OWN_GROUPS.contains(&group))
+    }
+
     /// Whether the rule allows no more than finding out what the server is and what one may do there oneself, which
     /// Kubernetes lets everybody do, or reading the address and certificate that a new node needs to join.
     fn is_discovery(self) -> bool {
@@ -295,9 +300,9 @@ pub(crate) enum Granted {
 
 /// What `binding` grants.
 pub(crate) fn granted<'a>(binding: ObjectView<'a>, facts: &Facts<'a>) -> Result<Granted, Missing> {
-    let (role, name) = match (role_name(binding, "ClusterRole"), role_name(binding, "Role")) {
-        (Some(name), _) => (facts.get(Kind::ClusterRole, None, name).read()?, name),
-        (None, Some(name)) => (facts.get(Kind::Role, binding.namespace(), name).read()?, name),
+    let (role, home, name) = match (role_name(binding, "ClusterRole"), role_name(binding, "Role")) {
+        (Some(name), _) => (facts.get(Kind::ClusterRole, None, name).read()?, None, name),
+        (None, Some(name)) => (facts.get(Kind::Role, binding.namespace(), name).read()?, binding.namespace(), name),
         (None, None) => return Ok(Granted::Nothing),
     };
     let open = [
@@ -312,7 +317,7 @@ pub(crate) fn granted<'a>(binding: ObjectView<'a>, facts: &Facts<'a>) -> Result<
         Some(role) if role.root().list(field::RULES).map(Rule).all(Rule::is_discovery) => Granted::Discovery,
         Some(_) => Granted::More,
         None if facts.from_files() && open.contains(&name) => Granted::Discovery,
-        None if facts.from_files() && exists_by_default(binding, name) => Granted::More,
+        None if facts.from_files() && facts.is_role_of_every_cluster(home, name) => Granted::More,
         None => Granted::Nothing,
     })
 }
@@ -323,59 +328,3 @@ pub(crate) fn is_bootstrap(object: ObjectView<'_>) -> bool {
     object.label(BOOTSTRAPPING) == Some("rbac-defaults")
         && (object.name().starts_with("system:") || matches!(object.name(), "cluster-admin" | "admin" | "edit" | "view"))
 }
-
-/// Whether every cluster has the role that `binding` grants, called `name`, from its first start.
-pub(crate) fn exists_by_default(binding: ObjectView<'_>, name: &str) -> bool {
-    if role_name(binding, "ClusterRole").is_some() {
-        return CLUSTER_ROLES.contains(&name) || name.strip_prefix("system:controller:").is_some_and(|controller| !controller.is_empty());
-    }
-    let namespace = binding.namespace().unwrap_or("");
-    ROLES.contains(&(namespace, name))
-}
-
-/// What every cluster has as `ClusterRole` from its first start, the roles of the controllers aside.
-const CLUSTER_ROLES: &[&str] = &[
-    "admin",
-    "cluster-admin",
-    "edit",
-    "system:aggregate-to-admin",
-    "system:aggregate-to-edit",
-    "system:aggregate-to-view",
-    "system:auth-delegator",
-    "system:basic-user",
-    "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
-    "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
-    "system:certificates.k8s.io:kube-apiserver-client-approver",
-    "system:certificates.k8s.io:kube-apiserver-client-kubelet-approver",
-    "system:certificates.k8s.io:kubelet-serving-approver",
-    "system:certificates.k8s.io:legacy-unknown-approver",
-    "system:cluster-trust-bundle-discovery",
-    "system:discovery",
-    "system:heapster",
-    "system:kube-aggregator",
-    "system:kube-controller-manager",
-    "system:kube-dns",
-    "system:kube-scheduler",
-    "system:kubelet-api-admin",
-    "system:monitoring",
-    "system:node",
-    "system:node-bootstrapper",
-    "system:node-problem-detector",
-    "system:node-proxier",
-    "system:persistent-volume-provisioner",
-    "system:public-info-viewer",
-    "system:service-account-issuer-discovery",
-    "system:volume-scheduler",
-    "view",
-];
-
-/// What every cluster has as `Role` from its first start, with the namespaces.
-const ROLES: &[(&str, &str)] = &[
-    ("kube-public", "system:controller:bootstrap-signer"),
-    ("kube-system", "extension-apiserver-authentication-reader"),
-    ("kube-system", "system::leader-locking-kube-controller-manager"),
-    ("kube-system", "system::leader-locking-kube-scheduler"),
-    ("kube-system", "system:controller:bootstrap-signer"),
-    ("kube-system", "system:controller:cloud-provider"),
-    ("kube-system", "system:controller:token-cleaner"),
-];

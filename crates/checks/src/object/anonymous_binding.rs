@@ -3,6 +3,7 @@
 use bartizan_cluster::{Kind, ObjectView};
 use bartizan_report::{Check, Safety, Severity, Stage};
 
+use crate::facts::POLICY;
 use crate::rbac::{Granted, Subject, granted, is_bootstrap, role_label, subjects};
 use crate::sink::remove;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
@@ -16,7 +17,7 @@ pub(super) static ENTRY: Entry = Entry {
         aliases: &[],
         page: include_str!("anonymous_binding.md"),
     },
-    reads: &[Kind::Role, Kind::ClusterRole],
+    reads: &POLICY,
     judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
 };
 

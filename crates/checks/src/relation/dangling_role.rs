@@ -3,7 +3,8 @@
 use bartizan_cluster::{Kind, ObjectView, field};
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::rbac::{exists_by_default, role_name};
+use crate::facts::POLICY;
+use crate::rbac::role_name;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -15,7 +16,7 @@ pub(super) static ENTRY: Entry = Entry {
         aliases: &[],
         page: include_str!("dangling_role.md"),
     },
-    reads: &[Kind::Role, Kind::ClusterRole],
+    reads: &POLICY,
     judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
 };
 
@@ -31,7 +32,7 @@ fn judge<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> 
         return out.done();
     }
     // Manifests do not hold the roles that every cluster is born with.
-    if facts.from_files() && exists_by_default(binding, name) {
+    if facts.from_files() && facts.is_role_of_every_cluster(namespace, name) {
         return out.done();
     }
     if facts.get(kind, namespace, name).read()?.is_none() {

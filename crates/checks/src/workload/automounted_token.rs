@@ -16,7 +16,7 @@ pub(super) static ENTRY: Entry = Entry {
         aliases: &[],
         page: include_str!("automounted_token.md"),
     },
-    reads: &[Kind::ServiceAccount, Kind::RoleBinding, Kind::ClusterRoleBinding],
+    reads: &[Kind::ServiceAccount, Kind::Role, Kind::ClusterRole, Kind::RoleBinding, Kind::ClusterRoleBinding],
     judge: Judge::Pod(judge),
 };
 

@@ -44,7 +44,10 @@ pub(super) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
 
 fn write_text(escalations: &Escalations<'_>, language: Language, out: &mut impl Write) -> io::Result<()> {
     let mut last: Option<&Holder<'_>> = None;
-    for one in &escalations.found {
+    let mut found: Vec<&Escalation<'_>> = escalations.found.iter().collect();
+    // The gravest first, for each subject; what is equally grave keeps its order.
+    found.sort_by(|one, two| (&one.subject, two.primitive.severity).cmp(&(&two.subject, one.primitive.severity)));
+    for one in found {
         if last != Some(&one.subject) {
             writeln!(out, "{}{}", if last.is_some() { "\n" } else { "" }, one.subject)?;
             last = Some(&one.subject);

@@ -3,9 +3,11 @@
 //! A default grant is recognised by what it says, word for word, never by its label: anybody can write a label.
 
 use bartizan_cluster::KubernetesVersion;
+use bartizan_cluster::access::{AUTHENTICATED, SERVICE_ACCOUNTS};
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 use serde_json::Value;
 
+use crate::Authz;
 use crate::decision::GrantView;
 use crate::default_policy::{self, Gates};
 use crate::policy::{BindingView, RuleView, SubjectView};
@@ -56,7 +58,7 @@ const VENDORS: &[(&str, &str, &str, &str)] = &[
 
 /// The default policy of a version, by what it says.
 #[derive(Debug)]
-pub(super) struct Familiar {
+pub(crate) struct Familiar {
     /// By kind, namespace and name: the kind and name of the role, and the subjects.
     bindings: HashMap<(bool, String, String), (String, String, HashSet<(String, String)>)>,
     /// By kind, namespace and name: the rules.
@@ -64,7 +66,7 @@ pub(super) struct Familiar {
 }
 
 impl Familiar {
-    pub(super) fn new(version: KubernetesVersion) -> Self {
+    pub(crate) fn new(version: KubernetesVersion) -> Self {
         let mut familiar = Self { bindings: HashMap::new(), roles: HashMap::new() };
         for object in default_policy::objects(version, Gates::All) {
             let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
@@ -82,7 +84,7 @@ impl Familiar {
     }
 
     /// Who made `grant`.
-    pub(super) fn provision(&self, grant: &GrantView<'_>) -> Provision {
+    pub(crate) fn provision(&self, grant: &GrantView<'_>) -> Provision {
         if self.is_default_binding(grant.binding, grant.subject) && self.is_default_rule(grant.rule) {
             return Provision::Default;
         }
@@ -104,10 +106,37 @@ impl Familiar {
         })
     }
 
+    /// Whether the server itself lets everybody who logged in, or every ServiceAccount, hold the role of `binding`.
+    fn is_role_for_everybody(&self, binding: BindingView<'_>) -> bool {
+        let group = |name: &str| ("Group".to_owned(), name.to_owned());
+        let groups = [group(AUTHENTICATED), group(SERVICE_ACCOUNTS)];
+        self.bindings
+            .values()
+            .any(|(kind, name, subjects)| kind == binding.role_kind() && name == binding.role_name() && groups.iter().any(|group| subjects.contains(group)))
+    }
+
     fn is_default_rule(&self, rule: RuleView<'_>) -> bool {
         let role = rule.role();
         let key = (role.is_cluster(), role.namespace().unwrap_or("").to_owned(), role.name().to_owned());
         self.roles.get(&key).is_some_and(|rules| rules.iter().any(|default| is_same(default, rule)))
+    }
+}
+
+impl Authz<'_> {
+    /// What is known of grants that nobody here made.
+    pub(crate) fn familiar(&self) -> &Familiar {
+        self.familiar.get_or_init(|| Familiar::new(self.version()))
+    }
+
+    /// Who made `grant`.
+    pub fn provision(&self, grant: &GrantView<'_>) -> Provision {
+        self.familiar().provision(grant)
+    }
+
+    /// Whether this entry gives a ServiceAccount no more than what the API server gives all of them.
+    pub fn is_for_everybody(&self, subject: SubjectView<'_>) -> bool {
+        let familiar = self.familiar();
+        familiar.is_role_for_everybody(subject.binding()) || familiar.is_default_binding(subject.binding(), subject)
     }
 }
 

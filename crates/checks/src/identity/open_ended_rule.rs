@@ -1,0 +1,35 @@
+//! `open-ended-rule`: a rule takes in verbs or resources that do not exist yet.
+
+use bartizan_cluster::{Kind, ObjectView, field};
+use bartizan_report::{Check, Severity, Stage};
+
+use crate::rbac::{is_bootstrap, own_rules};
+use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
+
+pub(super) static ENTRY: Entry = Entry {
+    check: Check {
+        id: "open-ended-rule",
+        severity: Severity::Low,
+        stage: Stage::Strict,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("open_ended_rule.md"),
+    },
+    reads: &[Kind::ClusterRole],
+    judge: Judge::Object(&[Kind::Role, Kind::ClusterRole], judge),
+};
+
+fn judge<'a>(role: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    if is_bootstrap(role) {
+        return out.not_applicable();
+    }
+    let Some(rules) = own_rules(role, facts)? else { return out.not_applicable() };
+    for rule in rules.into_iter().filter(|rule| rule.wildcard().is_none() && rule.is_about_kubernetes()) {
+        for (name, message) in [(field::VERBS, msg!("verbs")), (field::RESOURCES, msg!("resources")), (field::API_GROUPS, msg!("groups"))] {
+            if rule.value().strings(name).any(|word| word == "*") {
+                out.fail(rule.value().spot(&[name]), message);
+            }
+        }
+    }
+    out.done()
+}
