@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 
 use bartizan_cluster::ObjectRef;
 
-use crate::Authz;
 use crate::usage::{Times, Usage};
+use crate::{Authz, Holder};
 
 pub use caveat::caveats;
 pub use certificate::{Certificate, Disagreement, Excess, Replayed};
@@ -34,8 +34,8 @@ pub use rules::NarrowRule;
 /// What shall be narrowed, and how far.
 #[derive(Debug, Clone)]
 pub struct NarrowOptions {
-    /// Users and groups to narrow, by name; everybody if empty.
-    pub subjects: Vec<Selected>,
+    /// Whom to narrow; everybody if empty.
+    pub subjects: Vec<Holder<'static>>,
     /// What happens to subjects that were never seen.
     pub unseen: Unseen,
     /// What is used in more namespaces than these stays granted in all of them.
@@ -50,15 +50,6 @@ impl Default for NarrowOptions {
     fn default() -> Self {
         Self { subjects: Vec::new(), unseen: Unseen::Stays, namespaces_max: 10, names_max: 5, name_count_min: 3 }
     }
-}
-
-/// A subject that shall be narrowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selected {
-    /// A user, by name; a ServiceAccount by its user name.
-    User(String),
-    /// A group.
-    Group(String),
 }
 
 /// What happens to the grants of a subject that was never seen.

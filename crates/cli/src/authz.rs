@@ -6,6 +6,7 @@ mod can_i;
 mod diff;
 mod escalations;
 pub(crate) mod kubeconfig;
+mod least_privilege;
 pub(crate) mod logins;
 mod roles;
 mod subject;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
         Command::Diff(diff) => diff::run(diff, terminal),
         Command::Escalations(command) => escalations::run(command, global, terminal),
         Command::Logins(logins) => logins::run(logins, global, terminal),
+        Command::LeastPrivilege(command) => least_privilege::run(command, global, terminal),
         Command::Kubeconfig(kubeconfig) => kubeconfig::run(kubeconfig, terminal),
     }
 }

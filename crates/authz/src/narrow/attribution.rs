@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::access::{Action, Request, Resource, Target};
 
-use super::{NarrowOptions, Selected, Stays, Unseen};
+use super::{NarrowOptions, Stays, Unseen};
 use crate::default_policy::{BOOTSTRAPPING, DEFAULTS};
 use crate::usage::{Use, UserId};
 use crate::{Authz, BindingId, BindingView, Decision, Ground, Origin, PrincipalView, SubjectView};
@@ -21,12 +21,12 @@ const SYSTEM: &str = "system:";
 
 /// An entry of a binding: the binding and the place of the subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Holder {
+pub(super) struct Entry {
     pub(super) binding: BindingId,
     pub(super) subject: u32,
 }
 
-impl Holder {
+impl Entry {
     pub(super) fn of(subject: SubjectView<'_>) -> Self {
         Self { binding: subject.binding().id(), subject: subject.place() }
     }
@@ -46,9 +46,9 @@ pub(super) struct Need<'a> {
     /// Whether the server asks for it because of the use, and no log shows it.
     pub(super) is_implied: bool,
     /// The entries that allow it and that are narrowed, each with the place of its rule.
-    pub(super) candidates: Vec<(Holder, u32)>,
+    pub(super) candidates: Vec<(Entry, u32)>,
     /// The one under which it is filed; none where something that stays allows it.
-    pub(super) chosen: Option<(Holder, u32)>,
+    pub(super) chosen: Option<(Entry, u32)>,
 }
 
 /// What somebody did that makes the server ask for verbs that are no requests.
@@ -63,9 +63,9 @@ pub(super) struct Deeds {
 #[derive(Debug, Default)]
 pub(super) struct Attribution<'a> {
     /// Why entries stay; those that are not here are narrowed.
-    pub(super) stays: BTreeMap<Holder, Stays>,
+    pub(super) stays: BTreeMap<Entry, Stays>,
     /// The entries that are narrowed, in the order of the bindings.
-    pub(super) narrowed: BTreeSet<Holder>,
+    pub(super) narrowed: BTreeSet<Entry>,
     /// What the narrowed policy must allow.
     pub(super) needs: Vec<Need<'a>>,
     /// Uses that others than RBAC allowed.
@@ -77,14 +77,14 @@ pub(super) struct Attribution<'a> {
     /// Uses whose words are none that this policy would give.
     pub(super) disagreements: Vec<usize>,
     /// What the users of each narrowed entry did.
-    pub(super) deeds: BTreeMap<Holder, Deeds>,
+    pub(super) deeds: BTreeMap<Entry, Deeds>,
 }
 
 pub(super) fn attribute<'a>(authz: &Authz<'_>, uses: &[Use<'a>], options: &NarrowOptions) -> Attribution<'a> {
     let mut attribution = Attribution::default();
     let people = People::of(authz, uses);
     for subject in authz.bindings().flat_map(|binding| binding.subjects().collect::<Vec<_>>()) {
-        let holder = Holder::of(subject);
+        let holder = Entry::of(subject);
         match standing(subject, &people, options) {
             Some(why) => drop(attribution.stays.insert(holder, why)),
             None => drop(attribution.narrowed.insert(holder)),
@@ -116,11 +116,8 @@ fn standing(subject: SubjectView<'_>, people: &People, options: &NarrowOptions) 
         return Some(Stays::Default);
     }
     let (Some(principal), Some(_)) = (subject.principal(), binding.role()) else { return Some(Stays::Idle) };
-    let is_selected = options.subjects.is_empty()
-        || options.subjects.iter().any(|selected| match selected {
-            Selected::User(name) => !principal.is_group() && principal.name() == name,
-            Selected::Group(name) => principal.is_group() && principal.name() == name,
-        });
+    let is_meant = |selected: &crate::Holder<'_>| selected.is_group == principal.is_group() && selected.name == principal.name();
+    let is_selected = options.subjects.is_empty() || options.subjects.iter().any(is_meant);
     if !is_selected {
         return Some(Stays::NotSelected);
     }
@@ -255,7 +252,7 @@ fn need<'a>(authz: &Authz<'_>, from: usize, request: Request<'a>, is_implied: bo
             subject.principal().is_some_and(|who| if who.is_group() { request.user.is_in(who.name()) } else { request.user.name == who.name() })
         };
         for subject in grant.binding.subjects().filter(means) {
-            let holder = Holder::of(subject);
+            let holder = Entry::of(subject);
             if attribution.narrowed.contains(&holder) {
                 candidates.push((holder, grant.rule.place()));
             } else {
@@ -263,7 +260,7 @@ fn need<'a>(authz: &Authz<'_>, from: usize, request: Request<'a>, is_implied: bo
             }
         }
     }
-    let rank = |holder: &Holder| {
+    let rank = |holder: &Entry| {
         let subject = holder.subject(authz);
         let is_group = subject.and_then(SubjectView::principal).is_some_and(PrincipalView::is_group);
         (is_group, authz.binding(holder.binding).is_cluster(), *holder)

@@ -10,7 +10,7 @@ use bartizan_cluster::access::service_account_of;
 use bartizan_cluster::{ObjectView, field, selector};
 use serde_json::{Value, json};
 
-use super::attribution::{Attribution, Holder, RBAC, is_default};
+use super::attribution::{Attribution, Entry, RBAC, is_default};
 use super::piece::Pieces;
 use super::rules::{NarrowRule, Remains, is_same, not_observed, rules};
 use super::{Judged, Stays};
@@ -89,10 +89,10 @@ pub(super) struct Plan {
 
 pub(super) fn plan(authz: &Authz<'_>, uses: &[Use<'_>], attribution: &Attribution<'_>, pieces: &Pieces) -> Plan {
     let mut plan = Plan::default();
-    let mut remains: BTreeMap<Holder, Remains> = BTreeMap::new();
+    let mut remains: BTreeMap<Entry, Remains> = BTreeMap::new();
     for binding in authz.bindings() {
         for subject in binding.subjects() {
-            let holder = Holder::of(subject);
+            let holder = Entry::of(subject);
             let mut stays = attribution.stays.get(&holder).copied();
             let mut unobserved = Vec::new();
             let left = pieces.get(&holder).map(|grants| rules(uses, attribution, grants)).unwrap_or_default();
@@ -118,7 +118,7 @@ pub(super) fn plan(authz: &Authz<'_>, uses: &[Use<'_>], attribution: &Attributio
     }
     for binding in authz.bindings() {
         let is_in_place = binding.role().is_some_and(|role| in_place.contains(&role.id()));
-        if !is_in_place && binding.subjects().any(|subject| remains.contains_key(&Holder::of(subject))) {
+        if !is_in_place && binding.subjects().any(|subject| remains.contains_key(&Entry::of(subject))) {
             writer.split(binding, &remains);
         }
     }
@@ -147,7 +147,7 @@ fn whom(subject: SubjectView<'_>) -> Whom {
 }
 
 /// The roles that can be changed where they stand.
-fn in_place(authz: &Authz<'_>, remains: &BTreeMap<Holder, Remains>) -> BTreeSet<crate::RoleId> {
+fn in_place(authz: &Authz<'_>, remains: &BTreeMap<Entry, Remains>) -> BTreeSet<crate::RoleId> {
     let mut bindings: BTreeMap<crate::RoleId, Vec<BindingView<'_>>> = BTreeMap::new();
     for binding in authz.bindings() {
         if let Some(role) = binding.role() {
@@ -164,7 +164,7 @@ fn in_place(authz: &Authz<'_>, remains: &BTreeMap<Holder, Remains>) -> BTreeSet<
         let fits = bindings.iter().all(|binding| {
             let place = binding.namespace().map(str::to_owned);
             binding.subjects().all(|subject| {
-                let Some(left) = remains.get(&Holder::of(subject)) else { return false };
+                let Some(left) = remains.get(&Entry::of(subject)) else { return false };
                 if left.keys().any(|at| *at != place) {
                     return false;
                 }
@@ -209,12 +209,12 @@ struct Writer<'a, 's> {
 }
 
 impl Writer<'_, '_> {
-    fn narrow_in_place(&mut self, role: RoleView<'_>, remains: &BTreeMap<Holder, Remains>) {
+    fn narrow_in_place(&mut self, role: RoleView<'_>, remains: &BTreeMap<Entry, Remains>) {
         let mut holders = BTreeSet::new();
         let mut rules = Vec::new();
         for subject in self.authz.bindings().filter(|binding| binding.role() == Some(role)).flat_map(|binding| binding.subjects().collect::<Vec<_>>()) {
             holders.insert(whom(subject).to_string());
-            if let Some(left) = remains.get(&Holder::of(subject)).and_then(|left| left.values().next()) {
+            if let Some(left) = remains.get(&Entry::of(subject)).and_then(|left| left.values().next()) {
                 rules.clone_from(left);
             }
         }
@@ -228,11 +228,11 @@ impl Writer<'_, '_> {
     }
 
     /// Those who are left with the same get a role and a binding of their own; the old binding keeps the others.
-    fn split(&mut self, binding: BindingView<'_>, remains: &BTreeMap<Holder, Remains>) {
+    fn split(&mut self, binding: BindingView<'_>, remains: &BTreeMap<Entry, Remains>) {
         let mut groups: Vec<(&Remains, Vec<SubjectView<'_>>)> = Vec::new();
         let mut stay = Vec::new();
         for subject in binding.subjects() {
-            let Some(left) = remains.get(&Holder::of(subject)) else {
+            let Some(left) = remains.get(&Entry::of(subject)) else {
                 stay.push(subject);
                 continue;
             };

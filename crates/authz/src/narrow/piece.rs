@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bartizan_cluster::access::{Action, Resource, Target};
 
 use super::NarrowOptions;
-use super::attribution::{Attribution, Holder, Need};
+use super::attribution::{Attribution, Entry, Need};
 use super::silent::{self, Silence};
 use crate::usage::{Times, Use};
 use crate::{Authz, RoleView, RuleView, SubjectView};
@@ -53,10 +53,10 @@ pub(super) enum Widened {
 }
 
 /// The grants of each entry that is narrowed.
-pub(super) type Pieces = BTreeMap<Holder, BTreeMap<(Place, What), Evidence>>;
+pub(super) type Pieces = BTreeMap<Entry, BTreeMap<(Place, What), Evidence>>;
 
 pub(super) fn make(authz: &Authz<'_>, uses: &[Use<'_>], attribution: &Attribution<'_>, options: &NarrowOptions) -> Pieces {
-    let mut filed: BTreeMap<Holder, Vec<(usize, u32)>> = BTreeMap::new();
+    let mut filed: BTreeMap<Entry, Vec<(usize, u32)>> = BTreeMap::new();
     for (place, need) in attribution.needs.iter().enumerate() {
         if let Some((holder, rule)) = need.chosen {
             filed.entry(holder).or_default().push((place, rule));
@@ -75,7 +75,7 @@ pub(super) fn make(authz: &Authz<'_>, uses: &[Use<'_>], attribution: &Attributio
     pieces
 }
 
-fn add_silent(subject: SubjectView<'_>, attribution: &Attribution<'_>, holder: Holder, made: &mut BTreeMap<(Place, What), Evidence>) {
+fn add_silent(subject: SubjectView<'_>, attribution: &Attribution<'_>, holder: Entry, made: &mut BTreeMap<(Place, What), Evidence>) {
     let binding = subject.binding();
     let place = binding.namespace().map(str::to_owned);
     let deeds = attribution.deeds.get(&holder).copied().unwrap_or_default();
@@ -326,7 +326,7 @@ fn covering<'p>(action: &Action<'_>, grants: &'p BTreeMap<(Place, What), Evidenc
 
 /// Takes out each grant whose needs others allow as well.
 fn prune(needs: &[Need<'_>], pieces: &mut Pieces) {
-    let all: Vec<(Holder, (Place, What))> = pieces.iter().flat_map(|(holder, grants)| grants.keys().map(|key| (*holder, key.clone()))).collect();
+    let all: Vec<(Entry, (Place, What))> = pieces.iter().flat_map(|(holder, grants)| grants.keys().map(|key| (*holder, key.clone()))).collect();
     for (holder, key) in all {
         let Some(evidence) = pieces.get(&holder).and_then(|grants| grants.get(&key)) else { continue };
         if evidence.silence.is_some() {

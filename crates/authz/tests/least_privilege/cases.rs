@@ -1,6 +1,7 @@
 //! Policies and uses one by one, with what must come out.
 
-use bartizan_authz::narrow::{NarrowOptions, Narrowing, Selected, Stays, Unseen};
+use bartizan_authz::Holder;
+use bartizan_authz::narrow::{NarrowOptions, Narrowing, Stays, Unseen};
 use bartizan_cluster::read::{Fragment, ReadOptions, split};
 use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
 use serde_json::{Value, json};
@@ -184,7 +185,7 @@ fn whom_nobody_saw_or_asked_about_stays() {
         binding(Some("shop"), "team", ("Role", "team"), &[user("ann"), user("bob"), group("idle")]),
     ];
     let seen = [did("ann", &[], "list - pods shop -"), did("bob", &[], "list - pods shop -")];
-    let one = NarrowOptions { subjects: vec![Selected::User("ann".to_owned())], ..NarrowOptions::default() };
+    let one = NarrowOptions { subjects: vec![Holder::user("ann")], ..NarrowOptions::default() };
     let narrowing = narrowed(&objects, &seen, &one);
     assert_eq!(
         shown(&narrowing),

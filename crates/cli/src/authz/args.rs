@@ -29,6 +29,9 @@ pub(crate) enum Authz {
     /// List who can become whom: ways from granted rights to those of others
     #[command(after_long_help = ESCALATIONS_EXAMPLES)]
     Escalations(Box<Escalations>),
+    /// Narrow roles and bindings to what an audit log shows was used
+    #[command(after_long_help = super::least_privilege::EXAMPLES)]
+    LeastPrivilege(Box<super::least_privilege::LeastPrivilege>),
     /// List who can log in and how, with what is wrong about it
     #[command(after_long_help = super::logins::EXAMPLES)]
     Logins(Box<super::logins::Logins>),
