@@ -63,7 +63,7 @@ fn docs() -> Result<()> {
 
 /// Installs what tests need and is missing; without the right to, says what to install.
 fn packages() -> Result<()> {
-    let missing: Vec<&str> = PACKAGES.iter().filter(|(program, _)| !on_path(program)).map(|&(_, package)| package).collect();
+    let missing: Vec<&str> = PACKAGES.iter().filter(|(_, program)| !on_path(program)).map(|&(package, _)| package).collect();
     if missing.is_empty() {
         return Ok(());
     }
