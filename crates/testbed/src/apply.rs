@@ -46,7 +46,9 @@ fn rank(manifest: &Value) -> u8 {
     match kind(manifest) {
         "Namespace" => 0,
         "CustomResourceDefinition" => 1,
-        "PriorityClass" | "RuntimeClass" | "StorageClass" | "IngressClass" | "ServiceAccount" | "Secret" | "ConfigMap" | "Role" | "ClusterRole" | "Node" => 2,
+        "PriorityClass" | "RuntimeClass" | "StorageClass" | "IngressClass" | "ServiceAccount" | "ConfigMap" | "Role" | "ClusterRole" | "Node" => 2,
+        // The tokens controller deletes the token of an account that is not there.
+        "Secret" => 3,
         "ValidatingWebhookConfiguration"
         | "MutatingWebhookConfiguration"
         | "ValidatingAdmissionPolicy"
@@ -54,8 +56,8 @@ fn rank(manifest: &Value) -> u8 {
         | "MutatingAdmissionPolicy"
         | "MutatingAdmissionPolicyBinding"
         | "ResourceQuota"
-        | "APIService" => 4,
-        _ => 3,
+        | "APIService" => 5,
+        _ => 4,
     }
 }
 
@@ -86,7 +88,7 @@ impl<'a> Applier<'a> {
             flatten(manifest, &mut flat);
         }
         let mut refusals = Vec::new();
-        for current in 0..=4 {
+        for current in 0..=5 {
             let batch: Vec<(usize, &Value)> = flat.iter().copied().enumerate().filter(|(_, manifest)| rank(manifest) == current).collect();
             refusals.extend(self.all(&batch));
         }
