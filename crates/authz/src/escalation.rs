@@ -21,6 +21,7 @@ use bartizan_cluster::{Kind, PodView, Symbol};
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::Authz;
+use crate::chain::AuthorizerKind;
 use crate::decision::{Grant, GrantView, Unknown};
 use crate::enumeration::Scope;
 use crate::familiar::Provision;
@@ -30,7 +31,7 @@ use crate::rule::SetId;
 use compiled::Answered;
 use gate::{Facts, Names, Passage};
 use primitive::Name;
-use table::access::{EVERY_RIGHT, MASTERS};
+use table::access::{ALWAYS_ALLOW, EVERY_RIGHT, MASTERS};
 use table::nodes::KUBELET;
 use way::{Extent, Held, Open, Proof, Rules};
 
@@ -153,6 +154,7 @@ impl Authz<'_> {
             search.of(&holder, true, &mut found);
         }
         found.extend(masters());
+        found.extend(self.unguarded(Holder::group(AUTHENTICATED)));
         found.extend(search.kubelets());
         self.finished(found)
     }
@@ -162,10 +164,23 @@ impl Authz<'_> {
         let mut search = Search::new(self);
         let mut found = Vec::new();
         search.of(holder, false, &mut found);
+        found.extend(self.unguarded(holder.clone()));
         let is_it = |one: &Escalation<'a>| one.subject == *holder;
         found.extend(masters().into_iter().filter(is_it));
         found.extend(search.kubelets().into_iter().filter(is_it));
         self.finished(found)
+    }
+
+    /// What `holder` has where an authorizer allows everything; a webhook that is asked before it may refuse.
+    fn unguarded<'a>(&'a self, holder: Holder<'a>) -> Option<Escalation<'a>> {
+        let authorizers = self.chain().authorizers();
+        let place = authorizers.iter().position(|authorizer| authorizer.kind == AuthorizerKind::AlwaysAllow)?;
+        let before = authorizers.iter().take(place).filter(|authorizer| authorizer.kind == AuthorizerKind::Webhook);
+        let doubts: Vec<Doubt> = before.map(|webhook| Doubt::Webhook(webhook.name.clone())).collect();
+        Some(Escalation {
+            certainty: if doubts.is_empty() { Certainty::Confirmed } else { Certainty::Possible(doubts) },
+            ..everything(holder, ALWAYS_ALLOW, Provision::Own)?
+        })
     }
 
     fn finished<'a>(&'a self, mut found: Vec<Escalation<'a>>) -> Escalations<'a> {
@@ -184,15 +199,20 @@ fn order<'e>(one: &'e Escalation<'_>) -> (bool, &'e str, &'static str, &'e str, 
 
 /// The group that is never refused anything: nothing grants it, and nothing takes it away.
 fn masters<'a>() -> Option<Escalation<'a>> {
+    everything(Holder::group(PRIVILEGED_GROUP), MASTERS, Provision::Default)
+}
+
+/// Everything in the cluster, by a primitive that needs no right.
+fn everything<'a>(subject: Holder<'a>, primitive: &str, provision: Provision) -> Option<Escalation<'a>> {
     Some(Escalation {
-        subject: Holder::group(PRIVILEGED_GROUP),
-        primitive: primitives().find(|primitive| primitive.id == MASTERS)?,
+        subject,
+        primitive: primitives().find(|one| one.id == primitive)?,
         scope: Scope::Cluster,
         gain: Gain::Everything,
         names: None,
         evidence: Vec::new(),
         certainty: Certainty::Confirmed,
-        provision: Provision::Default,
+        provision,
         is_implied: false,
     })
 }

@@ -112,7 +112,10 @@ fn a_rule_of_stars_is_every_way_at_once() {
     // Whatever the version and the flags rule out aside, every row is among them.
     let ids: BTreeSet<&str> = found.iter().map(|one| one.primitive.id).collect();
     let absent: Vec<&str> = primitives().map(|primitive| primitive.id).filter(|id| !ids.contains(id)).collect();
-    assert_eq!(absent, ["system-masters", "impersonate-detail", "dangling-account", "read-server", "node-identity", "review-webhook", "policy-parameter"]);
+    assert_eq!(
+        absent,
+        ["always-allow", "system-masters", "impersonate-detail", "dangling-account", "read-server", "node-identity", "review-webhook", "policy-parameter"]
+    );
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn versions_and_features_switch_ways_on_and_off() {
     let can = |minor: u16, rule: &str, primitive: &str, flags: &str| {
         let server = format!(
             "apiVersion: v1\nkind: Pod\nmetadata: {{name: kube-apiserver-a, namespace: kube-system}}\n\
-             spec: {{containers: [{{name: kube-apiserver, image: a, command: [kube-apiserver, '{flags}']}}]}}\n---\n"
+             spec: {{containers: [{{name: kube-apiserver, image: a, command: [kube-apiserver, '--authorization-mode=Node,RBAC', '{flags}']}}]}}\n---\n"
         );
         let text = if flags.is_empty() { String::new() } else { server } + &grant("rule", None, rule, ALICE);
         let snapshot = world::world(&text, Provenance::Live, KubernetesVersion::minor(minor), Vec::new());
@@ -189,13 +192,35 @@ fn versions_and_features_switch_ways_on_and_off() {
 }
 
 #[test]
+fn a_server_that_allows_everything_is_no_all_clear() {
+    let found = |mode: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: kube-apiserver-a, namespace: kube-system}}\n\
+             spec: {{containers: [{{name: kube-apiserver, image: a, command: [kube-apiserver, '{mode}']}}]}}\n"
+        );
+        let snapshot = world::live(&text, Vec::new());
+        let authz = Authz::resolve(&snapshot, &pure());
+        let found = authz.escalations().found;
+        found.into_iter().filter(|one| one.primitive.id == "always-allow").map(|one| (one.subject.to_string(), one.certainty)).collect::<Vec<_>>()
+    };
+    // Without a mode, the server allows everything.
+    for mode in ["--v=2", "--authorization-mode=AlwaysAllow", "--authorization-mode=RBAC,AlwaysAllow"] {
+        let everybody = found(mode);
+        assert_eq!(everybody.len(), 1, "{mode}");
+        assert!(everybody[0].0.contains("system:authenticated") && everybody[0].1 == Certainty::Confirmed, "{everybody:?}");
+    }
+    assert!(matches!(found("--authorization-mode=Webhook,AlwaysAllow").as_slice(), [(_, Certainty::Possible(_))]));
+    assert_eq!(found("--authorization-mode=Node,RBAC"), []);
+}
+
+#[test]
 fn certificates_name_no_master_unless_the_plugin_is_off() {
     let rule = "{verbs: [create, patch, approve], apiGroups: [certificates.k8s.io], \
                 resources: [certificatesigningrequests, certificatesigningrequests/approval, signers]}";
     let gains = |flags: &str| {
         let server = format!(
             "apiVersion: v1\nkind: Pod\nmetadata: {{name: kube-apiserver-a, namespace: kube-system}}\n\
-             spec: {{containers: [{{name: kube-apiserver, image: a, command: [kube-apiserver, {flags}]}}]}}\n---\n"
+             spec: {{containers: [{{name: kube-apiserver, image: a, command: [kube-apiserver, '--authorization-mode=Node,RBAC', {flags}]}}]}}\n---\n"
         );
         let snapshot = world::live(&(server + &grant("rule", None, rule, ALICE)), Vec::new());
         let authz = Authz::resolve(&snapshot, &pure());

@@ -15,7 +15,20 @@ pub(in crate::escalation) const MASTERS: &str = "system-masters";
 /// The primitive of a rule of stars, which holds all others.
 pub(in crate::escalation) const EVERY_RIGHT: &str = "every-right";
 
+/// The primitive of a server whose authorizers refuse nobody.
+pub(in crate::escalation) const ALWAYS_ALLOW: &str = "always-allow";
+
 pub(super) static ALL: &[Primitive] = &[
+    // No right either: the authorizers allow whatever is asked.
+    Primitive {
+        id: ALWAYS_ALLOW,
+        title: said("the server allows everything to everybody", "服务器允许任何人执行任何操作"),
+        remedy: said("run the API server with `--authorization-mode=Node,RBAC`", "以 `--authorization-mode=Node,RBAC` 运行 API 服务器"),
+        severity: Severity::Critical,
+        effect: Effect::Escalation,
+        technique: "T1078",
+        ways: &[],
+    },
     // No right but a membership: the authorizers are not asked at all.
     Primitive {
         id: MASTERS,
