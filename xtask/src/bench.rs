@@ -1,8 +1,9 @@
-//! `cargo xtask bench scan|network`: how long a scan or an answer takes and how much memory it holds, beside its peers in the same run.
+//! `cargo xtask bench scan|authz|network`: how long a scan or an answer takes and how much memory it holds, beside its peers in the same run.
 //!
 //! Every figure is the median of whole processes, watched from outside. Peers that are not installed are named as such; with
 //! `--install` those that come from `PyPI` and the Rust registry are installed into the cache first, with `--trivy` trivy is built.
 
+mod authz;
 mod generator;
 mod network;
 mod peers;
@@ -21,6 +22,7 @@ use process::{Limit, Run, watch};
 
 const USAGE: &str = "\
 usage: cargo xtask bench scan [--quick] [--install] [--trivy] [--cold-build]
+       cargo xtask bench authz [--quick] [--install]
        cargo xtask bench network [--quick] [--without-peer]
   --quick       the small sizes only
   --install     install checkov and syncable-cli into the cache first
@@ -45,6 +47,7 @@ struct Options {
 pub(crate) fn run(words: &[String]) -> Result<()> {
     let flags = match words.split_first().map(|(name, flags)| (name.as_str(), flags)) {
         Some(("scan", flags)) => flags,
+        Some(("authz", flags)) => return authz::run(flags),
         Some(("network", flags)) => return network::run(flags),
         _ => bail!("{USAGE}"),
     };
@@ -180,8 +183,11 @@ fn built() -> Result<PathBuf> {
     if !status.success() {
         bail!("the binary does not build");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target.join("release/bartizan"))
+    Ok(target().join("release/bartizan"))
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 fn start_up(binary: &Path) -> Result<()> {

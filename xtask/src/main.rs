@@ -21,7 +21,7 @@ usage: cargo xtask COMMAND
   generate      write generated files again; `--check` compares instead
   schema FILE   write the table of Kubernetes' field types from an OpenAPI document (`/openapi/v2` of an API server)
   conformance   public test suites: passed and total of each; `--data DIR` says where they are
-  bench NAME    benchmarks: `scan` and `network`; without a name it lists their options
+  bench NAME    benchmarks: `scan`, `authz` and `network`; without a name it lists their options
   kit authz     the conformance kit for authorizers; without more it lists its options";
 
 fn main() -> ExitCode {

@@ -87,6 +87,20 @@ fn locate(program: &str, cache: &Path) -> Option<PathBuf> {
     directories.map(|directory| directory.join(program)).find(|file| file.is_file())
 }
 
+/// The Python of an environment that has kubectl-rbac-guard; none where it is not installed.
+pub(super) fn rbac_guard(install: bool) -> Result<Option<PathBuf>> {
+    let place = cache()?.join("kubectl-rbac-guard");
+    let python = place.join("bin/python");
+    let runs = |program: &Path, line: &str| Command::new(program).args(["-c", line]).output().is_ok_and(|output| output.status.success());
+    if install && !runs(&python, "import rbac_guard") {
+        let recent = "import sys; sys.exit(sys.version_info < (3, 12))";
+        let found = ["python3", "python3.14", "python3.13", "python3.12"].into_iter().find(|name| runs(Path::new(name), recent));
+        done(Command::new(found.context("kubectl-rbac-guard needs Python 3.12 or newer")?).args(["-m", "venv"]).arg(&place))?;
+        done(Command::new(&python).args(["-m", "pip", "install", "--quiet", "kubectl-rbac-guard==0.1.1"]))?;
+    }
+    Ok(runs(&python, "import rbac_guard").then_some(python))
+}
+
 fn version(program: &Path, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     let word = output.split_whitespace().find(|word| word.chars().any(|letter| letter.is_ascii_digit()));

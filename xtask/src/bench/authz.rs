@@ -1,0 +1,158 @@
+//! `cargo xtask bench authz`: the engine beside Kubernetes' own authorizer, the real API server and kubectl-rbac-guard.
+//!
+//! All of them get one world of 20,000 bindings, 5,000 roles and 10,000 service accounts, and the same questions. Ours and
+//! Kubernetes' authorizer measure themselves in process on one core; the others are watched from outside.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bartizan_testbed::{AuthorizationOracle, ControlPlane, Estate, Measured, Options as Setup};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::process::{Limit, watch};
+use super::target;
+use crate::{kit, say};
+
+const USAGE: &str = "\
+usage: cargo xtask bench authz [--quick] [--install]
+  --quick    without the API server, which takes a minute to take in the world
+  --install  install kubectl-rbac-guard into the cache first (needs Python 3.12 or newer)";
+
+const SEED: u64 = 1;
+const QUESTIONS: usize = 200_000;
+/// What the API server is asked.
+const SERVED: usize = 10_000;
+const CONNECTIONS: usize = 16;
+const RUNS: usize = 3;
+const PEER_LIMIT: Duration = Duration::from_mins(1);
+
+/// What `crates/authz/examples/measure.rs` prints.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Own {
+    read_ms: f64,
+    resolve_ms: f64,
+    held_mb: f64,
+    allowed: usize,
+    decide_ns: f64,
+    batch_ns: f64,
+    who_can_ms: f64,
+    escalations_ms: f64,
+}
+
+pub(super) fn run(flags: &[String]) -> Result<()> {
+    let (mut quick, mut install) = (false, false);
+    for flag in flags {
+        match flag.as_str() {
+            "--quick" => quick = true,
+            "--install" => install = true,
+            other => bail!("unknown option `{other}`\n{USAGE}"),
+        }
+    }
+    let place = tempfile::tempdir()?;
+    let estate = Estate::draw(SEED);
+    let specs = estate.questions(SEED, QUESTIONS);
+    let world = place.path().join("world.json");
+    let list = place.path().join("list.json");
+    let questions = place.path().join("questions.jsonl");
+    fs::write(&world, serde_json::to_vec(estate.objects())?)?;
+    fs::write(&list, json!({"apiVersion": "v1", "kind": "List", "items": estate.objects()}).to_string())?;
+    let lines: Vec<String> = specs.iter().map(|spec| json!({ "spec": spec }).to_string()).collect();
+    fs::write(&questions, lines.join("\n") + "\n")?;
+
+    let own = ours(&world, &questions)?;
+    let theirs = upstream(&world, &questions)?;
+    if own.allowed != theirs.allowed {
+        say(&format!("DIFFERENT: {} allowed by ours, {} by Kubernetes' authorizer, of those that it had the time for", own.allowed, theirs.allowed));
+    }
+    say("20,000 bindings, 5,000 roles, 10,000 service accounts; one core; medians of three runs");
+    say("| what | bartizan | Kubernetes' RBAC authorizer with the API server's caches | with plain lists |\n|---|---|---|---|");
+    say(&format!("| world from JSON in memory to answers | {:.0} ms read, {:.0} ms resolve | {:.0} ms | |", own.read_ms, own.resolve_ms, theirs.load_ms));
+    say(&format!("| one question in process | {:.0} ns | {:.0} ns | {:.0} ns |", own.decide_ns, theirs.served_ns, theirs.listed_ns));
+    say(&format!("| one line of JSON to one line of JSON | {:.0} ns | | |", own.batch_ns));
+    say(&format!("| who can | {:.2} ms | | |", own.who_can_ms));
+    say(&format!("| who can become whom, everybody | {:.0} ms | | |", own.escalations_ms));
+    say(&format!("| memory | {:.0} MB | {:.0} MB | |", own.held_mb, theirs.heap_mb));
+    batch(&list, &questions)?;
+    if !quick {
+        server(&estate, &specs)?;
+    }
+    guard(&list, &questions, install)
+}
+
+fn ours(world: &Path, questions: &Path) -> Result<Own> {
+    let arguments = ["build", "--release", "--quiet", "--package", "bartizan-authz", "--example", "measure"];
+    let status = crate::cargo().args(arguments).status()?;
+    if !status.success() {
+        bail!("the example `measure` does not build");
+    }
+    let mut runs: Vec<Own> = Vec::new();
+    for _ in 0..RUNS {
+        let output = Command::new(target().join("release/examples/measure")).arg(world).arg(questions).output()?;
+        runs.push(serde_json::from_slice(&output.stdout).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?);
+    }
+    runs.sort_by(|one, two| one.decide_ns.total_cmp(&two.decide_ns));
+    runs.into_iter().nth(RUNS / 2).context("no runs")
+}
+
+fn upstream(world: &Path, questions: &Path) -> Result<Measured> {
+    Ok(AuthorizationOracle::locate()?.measure(world, questions)?)
+}
+
+/// The binary from start to end, world and questions read from files.
+fn batch(list: &Path, questions: &Path) -> Result<()> {
+    let binary = super::built()?;
+    let run = super::median(|| {
+        let mut command = Command::new(&binary);
+        command.args(["authz", "can-i", "--default-policy", "none", "-f"]).arg(list).arg("--batch").arg(questions);
+        watch(command, Limit::none())
+    })?
+    .context("the batch did not finish")?;
+    say(&format!(
+        "`bartizan authz can-i --batch`: {QUESTIONS} answers in {:.2} s from start to end, {:.0} a second, {:.0} MB",
+        run.seconds,
+        each(QUESTIONS) / run.seconds,
+        run.peak_megabytes
+    ));
+    Ok(())
+}
+
+/// The real API server, which is asked over many connections and has every core.
+fn server(estate: &Estate, specs: &[serde_json::Value]) -> Result<()> {
+    let control_plane = ControlPlane::start(&Setup::default().without_controller_manager().api_server_flag("--max-requests-inflight=3000"))?;
+    let started = Instant::now();
+    control_plane.create(estate.objects())?;
+    say(&format!("kube-apiserver {}: world created in {:.0} s", control_plane.version(), started.elapsed().as_secs_f64()));
+    let specs = specs.get(..SERVED).unwrap_or(specs);
+    let started = Instant::now();
+    let answers = control_plane.review(specs, &[], CONNECTIONS)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let allowed = answers.iter().flatten().filter(|review| review.allowed).count();
+    say(&format!(
+        "kube-apiserver: {SERVED} reviews in {seconds:.1} s, {:.0} a second over {CONNECTIONS} connections; {allowed} allowed",
+        each(SERVED) / seconds
+    ));
+    Ok(())
+}
+
+fn guard(list: &Path, questions: &Path, install: bool) -> Result<()> {
+    let Some(python) = super::peers::rbac_guard(install)? else {
+        say("peer: kubectl-rbac-guard is not installed; see --install");
+        return Ok(());
+    };
+    let mut command = Command::new(python);
+    command.arg(kit::directory().join("adapters/kubectl-rbac-guard.py")).arg(list).arg(questions);
+    match watch(command, Limit::of(PEER_LIMIT))? {
+        Some(run) => say(&format!("kubectl-rbac-guard: {QUESTIONS} answers in {:.1} s, {:.0} MB", run.seconds, run.peak_megabytes)),
+        None => say(&format!("kubectl-rbac-guard: no answer to {QUESTIONS} questions in {} s", PEER_LIMIT.as_secs())),
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count for people")]
+fn each(count: usize) -> f64 {
+    count as f64
+}
