@@ -88,7 +88,8 @@ fn sizes(options: &Options, binary: &Path, place: &Path) -> Result<()> {
     // As many files as in the figures that other programs are known by: 772 and 15,435.
     for workloads in if options.quick { vec![220] } else { vec![220, 4_410] } {
         let directory = place.join(format!("files-{workloads}"));
-        let files = generator::manifests(&directory, workloads)?;
+        // A name by which sync-ctl knows where manifests are.
+        let files = generator::manifests(&directory.join("manifests"), workloads)?;
         beside_peers(binary, &peers, &directory, files)?;
         fs::remove_dir_all(&directory)?;
     }

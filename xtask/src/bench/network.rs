@@ -86,7 +86,8 @@ fn sizes(binary: &Path, place: &Path, is_quick: bool, has_peer: bool) -> Result<
         })?
         .context("the questions were not answered")?;
         let resolve: f64 = run.stage("resolve").parse().context("no time for `resolve`")?;
-        let growth = before.map_or_else(String::new, |before| format!("x{:.1}", resolve / before));
+        // Below a hundredth of a second, the clock decides and not the work.
+        let growth = before.filter(|&before| before >= 0.01).map_or_else(String::new, |before: f64| format!("x{:.1}", resolve / before));
         before = Some(resolve);
         let budget = shape.budget.map_or_else(String::new, |(seconds, _)| format!("{seconds}"));
         say(&format!(
