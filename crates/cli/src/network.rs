@@ -8,10 +8,12 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use bartizan_cluster::{Kind, Snapshot};
+use bartizan_cluster::{Kind, KubernetesVersion, Snapshot};
 use bartizan_gather::{Gathered, files};
 use bartizan_network::render::{self, np_guard};
-use bartizan_network::{ChangeKind, Claim, Explanation, Model, Network, Query, Question, QuestionError, Verified, WrittenPort, difference};
+use bartizan_network::{
+    ChangeKind, Claim, Compared, Explanation, Model, Network, Query, Question, QuestionError, Relation, Verified, WrittenPort, difference, relation,
+};
 use bartizan_report::{Language, Outcome};
 use jiff::Timestamp;
 use serde_json::json;
@@ -20,7 +22,7 @@ use crate::args::{Global, ListFormat, Sources};
 use crate::clock::Clock;
 use crate::output::Terminal;
 use crate::{progress, source};
-use args::{Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, Network as Command, TableFormat, Verify, Why};
+use args::{Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, Network as Command, TableFormat, Verify, Wanted, Why};
 
 /// What a cluster is asked for, beside everything that runs pods.
 const WANTED: [Kind; 9] =
@@ -235,6 +237,9 @@ fn verify(options: &Verify, global: &Global, terminal: &Terminal) -> Result<Outc
     let gathered = gather(&options.sources, global, terminal)?;
     let network = Network::resolve(&gathered.snapshot, Model::Kubernetes);
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
+    if let Some(path) = &options.against {
+        return against(options, &network, path, is_incomplete, terminal);
+    }
     let found = match &intents {
         Some(intents) => network.verify_intents(intents)?,
         None => network.verify(),
@@ -249,12 +254,57 @@ fn verify(options: &Verify, global: &Global, terminal: &Terminal) -> Result<Outc
         }
     }
     out.flush()?;
+    Ok(verdict(&found, is_incomplete))
+}
+
+/// Compares what two sources allow, and tells the connections that refute what was to be proven.
+fn against(options: &Verify, network: &Network<'_>, path: &Path, is_incomplete: bool, terminal: &Terminal) -> Result<Outcome> {
+    let other = read_files(path, options.sources.now, options.sources.kubernetes_version, terminal)?;
+    let other_network = Network::resolve(&other.snapshot, Model::Kubernetes);
+    let is_incomplete = is_incomplete | tell_problems(&other.snapshot, &other_network, terminal);
+    let Compared { relation, mut shown } = relation(network, &other_network);
+    shown.retain(|one| match options.relation {
+        Wanted::Equal => true,
+        Wanted::Within => one.claim != Claim::AllowsLess,
+        Wanted::Beyond => one.claim != Claim::AllowsMore,
+    });
+    let mut out = BufWriter::new(io::stdout().lock());
+    match options.output {
+        ListFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&json!({ "relation": relation, "shown": shown }))?)?,
+        ListFormat::Text => {
+            writeln!(out, "{}", relation_words(relation, terminal.language))?;
+            for one in &shown {
+                writeln!(out, "{}", verified(one, terminal.language))?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(verdict(&shown, is_incomplete))
+}
+
+fn relation_words(relation: Relation, language: Language) -> &'static str {
+    match (relation, language) {
+        (Relation::Equal, Language::English) => "equal: both sides allow the same connections",
+        (Relation::Equal, Language::Chinese) => "相等：两侧允许的连接相同",
+        (Relation::Within, Language::English) => "within: nothing is allowed that the other side does not allow",
+        (Relation::Within, Language::Chinese) => "包含于：所允许的连接，另一侧全部允许",
+        (Relation::Beyond, Language::English) => "beyond: all is allowed that the other side allows, and more",
+        (Relation::Beyond, Language::Chinese) => "包含：另一侧允许的连接全部允许，且更多",
+        (Relation::Apart, Language::English) => "apart: each side allows connections that the other does not",
+        (Relation::Apart, Language::Chinese) => "互不包含：两侧各自允许对方不允许的连接",
+        (Relation::Undecided, Language::English) => "undecided: what is not known does not let anybody tell",
+        (Relation::Undecided, Language::Chinese) => "无法判定：未知的事实使结论无法得出",
+    }
+}
+
+/// What was certainly found is a finding; what is not known is incomplete.
+fn verdict(found: &[Verified], is_incomplete: bool) -> Outcome {
     let is_violated = found.iter().any(|one| one.claim != Claim::Undecided);
-    Ok(match (is_violated, is_incomplete || !found.is_empty()) {
+    match (is_violated, is_incomplete || !found.is_empty()) {
         (true, _) => Outcome::Findings,
         (false, true) => Outcome::Incomplete,
         (false, false) => Outcome::Clean,
-    })
+    }
 }
 
 /// One finding as a line.
@@ -275,6 +325,10 @@ fn chinese(claim: Claim) -> &'static str {
     match claim {
         Claim::NotPermitted => "未被允许",
         Claim::NotForbidden => "未被禁止",
+        Claim::NotCaptured => "未受任何策略约束",
+        Claim::AllowsMore => "允许更多",
+        Claim::AllowsLess => "允许更少",
+        Claim::Vacuous => "毫无作用的策略",
         Claim::Overruled => "被集群策略否决",
         Claim::PriorityTie => "优先级相同且相互矛盾",
         Claim::Shadowed => "被前面的规则遮蔽",
@@ -286,9 +340,13 @@ fn chinese(claim: Claim) -> &'static str {
 }
 
 fn read_side(path: &Path, options: &Diff, terminal: &Terminal) -> Result<Gathered> {
-    let mut request = files::Request::new([path], options.now.unwrap_or_else(Timestamp::now));
-    request.version = options.kubernetes_version;
-    request.insist_on_now = options.now.is_some();
+    read_files(path, options.now, options.kubernetes_version, terminal)
+}
+
+fn read_files(path: &Path, now: Option<Timestamp>, version: Option<KubernetesVersion>, terminal: &Terminal) -> Result<Gathered> {
+    let mut request = files::Request::new([path], now.unwrap_or_else(Timestamp::now));
+    request.version = version;
+    request.insist_on_now = now.is_some();
     let gathered = files::gather(&request, &mut io::empty(), &progress::Line::new(terminal.draws_progress()))?;
     for note in &gathered.notes {
         terminal.note(&format!("note: {note}"));

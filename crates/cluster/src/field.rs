@@ -197,4 +197,5 @@ fields! {
     CIDR = "cidr",
     EXCEPT = "except",
     END_PORT = "endPort",
+    NAMESPACE_NAME = "kubernetes.io/metadata.name",
 }

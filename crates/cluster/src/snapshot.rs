@@ -17,7 +17,7 @@ use crate::source::{Location, Source};
 use crate::spot::Spot;
 use crate::version::KubernetesVersion;
 
-pub use lineage::Delta;
+pub use lineage::{Changes, Delta};
 use lineage::{Layer, Taken};
 
 /// What kind of place the facts come from.

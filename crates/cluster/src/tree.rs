@@ -264,6 +264,13 @@ impl<'a> Value<'a> {
         self.children().filter(move |_| is_map).map(|child| (child.key(), child))
     }
 
+    /// The keys and strings of a map as symbols; what is no string counts as the empty one.
+    pub fn symbols(self) -> impl Iterator<Item = (Symbol, Symbol)> {
+        let is_map = self.node().is_some_and(|node| node.tag == Tag::Map);
+        let nodes = self.children().filter(move |_| is_map).filter_map(Value::node);
+        nodes.map(|node| (node.key, if node.tag == Tag::String { Symbol(node.payload) } else { field::EMPTY }))
+    }
+
     pub(crate) fn children(self) -> Children<'a> {
         let end = self.node().map_or(self.at, |node| self.at + node.span());
         Children { next: self.at + 1, end, value: self }

@@ -52,13 +52,26 @@ impl Snapshot {
         self.highest(object).into()
     }
 
+    /// The kinds of the controllers of `object` on the way up, whether they were read or are only named: a change of an object of
+    /// another kind does not change who owns it.
+    pub fn kinds_above<'a>(&'a self, object: ObjectView<'a>) -> Vec<&'a str> {
+        let mut kinds = Vec::new();
+        self.climb(object, |kind| kinds.push(kind));
+        kinds
+    }
+
     fn highest<'a>(&'a self, object: ObjectView<'a>) -> Highest<'a> {
+        self.climb(object, |_| {})
+    }
+
+    fn climb<'a>(&'a self, object: ObjectView<'a>, mut pass: impl FnMut(&'a str)) -> Highest<'a> {
         let mut here = object;
         if object.annotation("kubernetes.io/config.mirror").is_some() {
             return here.into();
         }
         for _ in 0..CHAIN_MAX {
             let Some(controller) = controller_of(here) else { break };
+            pass(controller.kind);
             let kind = Kind::of(group_of(controller.api_version), controller.kind);
             let namespace = if kind.namespaced() == Some(false) { None } else { here.namespace() };
             match self.controller(kind, &controller, namespace) {

@@ -204,6 +204,11 @@ impl AddressSet {
         set
     }
 
+    /// The ranges of IPv4 and those of IPv6, in any order.
+    pub(crate) fn of_ranges([v4, v6]: [Vec<(u128, u128)>; 2]) -> Self {
+        Self { v4: Intervals::of(v4), v6: Intervals::of(v6) }
+    }
+
     pub(crate) fn block(cidr: Cidr) -> Self {
         Self::range(cidr.family, cidr.first, cidr.last())
     }

@@ -164,9 +164,9 @@ impl Connectivity<'_, '_> {
 
     fn add_owners(&mut self) {
         let inventory = &self.network.inventory;
-        for owner in &inventory.owners {
+        for owner in inventory.owners_by_name() {
             let namespace = inventory.namespace_name(owner.namespace);
-            let sides = self.network.sides_of(&owner.pods);
+            let sides = self.network.sides_of(owner.pods());
             let are_many = sides.len() > 1;
             for ((side, pods), number) in sides.into_iter().zip(1u32..) {
                 let id = format!("{namespace}/{}/{}", owner.kind, owner.name);
@@ -207,7 +207,9 @@ impl Connectivity<'_, '_> {
     }
 
     fn add_nodes(&mut self) {
-        for (node, number) in self.network.inventory.nodes.iter().zip(0u32..).filter(|(node, _)| node.object.is_some()) {
+        let mut nodes: Vec<_> = self.network.inventory.nodes.iter().zip(0u32..).filter(|(node, _)| node.object.is_some()).collect();
+        nodes.sort_by_key(|(node, _)| node.name);
+        for (node, number) in nodes {
             let peer = Peer { id: format!("Node/{}", node.name), kind: PeerKind::Node, name: Some(node.name.to_owned()), ..Peer::empty() };
             self.push(peer, Side::Node(number), Vec::new());
         }
@@ -288,8 +290,8 @@ impl Connectivity<'_, '_> {
     fn let_in(&self, target: usize, trace: &mut Trace) -> Bounds {
         let mut by_unit: BTreeMap<u32, Traffic> = BTreeMap::new();
         for pod in self.pods_of(target) {
-            if let (Some(traffic), Some(Some(unit))) = (self.led_to.get(pod), self.network.unit_of.get(*pod as usize)) {
-                let sum = by_unit.entry(*unit).or_default();
+            if let (Some(traffic), Some(unit)) = (self.led_to.get(pod), self.network.unit_of(*pod)) {
+                let sum = by_unit.entry(unit).or_default();
                 *sum = sum.union(traffic);
             }
         }
@@ -308,7 +310,7 @@ impl Network<'_> {
         let mut hosts = Vec::new();
         for &number in pods {
             let node = self.inventory.pods.get(number as usize).and_then(|pod| pod.node);
-            let Some(unit) = self.unit_of.get(number as usize).copied().flatten() else {
+            let Some(unit) = self.unit_of(number) else {
                 hosts.push(number);
                 continue;
             };

@@ -184,8 +184,8 @@ impl<'s> Doors<'_, 's> {
 
     /// Ports of nodes that containers take for themselves.
     fn of_hosts(&mut self) {
-        for (pod, number) in self.network.inventory.pods.iter().zip(0u32..).filter(|(pod, _)| !pod.is_finished) {
-            let is_counted = self.network.inventory.owners.get(pod.owner as usize).is_some_and(|owner| owner.pods.contains(&number));
+        for (number, pod) in self.network.inventory.pods.numbered().filter(|(_, pod)| !pod.is_finished) {
+            let is_counted = self.network.inventory.owners.get(pod.owner as usize).is_some_and(|owner| owner.pods().contains(&number));
             if !is_counted {
                 continue;
             }
@@ -224,7 +224,7 @@ impl<'s> Doors<'_, 's> {
                 sources: annotation.map_or_else(AddressSet::everything, blocks_of),
             };
             let mut trace = Trace::default();
-            let unit = self.network.unit_of.get(led.pod as usize).copied().flatten();
+            let unit = self.network.unit_of(led.pod);
             let bounds = match unit {
                 Some(unit) => self.network.allowed(&Party::unseen(), &self.network.member_party(unit), &led.traffic(), &mut trace),
                 // Pods of the host network are guarded by nobody.

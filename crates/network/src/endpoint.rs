@@ -97,14 +97,15 @@ impl<'s> Network<'s> {
         let template = pods().filter(|(_, pod)| pod.is_template);
         let own = |number: u32, pod: &crate::inventory::Pod<'_>| {
             let owner: Option<&Owner<'_>> = self.inventory.owners.get(pod.owner as usize);
-            owner.is_some_and(|owner| owner.pods.contains(&number))
+            owner.is_some_and(|owner| owner.pods().contains(&number))
         };
         let template = template.min_by_key(|(number, pod)| !own(*number, pod)).map(|(number, _)| number);
         template.map_or_else(|| pods().map(|(number, _)| number).collect(), |template| vec![template])
     }
 
     fn unknown(&self, namespace: &str, kind: &str, name: &str) -> QuestionError {
-        let known = self.inventory.owners.iter().filter(|owner| self.inventory.namespace_name(owner.namespace) == namespace).map(|owner| owner.name);
+        let known =
+            self.inventory.owners_by_name().into_iter().filter(|owner| self.inventory.namespace_name(owner.namespace) == namespace).map(|owner| owner.name);
         let near = bartizan_report::suggest::nearest(name, known.filter(|known| *known != name)).map(str::to_owned);
         QuestionError::NoObject { namespace: namespace.to_owned(), kind: kind.to_owned(), name: name.to_owned(), near }
     }
@@ -201,11 +202,11 @@ impl<'s> Network<'s> {
 
     /// The pods that a Service selects: living ones, and templates of owners that have none.
     pub(crate) fn pods_behind(&self, service: &Service<'s>) -> Vec<u32> {
-        let Backend::Pods(selector) = service.backend else { return Vec::new() };
+        let Backend::Pods(selector) = &service.backend else { return Vec::new() };
         let pods = self.inventory.namespaces.get(service.namespace as usize).map_or(&[][..], |namespace| namespace.pods.as_slice());
         let is_selected = |&number: &u32| {
             let owner = self.inventory.pods.get(number as usize).and_then(|pod| self.inventory.owners.get(pod.owner as usize));
-            self.services.selects(selector, number) && owner.is_some_and(|owner| owner.pods.contains(&number))
+            selector.matches(self.labels_of(number)) && owner.is_some_and(|owner| owner.pods().contains(&number))
         };
         pods.iter().copied().filter(is_selected).collect()
     }

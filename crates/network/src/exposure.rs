@@ -160,7 +160,7 @@ impl<'s> Network<'s> {
             NamespaceMatch::One(_) => true,
             NamespaceMatch::Selected(selector) => self.policies.namespace_selectors.get(selector).is_some_and(Selector::is_plain),
         };
-        is_plain && is_bounded && !self.groups_of(like).is_empty()
+        is_plain && is_bounded && !self.units_of(like).is_empty()
     }
 
     /// The rules that apply to a group, as the peers that they name, each once, in the order of the rules.
@@ -184,7 +184,7 @@ impl<'s> Network<'s> {
     }
 
     /// Whether any policy restricts a group in a direction.
-    fn guards(&self, member: Member, direction: Direction) -> bool {
+    pub(crate) fn guards(&self, member: Member, direction: Direction) -> bool {
         self.applied(member, direction).is_some_and(|applied| applied.namespace.is_some() || !applied.admin.is_empty() || !applied.baseline.is_empty())
     }
 
@@ -301,7 +301,7 @@ impl Exposure<'_, '_> {
         let network = self.network;
         let mut found: Vec<Representative> = Vec::new();
         let mut seen = BTreeSet::new();
-        for rule in &network.policies.rules {
+        for rule in network.policies.all_rules() {
             let list = rule.place.get(if rule.direction == Direction::Ingress { field::FROM } else { field::TO });
             let items = list.into_iter().flat_map(Value::items);
             for (peer, item) in rule.peers.iter().flatten().zip(items) {

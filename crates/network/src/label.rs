@@ -1,13 +1,11 @@
-//! Label selectors and the classes into which they divide what has labels.
-//!
-//! Only keys that some selector reads tell two things apart. What agrees on all of them is one class, and a selector is the
-//! set of classes that it selects.
+//! Label selectors: as people write them, and as numbers that are compared with those of labels.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use bartizan_cluster::{Value, field};
-use foldhash::{HashMap, HashMapExt as _};
+use bartizan_cluster::{Interner, Symbol, Value, field};
+
+use crate::sharing::{News, Pages, Register};
 
 /// What one key must be like.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +33,12 @@ impl<'s> Selector<'s> {
     /// The selector that selects everything.
     pub(crate) fn everything() -> Self {
         Self::default()
+    }
+
+    /// The selector of one label.
+    #[cfg(test)]
+    pub(crate) fn plain(key: &'s str, value: &'s str) -> Self {
+        Self { tests: vec![(key, Test::In(vec![value]))] }
     }
 
     /// The plain map of a Service's selector.
@@ -204,38 +208,62 @@ fn is_label_value(text: &str) -> bool {
 
 /// The number of a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct SelectorId(u32);
-
-/// The number of a class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ClassId(pub(crate) u32);
+pub(crate) struct SelectorId(pub(crate) u32);
 
 /// Selectors, each once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Selectors<'s> {
-    known: HashMap<Selector<'s>, SelectorId>,
-    list: Vec<Selector<'s>>,
+    register: Register<Selector<'s>>,
+    strings: &'s Interner,
+    /// Each as numbers, in the order of the register.
+    matchers: Pages<Matcher>,
 }
 
 impl<'s> Selectors<'s> {
+    /// None yet; their words are those of `strings`.
+    pub(crate) fn new(strings: &'s Interner) -> Self {
+        Self { register: Register::default(), strings, matchers: Pages::default() }
+    }
+
+    /// From now on, words may be those of a later snapshot of the same lineage.
+    pub(crate) fn read_with(&mut self, strings: &'s Interner) {
+        self.strings = strings;
+    }
+
     pub(crate) fn add(&mut self, selector: Selector<'s>) -> SelectorId {
-        if let Some(&id) = self.known.get(&selector) {
-            return id;
+        let matcher = (self.register.is_new(&selector)).then(|| Matcher::of(&selector, self.strings));
+        let number = self.register.add(selector);
+        if let Some(matcher) = matcher {
+            self.matchers.push(matcher);
         }
-        let id = SelectorId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
-        self.list.push(selector.clone());
-        self.known.insert(selector, id);
-        id
+        SelectorId(number)
+    }
+
+    pub(crate) fn release(&mut self, id: SelectorId) {
+        self.register.release(id.0);
+    }
+
+    pub(crate) fn news(&mut self) -> News {
+        self.register.news()
     }
 
     pub(crate) fn get(&self, id: SelectorId) -> Option<&Selector<'s>> {
-        self.list.get(id.0 as usize)
+        self.register.get(id.0)
+    }
+
+    pub(crate) fn matcher(&self, number: u32) -> Option<&Matcher> {
+        self.matchers.get(number as usize)
+    }
+
+    /// Those in use, with their numbers.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &Matcher)> {
+        self.register.numbered().filter_map(|(number, _)| Some((number, self.matchers.get(number as usize)?)))
     }
 
     /// A value of `key` that none of them names.
     pub(crate) fn fresh(&self, key: &str) -> String {
         let named = |wanted: &str| {
-            self.list
+            self.register
                 .iter()
                 .flat_map(|selector| &selector.tests)
                 .any(|(tested, test)| *tested == key && matches!(test, Test::In(values) | Test::NotIn(values) if values.contains(&wanted)))
@@ -246,170 +274,68 @@ impl<'s> Selectors<'s> {
 
     /// Whether any of them reads another key than `key`.
     pub(crate) fn reads_beyond(&self, key: &str) -> bool {
-        self.list.iter().flat_map(Selector::keys).any(|read| read != key)
+        self.register.iter().flat_map(Selector::keys).any(|read| read != key)
     }
 }
 
-/// The set of classes that a selector selects.
+/// A label as a pair of numbers.
+pub(crate) type Label = (Symbol, Symbol);
+
+/// What a selector asks of labels, as numbers. A word that no object has is no number.
 #[derive(Debug, Clone)]
-enum Selected {
-    Everything,
-    /// Sorted numbers: most selectors select few classes.
-    Few(Box<[u32]>),
-    /// One bit a class.
-    Many(Box<[u64]>),
+pub(crate) struct Matcher {
+    tests: Box<[(Option<Symbol>, Check)]>,
 }
 
-impl Selected {
-    fn new(found: Vec<u32>, classes: usize) -> Self {
-        if found.len() == classes {
-            return Selected::Everything;
-        }
-        // A bit for each class costs as much as a number for every thirty-second.
-        if found.len() * 32 < classes.max(1) {
-            return Selected::Few(found.into_boxed_slice());
-        }
-        let mut words = vec![0u64; classes.div_ceil(64)];
-        for class in found {
-            if let Some(word) = words.get_mut(class as usize / 64) {
-                *word |= 1 << (class % 64);
-            }
-        }
-        Selected::Many(words.into_boxed_slice())
-    }
-
-    /// Calls `visit` for every class, but for the selector that tells nothing apart.
-    fn each(&self, mut visit: impl FnMut(u32)) {
-        match self {
-            Selected::Everything => {}
-            Selected::Few(numbers) => numbers.iter().copied().for_each(visit),
-            Selected::Many(words) => {
-                for (word, at) in words.iter().zip((0u32..).step_by(64)) {
-                    let mut rest = *word;
-                    while rest != 0 {
-                        visit(at + rest.trailing_zeros());
-                        rest &= rest - 1;
-                    }
-                }
-            }
-        }
-    }
-
-    fn holds(&self, class: u32) -> bool {
-        match self {
-            Selected::Everything => true,
-            Selected::Few(numbers) => numbers.binary_search(&class).is_ok(),
-            Selected::Many(words) => words.get(class as usize / 64).is_some_and(|word| word & (1 << (class % 64)) != 0),
-        }
-    }
+#[derive(Debug, Clone)]
+enum Check {
+    In(Box<[Symbol]>),
+    NotIn(Box<[Symbol]>),
+    Exists,
+    Absent,
 }
 
-/// Things with labels, divided into classes by what a fixed family of selectors reads.
-#[derive(Debug)]
-pub(crate) struct Classes<'s> {
-    keys: HashMap<&'s str, u32>,
-    known: HashMap<Vec<(u32, &'s str)>, ClassId>,
-    /// The labels of each class that count, sorted by the number of their key.
-    labels: Vec<Vec<(u32, &'s str)>>,
-    selected: Vec<Selected>,
-    /// The first class that the same selectors select, for each.
-    same: Vec<ClassId>,
-}
-
-impl<'s> Classes<'s> {
-    /// Classes for `selectors`, still empty.
-    pub(crate) fn new(selectors: &Selectors<'s>) -> Self {
-        let mut keys = HashMap::new();
-        for key in selectors.list.iter().flat_map(Selector::keys) {
-            let next = u32::try_from(keys.len()).unwrap_or(u32::MAX);
-            keys.entry(key).or_insert(next);
-        }
-        Self { keys, known: HashMap::new(), labels: Vec::new(), selected: Vec::new(), same: Vec::new() }
-    }
-
-    /// The class of something with these labels.
-    pub(crate) fn add(&mut self, labels: impl Iterator<Item = (&'s str, &'s str)>) -> ClassId {
-        let mut counting: Vec<(u32, &str)> = labels.filter_map(|(key, value)| Some((*self.keys.get(key)?, value))).collect();
-        counting.sort_unstable();
-        counting.dedup_by_key(|(key, _)| *key);
-        if let Some(&class) = self.known.get(&counting) {
-            return class;
-        }
-        let class = ClassId(u32::try_from(self.labels.len()).unwrap_or(u32::MAX));
-        self.labels.push(counting.clone());
-        self.known.insert(counting, class);
-        class
-    }
-
-    /// Works out what every selector selects. Classes that are added later belong to none.
-    pub(crate) fn settle(&mut self, selectors: &Selectors<'s>) {
-        let mut postings: HashMap<(u32, &str), Vec<u32>> = HashMap::new();
-        for (labels, class) in self.labels.iter().zip(0u32..) {
-            for &(key, value) in labels {
-                postings.entry((key, value)).or_default().push(class);
-            }
-        }
-        self.selected = selectors.list.iter().map(|selector| self.select(selector, &postings)).collect();
-        self.join();
-    }
-
-    /// Finds the classes that no selector tells apart although their labels differ.
-    fn join(&mut self) {
-        let mut selecting: Vec<Vec<u32>> = vec![Vec::new(); self.labels.len()];
-        for (selected, selector) in self.selected.iter().zip(0u32..) {
-            selected.each(|class| {
-                if let Some(list) = selecting.get_mut(class as usize) {
-                    list.push(selector);
-                }
-            });
-        }
-        let mut first: HashMap<Vec<u32>, ClassId> = HashMap::new();
-        self.same = selecting.into_iter().zip(0u32..).map(|(selectors, class)| *first.entry(selectors).or_insert(ClassId(class))).collect();
-    }
-
-    /// The class that stands for all that the same selectors select.
-    pub(crate) fn canonical(&self, class: ClassId) -> ClassId {
-        self.same.get(class.0 as usize).copied().unwrap_or(class)
-    }
-
-    fn select(&self, selector: &Selector<'s>, postings: &HashMap<(u32, &'s str), Vec<u32>>) -> Selected {
-        if selector.is_everything() {
-            return Selected::Everything;
-        }
-        // The test that fewest classes can pass decides how many are looked at.
-        let narrowest = selector
-            .tests
-            .iter()
-            .filter_map(|(key, test)| match test {
-                Test::In(values) => {
-                    let key = *self.keys.get(key)?;
-                    let lists: Vec<&Vec<u32>> = values.iter().filter_map(|&value| postings.get(&(key, value))).collect();
-                    Some((lists.iter().map(|list| list.len()).sum::<usize>(), lists))
-                }
-                _ => None,
-            })
-            .min_by_key(|(count, _)| *count);
-        let passes = |class: &u32| {
-            let labels = self.labels.get(*class as usize).map_or(&[][..], Vec::as_slice);
-            selector.matches(|key| self.label_of(labels, key))
+impl Matcher {
+    pub(crate) fn of(selector: &Selector<'_>, strings: &Interner) -> Self {
+        let symbols = |values: &[&str]| values.iter().filter_map(|value| strings.find(value)).collect();
+        let check = |test: &Test<'_>| match test {
+            Test::In(values) => Check::In(symbols(values)),
+            Test::NotIn(values) => Check::NotIn(symbols(values)),
+            Test::Exists => Check::Exists,
+            Test::Absent => Check::Absent,
         };
-        let mut found: Vec<u32> = match narrowest {
-            Some((_, lists)) => lists.into_iter().flatten().copied().filter(passes).collect(),
-            None => (0..u32::try_from(self.labels.len()).unwrap_or(u32::MAX)).filter(passes).collect(),
+        Self { tests: selector.tests.iter().map(|(key, test)| (strings.find(key), check(test))).collect() }
+    }
+
+    pub(crate) fn is_everything(&self) -> bool {
+        self.tests.is_empty()
+    }
+
+    /// Whether it selects what has these labels, which are sorted.
+    pub(crate) fn matches(&self, labels: &[Label]) -> bool {
+        let value_of = |key: Symbol| {
+            let at = labels.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+            labels.get(at).map(|(_, value)| *value)
         };
-        found.sort_unstable();
-        Selected::new(found, self.labels.len())
+        self.tests.iter().all(|(key, check)| {
+            let found = key.and_then(value_of);
+            match check {
+                Check::In(values) => found.is_some_and(|found| values.contains(&found)),
+                Check::NotIn(values) => found.is_none_or(|found| !values.contains(&found)),
+                Check::Exists => found.is_some(),
+                Check::Absent => found.is_none(),
+            }
+        })
     }
 
-    fn label_of(&self, labels: &[(u32, &'s str)], key: &str) -> Option<&'s str> {
-        let key = *self.keys.get(key)?;
-        let at = labels.binary_search_by_key(&key, |(key, _)| *key).ok()?;
-        labels.get(at).map(|&(_, value)| value)
-    }
-
-    /// Whether `selector` selects what is in `class`.
-    pub(crate) fn selects(&self, selector: SelectorId, class: ClassId) -> bool {
-        self.selected.get(selector.0 as usize).is_some_and(|selected| selected.holds(class.0))
+    /// Labels of which what it selects has one: of its tests, those that `weigh` finds lightest. None if it asks for no values.
+    pub(crate) fn narrowest(&self, weigh: impl Fn(Label) -> usize) -> Option<Vec<Label>> {
+        let lists = self.tests.iter().filter_map(|(key, check)| match (key, check) {
+            (Some(key), Check::In(values)) => Some(values.iter().map(|&value| (*key, value)).collect()),
+            (None, Check::In(_)) => Some(Vec::new()),
+            _ => None,
+        });
+        lists.min_by_key(|labels: &Vec<Label>| labels.iter().map(|&label| weigh(label)).sum::<usize>())
     }
 }
 
@@ -427,27 +353,5 @@ mod tests {
         }
         assert!(is_label_value(""));
         assert!(!is_label_value("a/b"));
-    }
-
-    #[test]
-    fn a_selector_is_the_set_of_the_classes_that_match() {
-        let mut selectors = Selectors::default();
-        let made = |tests: Vec<(&'static str, Test<'static>)>| Selector { tests };
-        let cases = [
-            (made(vec![]), [true, true, true]),
-            (made(vec![("app", Test::In(vec!["a", "b"]))]), [true, true, false]),
-            (made(vec![("app", Test::NotIn(vec!["a"]))]), [false, true, true]),
-            (made(vec![("tier", Test::Exists)]), [false, true, false]),
-            (made(vec![("app", Test::In(vec!["a", "b"])), ("tier", Test::Absent)]), [true, false, false]),
-        ];
-        let ids: Vec<SelectorId> = cases.iter().map(|(selector, _)| selectors.add(selector.clone())).collect();
-        let mut classes = Classes::new(&selectors);
-        let things = [vec![("app", "a"), ("unread", "1")], vec![("app", "b"), ("tier", "x")], vec![]];
-        let numbers: Vec<ClassId> = things.iter().map(|labels| classes.add(labels.iter().copied())).collect();
-        assert_eq!(numbers[0], classes.add([("unread", "2"), ("app", "a")].into_iter()), "a label that nobody reads tells nothing apart");
-        classes.settle(&selectors);
-        for (id, (selector, expected)) in ids.iter().zip(&cases) {
-            assert_eq!(numbers.iter().map(|&class| classes.selects(*id, class)).collect::<Vec<_>>(), expected, "{selector:?}");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Who may talk to whom: the policies and Services of a snapshot, resolved once, answer any number of questions.
 //!
-//! The door is [`Network::resolve`]. Then [`Network::ask`] answers one [`Question`] and [`Network::connectivity`] walks over
-//! everything that is allowed. This crate never touches the world: no sockets, no clock, no RBAC. What it cannot know it calls
+//! The door is [`Network::resolve`], and after a change [`Network::with`]. Then [`Network::ask`] answers one [`Question`] and
+//! [`Network::connectivity`] walks over everything that is allowed. This crate never touches the world: no sockets, no clock, no RBAC. What it cannot know it calls
 //! unknown, with the cause.
 //!
 //! Inside: `policy` reads policies of all kinds into rules of one form; `inventory` knows what can send and
@@ -10,12 +10,15 @@
 //! the square of the pods.
 
 mod address;
+mod change;
+mod class;
 mod connectivity;
 mod difference;
 mod door;
 mod endpoint;
 mod explain;
 mod exposure;
+mod grouping;
 mod ingress;
 mod interval;
 mod inventory;
@@ -25,19 +28,22 @@ mod policy;
 mod question;
 pub mod render;
 mod service;
+mod sharing;
 mod traffic;
 mod verdict;
 mod verification;
 
+use std::sync::{Arc, OnceLock};
+
 use bartizan_cluster::{Kind, Location, Snapshot, Spot};
 use foldhash::{HashMap, HashMapExt as _};
 
-use address::{Address, AddressSet};
-use inventory::{Inventory, count};
-use label::{ClassId, Classes};
+use address::AddressSet;
+use grouping::Grouping;
+use inventory::Inventory;
 use plane::UserNetworks;
 use policy::unmodelled::{self, Blur};
-use policy::{NamespaceMatch, PodMatch, Policies, Tier, admin, network_policy};
+use policy::{PodMatch, Policies, admin, network_policy};
 use service::Services;
 
 pub use connectivity::{Connection, Connectivity, Peer, PeerKind};
@@ -50,7 +56,7 @@ pub use policy::{Action, Direction};
 pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, WrittenPort};
 pub use traffic::{Bounds, NoSuchProtocol, Protocol, Traffic};
 pub use verdict::Cause;
-pub use verification::{Claim, Intent, IntentError, Intents, Verified, Witness};
+pub use verification::{Captured, CapturedDirection, Claim, Compared, Examined, Intent, IntentError, Intents, Relation, Verified, Witness, relation};
 
 /// Whose idea of a cluster is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,66 +96,24 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// Pods that no policy tells apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct UnitKey {
-    group: u32,
-    ports: u32,
-    signature: u32,
-}
-
-/// What policies see of a set of pods: their namespace and the labels that count.
-#[derive(Debug)]
-struct Group {
-    namespace: u32,
-    labels: ClassId,
-    /// The rules that apply, in the order in which they are asked; `None` where no NetworkPolicy selects the pods.
-    ingress: Applied,
-    egress: Applied,
-    /// What is not known about them, by the number of the blur.
-    blurs: Vec<u32>,
-}
-
-/// The rules that apply to a group in one direction.
-#[derive(Debug, Default)]
-struct Applied {
-    admin: Vec<u32>,
-    namespace: Option<Vec<u32>>,
-    baseline: Vec<u32>,
-}
-
-/// The policies and Services of a snapshot, resolved.
-#[derive(Debug)]
+/// The policies and Services of a snapshot, resolved. A copy shares almost everything.
+#[derive(Debug, Clone)]
 pub struct Network<'s> {
     snapshot: &'s Snapshot,
     model: Model,
+    /// The name of the network that is attached beside the cluster's, if it is one.
+    attached: Option<String>,
     inventory: Inventory<'s>,
     policies: Policies<'s>,
-    blurs: Vec<Blur>,
-    services: Services<'s>,
-    pod_classes: Classes<'s>,
-    namespace_classes: Classes<'s>,
-    /// The class of each namespace.
-    namespace_class: Vec<ClassId>,
-    groups: Vec<Group>,
-    /// The groups of each namespace.
-    namespace_groups: Vec<Vec<u32>>,
-    units: Vec<UnitKey>,
-    /// The unit of each pod; none for a pod of the host network.
-    unit_of: Vec<Option<u32>>,
-    /// A pod of each unit, whose addresses and ports are as good as any.
-    representative: Vec<u32>,
-    /// The ports that policies name, by the number in [`UnitKey::ports`].
-    port_maps: Vec<PortMap<'s>>,
-    /// Ranges of addresses that no policy tells apart inside.
-    atoms: Vec<(address::Family, u128, u128)>,
-    problems: Vec<Problem>,
+    blurs: Arc<Vec<Blur>>,
+    services: Arc<Services<'s>>,
+    grouping: Grouping<'s>,
+    problems: OnceLock<Vec<Problem>>,
     everybody: PodMatch,
     user_networks: UserNetworks<'s>,
+    /// How many changes were taken over since everything was read.
+    steps: u32,
 }
-
-/// The named ports of a pod that some rule names: name, protocol and number, sorted.
-type PortMap<'s> = Vec<(&'s str, Protocol, u16)>;
 
 impl<'s> Network<'s> {
     /// Reads the policies, Services and pods of `snapshot`.
@@ -160,8 +124,9 @@ impl<'s> Network<'s> {
     /// Reads what concerns one network: the cluster's own, or one to which pods are attached beside it.
     pub fn resolve_on(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>) -> Self {
         let inventory = Inventory::read(snapshot, model, plane);
-        let mut policies = Policies::default();
+        let mut policies = Policies::new(snapshot.strings());
         let mut blurs = Vec::new();
+        let mut attached = None;
         match plane {
             Plane::Cluster => {
                 read_policies(snapshot, &inventory, model, &mut policies);
@@ -169,6 +134,7 @@ impl<'s> Network<'s> {
                 blurs = unmodelled::read(snapshot, &inventory, &mut policies);
             }
             Plane::Attached(network) => {
+                attached = Some(network.to_owned());
                 for object in plane::policies_for(snapshot, network) {
                     if let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)) {
                         network_policy::read(object, namespace, model, &mut policies);
@@ -178,38 +144,29 @@ impl<'s> Network<'s> {
         }
         let user_networks = if plane == Plane::Cluster { UserNetworks::read(snapshot, &inventory, model) } else { UserNetworks::default() };
         let everybody = policies.everybody();
+        policies.settle();
         let services = Services::read(snapshot, &inventory);
-        let atoms = address::atoms(policies.blocks.iter());
         let mut network = Self {
             snapshot,
             model,
-            pod_classes: Classes::new(&policies.pod_selectors),
-            namespace_classes: Classes::new(&policies.namespace_selectors),
+            attached,
             inventory,
             policies,
-            blurs,
-            services,
-            namespace_class: Vec::new(),
-            groups: Vec::new(),
-            namespace_groups: Vec::new(),
-            units: Vec::new(),
-            unit_of: Vec::new(),
-            representative: Vec::new(),
-            port_maps: Vec::new(),
-            atoms,
-            problems: Vec::new(),
+            blurs: Arc::new(blurs),
+            services: Arc::new(services),
+            grouping: Grouping::default(),
+            problems: OnceLock::new(),
             everybody,
             user_networks,
+            steps: 0,
         };
         network.classify();
-        network.apply_policies();
-        network.collect_problems();
         network
     }
 
     /// What was odd about the input, in the order of its places.
     pub fn problems(&self) -> &[Problem] {
-        &self.problems
+        self.problems.get_or_init(|| self.found_problems())
     }
 
     /// Whose idea of a cluster this is.
@@ -217,114 +174,12 @@ impl<'s> Network<'s> {
         self.model
     }
 
-    /// Divides namespaces and pods into classes, groups and units.
-    fn classify(&mut self) {
-        self.namespace_class = self.inventory.namespaces.iter().map(|namespace| self.namespace_classes.add(namespace.labels())).collect();
-        self.namespace_classes.settle(&self.policies.namespace_selectors);
-        self.namespace_groups = vec![Vec::new(); self.inventory.namespaces.len()];
-        let mut port_names: Vec<&str> = self.policies.port_names().collect();
-        port_names.sort_unstable();
-        port_names.dedup();
-        let has_blocks = !self.policies.blocks.is_empty();
-        let classes: Vec<ClassId> = self.inventory.pods.iter().map(|pod| self.pod_classes.add(pod.labels())).collect();
-        self.pod_classes.settle(&self.policies.pod_selectors);
-        let mut known = Known::default();
-        for ((pod, number), labels) in self.inventory.pods.iter().zip(0u32..).zip(classes) {
-            if pod.host_network {
-                self.unit_of.push(None);
-                continue;
-            }
-            let labels = self.pod_classes.canonical(labels);
-            let group = *known.groups.entry((pod.namespace, labels)).or_insert_with(|| {
-                let group = count(self.groups.len());
-                self.groups.push(Group { namespace: pod.namespace, labels, ingress: Applied::default(), egress: Applied::default(), blurs: Vec::new() });
-                if let Some(groups) = self.namespace_groups.get_mut(pod.namespace as usize) {
-                    groups.push(group);
-                }
-                group
-            });
-            let ports = if port_names.is_empty() { PortMap::new() } else { port_map(pod, &port_names) };
-            let ports = *known.ports.entry(ports).or_insert_with_key(|ports| {
-                self.port_maps.push(ports.clone());
-                count(self.port_maps.len() - 1)
-            });
-            let signature = if has_blocks { self.atoms_of(&pod.addresses) } else { Vec::new() };
-            let next_signature = count(known.signatures.len());
-            let signature = *known.signatures.entry(signature).or_insert(next_signature);
-            let key = UnitKey { group, ports, signature };
-            let unit = *known.units.entry(key).or_insert_with(|| {
-                self.units.push(key);
-                self.representative.push(number);
-                count(self.units.len() - 1)
-            });
-            self.unit_of.push(Some(unit));
-        }
-    }
-
-    /// The atoms in which the addresses lie.
-    fn atoms_of(&self, addresses: &[Address]) -> Vec<u32> {
-        let mut found: Vec<u32> = addresses.iter().map(|&address| count(self.atom_of(address))).collect();
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-
-    fn atom_of(&self, address: Address) -> usize {
-        self.atoms.partition_point(|&(family, _, last)| (family, last) < (address.family, address.number))
-    }
-
-    /// Tells every group which rules apply to it.
-    fn apply_policies(&mut self) {
-        let mut order: Vec<usize> = (0..self.policies.list.len()).collect();
-        let key = |at: &usize| self.policies.list.get(*at).map(|policy| (policy.tier, policy.priority, policy.object.name(), *at));
-        order.sort_by_key(key);
-        for at in order {
-            let Some(subject) = self.policies.list.get(at).map(|policy| policy.subject) else { continue };
-            for number in self.groups_of(subject) {
-                let (Some(policy), Some(group)) = (self.policies.list.get(at), self.groups.get_mut(number as usize)) else { continue };
-                for (applied, rules) in [(&mut group.ingress, &policy.ingress), (&mut group.egress, &policy.egress)] {
-                    let Some(rules) = rules else { continue };
-                    match policy.tier {
-                        Tier::Admin => applied.admin.extend(rules),
-                        Tier::Namespace => applied.namespace.get_or_insert_default().extend(rules),
-                        Tier::Baseline => applied.baseline.extend(rules),
-                    }
-                }
-            }
-        }
-        for (at, blur) in (0u32..).zip(0..self.blurs.len()) {
-            let Some(subject) = self.blurs.get(blur).map(|blur| blur.subject) else { continue };
-            for number in self.groups_of(subject) {
-                if let Some(group) = self.groups.get_mut(number as usize) {
-                    group.blurs.push(at);
-                }
-            }
-        }
-    }
-
-    /// The groups that `wanted` selects.
-    fn groups_of(&self, wanted: PodMatch) -> Vec<u32> {
-        let namespaces = match wanted.namespaces {
-            NamespaceMatch::One(namespace) => namespace..namespace + 1,
-            NamespaceMatch::Selected(_) => 0..count(self.inventory.namespaces.len()),
-        };
-        let mut found = Vec::new();
-        for namespace in namespaces {
-            if !in_namespaces(wanted.namespaces, namespace, &self.namespace_class, &self.namespace_classes) {
-                continue;
-            }
-            let groups = self.namespace_groups.get(namespace as usize).map_or(&[][..], Vec::as_slice);
-            let selects = |number: &&u32| self.groups.get(**number as usize).is_some_and(|group| self.pod_classes.selects(wanted.pods, group.labels));
-            found.extend(groups.iter().filter(selects));
-        }
-        found
-    }
-
-    fn collect_problems(&mut self) {
+    fn found_problems(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = self
             .policies
             .faults
             .iter()
+            .filter(|fault| self.snapshot.view(fault.object.id()).is_some())
             .map(|fault| Problem {
                 location: self.snapshot.location(fault.object, &Spot::from(fault.place)),
                 path: fault.place.path().as_str().to_owned(),
@@ -340,14 +195,14 @@ impl<'s> Network<'s> {
             problems.push(Problem { location: None, path: String::new(), object: None, message, is_loss: false });
         }
         problems.sort();
-        self.problems = problems;
+        problems
     }
 
     /// The ranges of addresses that the rules of one direction do not tell apart.
     fn atoms_of_rules(&self, direction: Direction) -> Vec<(address::Family, u128, u128)> {
-        let rules = self.policies.rules.iter().filter(|rule| rule.direction == direction);
+        let rules = self.policies.all_rules().filter(|rule| rule.direction == direction);
         let blocks = rules.flat_map(|rule| rule.peers.iter().flatten()).filter_map(|peer| match peer {
-            policy::Peer::Addresses { block, .. } => self.policies.blocks.get(*block as usize),
+            policy::Peer::Addresses { block, .. } => self.policies.blocks.get(*block),
             _ => None,
         });
         address::atoms(blocks)
@@ -355,53 +210,30 @@ impl<'s> Network<'s> {
 
     /// Every address that no policy tells from the others around it, as sets: ranges that lie in the same blocks are one.
     fn address_classes(&self) -> Vec<AddressSet> {
-        let mut classes: Vec<(Vec<u32>, AddressSet)> = Vec::new();
+        let mut ranges: Vec<[Vec<(u128, u128)>; 2]> = Vec::new();
         let mut known: HashMap<(address::Family, Vec<u32>), usize> = HashMap::new();
-        for &(family, first, last) in &self.atoms {
-            let inside = |(block, _): &(&AddressSet, u32)| block.of(family).contains(first);
-            let signature: Vec<u32> = self.policies.blocks.iter().zip(0u32..).filter(inside).map(|(_, number)| number).collect();
-            let range = AddressSet::range(family, first, last);
-            let at = *known.entry((family, signature.clone())).or_insert(classes.len());
-            match classes.get_mut(at) {
-                Some((_, set)) => *set = set.union(&range),
-                None => classes.push((signature, range)),
+        for (family, first, last) in address::atoms(self.policies.blocks.iter()) {
+            let inside = |(_, block): &(u32, &AddressSet)| block.of(family).contains(first);
+            let signature: Vec<u32> = self.policies.blocks.numbered().filter(inside).map(|(number, _)| number).collect();
+            let next = ranges.len();
+            let at = *known.entry((family, signature)).or_insert(next);
+            if at == next {
+                ranges.push([Vec::new(), Vec::new()]);
+            }
+            if let Some([v4, v6]) = ranges.get_mut(at) {
+                let list = if family == address::Family::V4 { v4 } else { v6 };
+                list.push((first, last));
             }
         }
-        classes.into_iter().map(|(_, set)| set).collect()
+        ranges.into_iter().map(AddressSet::of_ranges).collect()
     }
 }
 
 /// Reads every NetworkPolicy that counts.
 fn read_policies<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, model: Model, policies: &mut Policies<'s>) {
-    for object in snapshot.of_kind(Kind::NetworkPolicy) {
-        // Of the same policy twice, the last one counts, as if both had been applied.
-        let is_current = object.name().ends_with('*')
-            || snapshot.find(Kind::NetworkPolicy, object.namespace(), object.name()).is_some_and(|found| found.id() == object.id());
-        if let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)).filter(|_| is_current) {
+    for object in snapshot.of_kind(Kind::NetworkPolicy).filter(|object| change::is_current(snapshot, *object)) {
+        if let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)) {
             network_policy::read(object, namespace, model, policies);
         }
-    }
-}
-
-/// What `classify` has seen already.
-#[derive(Default)]
-struct Known<'s> {
-    groups: HashMap<(u32, ClassId), u32>,
-    ports: HashMap<PortMap<'s>, u32>,
-    signatures: HashMap<Vec<u32>, u32>,
-    units: HashMap<UnitKey, u32>,
-}
-
-fn port_map<'s>(pod: &inventory::Pod<'s>, names: &[&str]) -> PortMap<'s> {
-    let mut map: PortMap<'s> = pod.ports().filter(|port| names.binary_search(&port.name).is_ok()).map(|port| (port.name, port.protocol, port.port)).collect();
-    map.sort_unstable();
-    map.dedup();
-    map
-}
-
-fn in_namespaces(wanted: policy::NamespaceMatch, namespace: u32, class_of: &[ClassId], classes: &Classes<'_>) -> bool {
-    match wanted {
-        policy::NamespaceMatch::One(one) => one == namespace,
-        policy::NamespaceMatch::Selected(selector) => class_of.get(namespace as usize).is_some_and(|&class| classes.selects(selector, class)),
     }
 }

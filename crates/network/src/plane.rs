@@ -6,6 +6,7 @@
 //! network is a world by itself, with the pods that are attached to it and the `MultiNetworkPolicy` objects that name it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bartizan_cluster::{Kind, ObjectView, PodView, Snapshot, Value, field};
 
@@ -41,6 +42,11 @@ pub enum Plane<'p> {
 /// The number of the cluster's own network.
 pub(crate) const CLUSTER_NETWORK: u32 = 0;
 
+/// Whether an object makes a network in the place of the cluster's.
+pub(crate) fn is_network(object: ObjectView<'_>) -> bool {
+    object.group() == OVN_GROUP
+}
+
 /// A network in the place of the cluster's.
 #[derive(Debug)]
 pub(crate) struct UserNetwork<'s> {
@@ -52,37 +58,48 @@ pub(crate) struct UserNetwork<'s> {
 }
 
 /// The networks in the place of the cluster's, and who has them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct UserNetworks<'s> {
     /// The first has the number 1.
-    list: Vec<UserNetwork<'s>>,
+    list: Arc<Vec<UserNetwork<'s>>>,
     /// The number of the network of each namespace.
     of_namespace: Vec<u32>,
 }
 
 impl<'s> UserNetworks<'s> {
     pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>, model: Model) -> Self {
-        let mut networks = Self { list: Vec::new(), of_namespace: vec![CLUSTER_NETWORK; inventory.namespaces.len()] };
+        let mut list = Vec::new();
         // np-guard goes by the kind alone.
         for object in snapshot.of_kind(Kind::Other).filter(|object| object.group() == OVN_GROUP || model == Model::NpGuard) {
             let Some(spec) = object.spec() else { continue };
             match object.kind_name() {
                 "UserDefinedNetwork" if is_primary(spec) => {
                     let Some(name) = object.namespace() else { continue };
-                    networks.list.push(UserNetwork { name, is_of_cluster: false, selector: None });
+                    list.push(UserNetwork { name, is_of_cluster: false, selector: None });
                 }
                 "ClusterUserDefinedNetwork" if spec.entry("network").is_some_and(is_primary) => {
                     let selector = spec.get(field::NAMESPACE_SELECTOR).map_or_else(Selector::everything, |selector| Selector::read(selector, &mut Vec::new()));
-                    networks.list.push(UserNetwork { name: object.name(), is_of_cluster: true, selector: Some(selector) });
+                    list.push(UserNetwork { name: object.name(), is_of_cluster: true, selector: Some(selector) });
                 }
                 _ => {}
             }
         }
-        for (namespace, slot) in inventory.namespaces.iter().zip(&mut networks.of_namespace) {
-            let label = |key: &str| namespace.labels().find(|(known, _)| *known == key).map(|(_, value)| value);
-            *slot = number_in(&networks.list, label);
-        }
+        let mut networks = Self { list: Arc::new(list), of_namespace: Vec::new() };
+        let namespaces: Vec<u32> = (0..count(inventory.namespaces.len())).collect();
+        networks.read_again(inventory, &namespaces);
         networks
+    }
+
+    /// Looks again at the labels of these namespaces.
+    pub(crate) fn read_again(&mut self, inventory: &Inventory<'s>, namespaces: &[u32]) {
+        self.of_namespace.resize(inventory.namespaces.len(), CLUSTER_NETWORK);
+        for &number in namespaces {
+            let Some(namespace) = inventory.namespaces.get(number as usize) else { continue };
+            let label = |key: &str| namespace.labels().find(|(known, _)| *known == key).map(|(_, value)| value);
+            if let Some(slot) = self.of_namespace.get_mut(number as usize) {
+                *slot = number_in(&self.list, label);
+            }
+        }
     }
 
     /// The number of the network of a namespace.
@@ -102,7 +119,7 @@ impl<'s> UserNetworks<'s> {
 
     /// Every one, with its number.
     pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &UserNetwork<'s>)> {
-        (1u32..).zip(&self.list)
+        (1u32..).zip(self.list.iter())
     }
 }
 

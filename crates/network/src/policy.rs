@@ -5,11 +5,11 @@ pub(crate) mod admin;
 pub(crate) mod network_policy;
 pub(crate) mod unmodelled;
 
-use bartizan_cluster::{ObjectView, Value};
-use foldhash::HashMap;
+use bartizan_cluster::{Interner, ObjectId, ObjectView, Value};
 
 use crate::address::AddressSet;
 use crate::label::{Refusal, Selector, SelectorId, Selectors};
+use crate::sharing::{Layered, Pages, Register};
 use crate::traffic::{Protocol, Traffic};
 
 /// Which end of a connection a rule guards.
@@ -54,7 +54,7 @@ pub(crate) enum Tier {
 }
 
 /// One policy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Policy<'s> {
     pub(crate) object: ObjectView<'s>,
     pub(crate) tier: Tier,
@@ -68,6 +68,14 @@ pub(crate) struct Policy<'s> {
 }
 
 impl Policy<'_> {
+    /// The namespace of a NetworkPolicy.
+    fn home(&self) -> Option<u32> {
+        match self.subject.namespaces {
+            NamespaceMatch::One(namespace) if self.tier == Tier::Namespace => Some(namespace),
+            _ => None,
+        }
+    }
+
     pub(crate) fn rules(&self, direction: Direction) -> Option<&[u32]> {
         match direction {
             Direction::Ingress => self.ingress.as_deref(),
@@ -93,7 +101,7 @@ pub(crate) enum NamespaceMatch {
 }
 
 /// One rule of a policy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rule<'s> {
     /// The policy, by its number.
     pub(crate) policy: u32,
@@ -150,56 +158,181 @@ pub(crate) struct Fault<'s> {
 }
 
 /// All policies, as far as they are policies.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Policies<'s> {
-    pub(crate) list: Vec<Policy<'s>>,
-    pub(crate) rules: Vec<Rule<'s>>,
+    /// Those that are gone keep their numbers; [`Policies::all`] tells the others.
+    pub(crate) list: Pages<Policy<'s>>,
+    pub(crate) rules: Pages<Rule<'s>>,
     pub(crate) pod_selectors: Selectors<'s>,
     pub(crate) namespace_selectors: Selectors<'s>,
-    pub(crate) blocks: Vec<AddressSet>,
-    known_blocks: HashMap<AddressSet, u32>,
-    pub(crate) faults: Vec<Fault<'s>>,
+    pub(crate) blocks: Register<AddressSet>,
+    /// The names of ports that rules use.
+    pub(crate) port_names: Register<&'s str>,
+    /// Those of objects that are gone are still among them.
+    pub(crate) faults: Pages<Fault<'s>>,
+    /// NetworkPolicies by the namespace in which they stand, in the order in which they are told.
+    of_namespace: Layered<u32, Vec<u32>>,
+    /// The others, in the order in which they are asked.
+    of_cluster: Vec<u32>,
 }
 
 impl<'s> Policies<'s> {
+    /// None yet; their words are those of `strings`.
+    pub(crate) fn new(strings: &'s Interner) -> Self {
+        Self {
+            list: Pages::default(),
+            rules: Pages::default(),
+            pod_selectors: Selectors::new(strings),
+            namespace_selectors: Selectors::new(strings),
+            blocks: Register::default(),
+            port_names: Register::default(),
+            faults: Pages::default(),
+            of_namespace: Layered::default(),
+            of_cluster: Vec::new(),
+        }
+    }
+
     /// What selects every pod.
     pub(crate) fn everybody(&mut self) -> PodMatch {
         let namespaces = NamespaceMatch::Selected(self.namespace_selectors.add(Selector::everything()));
         PodMatch { namespaces, pods: self.pod_selectors.add(Selector::everything()) }
     }
 
+    /// Forgets what is new: everything is.
+    pub(crate) fn settle(&mut self) {
+        let _ = (self.pod_selectors.news(), self.namespace_selectors.news(), self.blocks.news(), self.port_names.news());
+    }
+
     fn block(&mut self, set: AddressSet) -> u32 {
-        if let Some(&number) = self.known_blocks.get(&set) {
-            return number;
+        self.blocks.add(set)
+    }
+
+    /// Adds a policy, in its place among the others.
+    fn add(&mut self, policy: Policy<'s>) {
+        let home = policy.home();
+        let number = self.list.push(policy);
+        let key = self.key(number);
+        let at = self.listed(home).partition_point(|&other| self.key(other) < key);
+        match home {
+            Some(namespace) => self.of_namespace.slot(namespace, Vec::new).insert(at, number),
+            None => self.of_cluster.insert(at, number),
         }
-        let number = crate::inventory::count(self.blocks.len());
-        self.blocks.push(set.clone());
-        self.known_blocks.insert(set, number);
-        number
+    }
+
+    /// Takes away what only rules use that do not become rules.
+    fn forget(&mut self, drafts: &[Vec<Draft<'s>>]) {
+        for peer in drafts.iter().flatten().flat_map(|draft| draft.peers.iter().flatten()) {
+            self.release_peer(peer);
+        }
+    }
+
+    fn release_peer(&mut self, peer: &Peer<'s>) {
+        match peer {
+            Peer::Pods(pods) => self.release(*pods),
+            Peer::Addresses { block, .. } => self.blocks.release(*block),
+            Peer::Nodes(_) | Peer::Domains => {}
+        }
+    }
+
+    /// Takes a policy away; what it was.
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Policy<'s>> {
+        let policy = self.list.get(number as usize)?.clone();
+        match policy.home() {
+            Some(namespace) => self.of_namespace.slot(namespace, Vec::new).retain(|&other| other != number),
+            None => self.of_cluster.retain(|&other| other != number),
+        }
+        self.release(policy.subject);
+        for rule in policy.ingress.iter().chain(&policy.egress).flatten() {
+            let Some(Rule { peers, ports, .. }) = self.rules.get(*rule as usize).cloned() else { continue };
+            for peer in peers.iter().flatten() {
+                self.release_peer(peer);
+            }
+            for (_, name) in &ports.named {
+                if let Some(number) = self.port_names.number(name) {
+                    self.port_names.release(number);
+                }
+            }
+        }
+        Some(policy)
+    }
+
+    fn release(&mut self, pods: PodMatch) {
+        self.pod_selectors.release(pods.pods);
+        if let NamespaceMatch::Selected(namespaces) = pods.namespaces {
+            self.namespace_selectors.release(namespaces);
+        }
+    }
+
+    fn listed(&self, home: Option<u32>) -> &[u32] {
+        match home {
+            Some(namespace) => self.of_namespace.get(&namespace).map_or(&[], Vec::as_slice),
+            None => &self.of_cluster,
+        }
+    }
+
+    /// By what policies are ordered.
+    pub(crate) fn key(&self, number: u32) -> Option<(Tier, i64, &'s str, u32)> {
+        self.list.get(number as usize).map(|policy| (policy.tier, policy.priority, policy.object.name(), number))
+    }
+
+    /// The policies that may select pods of a namespace, in the order in which they are asked.
+    pub(crate) fn over(&self, namespace: u32) -> impl Iterator<Item = (u32, &Policy<'s>)> {
+        let before = self.of_cluster.partition_point(|&number| self.list.get(number as usize).is_some_and(|policy| policy.tier == Tier::Admin));
+        let (admin, baseline) = self.of_cluster.split_at_checked(before).unwrap_or_default();
+        let numbers = admin.iter().chain(self.listed(Some(namespace))).chain(baseline);
+        numbers.filter_map(|&number| Some((number, self.list.get(number as usize)?)))
+    }
+
+    /// The NetworkPolicies that stand in a namespace, in the order of their names.
+    pub(crate) fn in_namespace(&self, namespace: u32) -> impl Iterator<Item = (u32, &Policy<'s>)> {
+        self.listed(Some(namespace)).iter().filter_map(|&number| Some((number, self.list.get(number as usize)?)))
+    }
+
+    /// Every policy of the whole cluster, in the order in which they are asked.
+    pub(crate) fn of_cluster(&self) -> impl Iterator<Item = (u32, &Policy<'s>)> {
+        self.of_cluster.iter().filter_map(|&number| Some((number, self.list.get(number as usize)?)))
+    }
+
+    /// The policy that an object is.
+    pub(crate) fn of_object(&self, namespace: u32, object: ObjectId) -> Option<u32> {
+        self.in_namespace(namespace).find(|(_, policy)| policy.object.id() == object).map(|(number, _)| number)
+    }
+
+    /// Every policy that is there, in the order of their numbers.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &Policy<'s>)> {
+        (0u32..).zip(self.list.iter()).filter(|(number, policy)| {
+            let key = self.key(*number);
+            let listed = self.listed(policy.home());
+            listed.get(listed.partition_point(|&other| self.key(other) < key)) == Some(number)
+        })
+    }
+
+    /// Every rule of these policies.
+    pub(crate) fn all_rules(&self) -> impl Iterator<Item = &Rule<'s>> {
+        self.all().flat_map(|(_, policy)| policy.ingress.iter().chain(&policy.egress).flatten()).filter_map(|&rule| self.rules.get(rule as usize))
     }
 
     /// Adds rules that were read and tells their numbers.
     fn add_rules(&mut self, policy: u32, direction: Direction, drafts: Vec<Draft<'s>>) -> Vec<u32> {
         let mut numbers = Vec::with_capacity(drafts.len());
         for (draft, index) in drafts.into_iter().zip(0u32..) {
-            numbers.push(crate::inventory::count(self.rules.len()));
             let Draft { action, peers, ports, place } = draft;
-            self.rules.push(Rule { policy, index, direction, action, peers, ports, place });
+            for (_, name) in &ports.named {
+                self.port_names.add(name);
+            }
+            numbers.push(self.rules.push(Rule { policy, index, direction, action, peers, ports, place }));
         }
         numbers
     }
 
     fn refuse(&mut self, object: ObjectView<'s>, refusals: Vec<Refusal<'s>>) {
-        self.faults.extend(refusals.into_iter().map(|(place, message)| Fault { object, place, message, is_refused: true }));
+        for (place, message) in refusals {
+            self.faults.push(Fault { object, place, message, is_refused: true });
+        }
     }
 
     fn remark(&mut self, object: ObjectView<'s>, place: Value<'s>, message: String) {
         self.faults.push(Fault { object, place, message, is_refused: false });
-    }
-
-    /// The names of ports that rules use.
-    pub(crate) fn port_names(&self) -> impl Iterator<Item = &'s str> {
-        self.rules.iter().flat_map(|rule| rule.ports.named.iter().map(|(_, name)| *name))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::{End, Named, Target, Translation};
-use crate::policy::{Action, Direction, Policy, Tier};
+use crate::policy::{Action, Direction, Policy};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Addresses, Cause, Ground, Host, Party, Step, Trace};
 use crate::{Network, address::Address};
@@ -189,7 +189,7 @@ impl<'s> Network<'s> {
     }
 
     fn pair_kind(&self, source: End, target: End, port: Option<u16>) -> PairKind {
-        let guarded = |end: End| matches!(end, End::Pod(number) if self.unit_of.get(number as usize).copied().flatten().is_some());
+        let guarded = |end: End| matches!(end, End::Pod(number) if self.unit_of(number).is_some());
         // Placement counts only where one end is a node; then it counts for both.
         let placed = !guarded(source) || !guarded(target);
         let kind = |end: End| match end {
@@ -197,7 +197,7 @@ impl<'s> Network<'s> {
                 let pod = self.inventory.pods.get(number as usize);
                 let node = pod.and_then(|pod| pod.node).filter(|_| placed);
                 let finished = pod.is_some_and(|pod| pod.is_finished);
-                match self.unit_of.get(number as usize).copied().flatten() {
+                match self.unit_of(number) {
                     Some(unit) => EndKind::Unit { unit, node, finished },
                     None => EndKind::Host { pod: number, finished },
                 }
@@ -341,8 +341,8 @@ impl<'s> Network<'s> {
     pub(crate) fn selecting(&self, end: End, direction: Direction) -> Vec<&Policy<'s>> {
         let End::Pod(number) = end else { return Vec::new() };
         let Some(member) = self.pod_party(number).member else { return Vec::new() };
-        let selects = |policy: &&Policy<'_>| policy.tier == Tier::Namespace && policy.rules(direction).is_some() && self.is_among(policy.subject, member);
-        self.policies.list.iter().filter(selects).collect()
+        let selects = |policy: &&Policy<'_>| policy.rules(direction).is_some() && self.is_among(policy.subject, member);
+        self.policies.in_namespace(member.namespace).map(|(_, policy)| policy).filter(selects).collect()
     }
 
     /// What a rule is called, and what it does.

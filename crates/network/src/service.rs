@@ -1,11 +1,11 @@
 //! Services: what their addresses and ports mean once they have been translated to endpoints.
 
-use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
+use bartizan_cluster::{Interner, Kind, ObjectView, Snapshot, Value, field};
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::address::Address;
 use crate::inventory::{Inventory, count};
-use crate::label::{ClassId, Classes, Selector, SelectorId, Selectors};
+use crate::label::{Matcher, Selector};
 use crate::traffic::Protocol;
 
 /// How often a name may stand for another name.
@@ -27,7 +27,7 @@ pub(crate) struct Service<'s> {
 #[derive(Debug)]
 pub(crate) enum Backend<'s> {
     /// The pods of its namespace with these labels.
-    Pods(SelectorId),
+    Pods(Matcher),
     /// The endpoints that somebody wrote by hand.
     Written(Vec<WrittenEndpoints<'s>>),
     /// Another Service, by namespace and name.
@@ -70,36 +70,23 @@ pub(crate) struct Services<'s> {
     pub(crate) list: Vec<Service<'s>>,
     by_name: HashMap<(u32, &'s str), u32>,
     by_address: HashMap<Address, u32>,
-    /// What the selectors of Services tell apart, which is no business of policies.
-    classes: Classes<'s>,
-    class_of: Vec<ClassId>,
 }
 
 impl<'s> Services<'s> {
     pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>) -> Self {
         let written = written_endpoints(snapshot);
-        let mut selectors = Selectors::default();
-        let classes = Classes::new(&selectors);
-        let mut services = Self { list: Vec::new(), by_name: HashMap::new(), by_address: HashMap::new(), classes, class_of: Vec::new() };
+        let mut services = Self { list: Vec::new(), by_name: HashMap::new(), by_address: HashMap::new() };
         for object in snapshot.of_kind(Kind::Service) {
             let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)) else { continue };
             let number = count(services.list.len());
-            let backend = backend(object, &written, &mut selectors);
+            let backend = backend(object, &written, snapshot.strings());
             services.list.push(Service { object, namespace, backend, ports: ports(object) });
             services.by_name.insert((namespace, object.name()), number);
             for address in virtual_addresses(object) {
                 services.by_address.entry(address).or_insert(number);
             }
         }
-        services.classes = Classes::new(&selectors);
-        services.class_of = inventory.pods.iter().map(|pod| services.classes.add(pod.labels())).collect();
-        services.classes.settle(&selectors);
         services
-    }
-
-    /// Whether the Services with `selector` select a pod, if it is in their namespace.
-    pub(crate) fn selects(&self, selector: SelectorId, pod: u32) -> bool {
-        self.class_of.get(pod as usize).is_some_and(|&class| self.classes.selects(selector, class))
     }
 
     pub(crate) fn find(&self, namespace: u32, name: &str) -> Option<&Service<'s>> {
@@ -135,7 +122,7 @@ fn ports(object: ObjectView<'_>) -> Vec<ServicePort<'_>> {
         .collect()
 }
 
-fn backend<'s>(object: ObjectView<'s>, written: &HashMap<(&str, &str), Vec<Value<'s>>>, selectors: &mut Selectors<'s>) -> Backend<'s> {
+fn backend<'s>(object: ObjectView<'s>, written: &HashMap<(&str, &str), Vec<Value<'s>>>, strings: &Interner) -> Backend<'s> {
     let Some(spec) = object.spec() else { return Backend::Unknown };
     if spec.entry("type").and_then(Value::as_str) == Some("ExternalName") {
         let name = spec.str(field::EXTERNAL_NAME).unwrap_or("");
@@ -143,7 +130,7 @@ fn backend<'s>(object: ObjectView<'s>, written: &HashMap<(&str, &str), Vec<Value
         return inside.map_or(Backend::Domain, |(service, namespace)| Backend::Alias(namespace, service));
     }
     if let Some(selector) = spec.get(field::SELECTOR).filter(|selector| !selector.is_empty()) {
-        return Backend::Pods(selectors.add(Selector::of_map(selector)));
+        return Backend::Pods(Matcher::of(&Selector::of_map(selector), strings));
     }
     match written.get(&(object.namespace().unwrap_or(""), object.name())) {
         Some(found) => Backend::Written(found.iter().map(|value| endpoints(*value)).collect()),

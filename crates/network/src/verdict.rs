@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::address::{Address, Family};
+use crate::class::ClassId;
 use crate::exposure::Imagined;
-use crate::label::ClassId;
+use crate::grouping::Applied;
 use crate::plane::CLUSTER_NETWORK;
-use crate::policy::{Action, Direction, NamespaceMatch, Peer, PodMatch, PortMatch, Rule};
+use crate::policy::{Action, Direction, NamespaceMatch, Peer, PodMatch, PortMatch, Rule, Tier};
 use crate::traffic::{Bounds, Protocol, Traffic};
-use crate::{Applied, Model, Network, in_namespaces};
+use crate::{Model, Network};
 
 /// Why something is not known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,14 +69,22 @@ pub(crate) struct Trace {
     pub(crate) steps: Option<Vec<Step>>,
     /// Whether rules are wanted that would have decided the same.
     is_exhaustive: bool,
-    /// A rule that is to be overlooked.
-    without: Option<u32>,
+    /// What is to be overlooked.
+    without: Option<Without>,
+}
+
+/// Something without which a verdict is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Without {
+    Rule(u32),
+    /// A policy of which the group is one of the subjects, by its number.
+    Policy(u32),
 }
 
 impl Trace {
-    /// Overlooks a rule.
-    pub(crate) fn without(rule: u32) -> Self {
-        Self { without: Some(rule), ..Self::default() }
+    /// Overlooks a rule or a policy.
+    pub(crate) fn without(what: Without) -> Self {
+        Self { without: Some(what), ..Self::default() }
     }
 
     /// Notes the rules that decide.
@@ -174,7 +183,7 @@ pub(crate) enum Host {
 
 /// Whether a rule means a party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Match {
+pub(crate) enum Match {
     No,
     Maybe,
     Yes,
@@ -227,16 +236,20 @@ impl<'s> Network<'s> {
     }
 
     pub(crate) fn applied(&self, member: Member, direction: Direction) -> Option<&Applied> {
-        let group = self.groups.get(member.group as usize)?;
-        Some(match direction {
-            Direction::Ingress => &group.ingress,
-            Direction::Egress => &group.egress,
-        })
+        self.applied_to(member.group, direction)
     }
 
-    fn tiers(&self, direction: Direction, applied: &Applied, peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+    pub(crate) fn tiers(&self, direction: Direction, applied: &Applied, peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
         let admin = self.ordered(direction, &applied.admin, peer, target, asked, trace);
-        if let Some(rules) = &applied.namespace {
+        // Without the policy that is alone in isolating the pods they are not isolated.
+        let is_alone = match trace.without {
+            Some(Without::Policy(policy)) => {
+                applied.guards == 1
+                    && self.policies.list.get(policy as usize).is_some_and(|policy| policy.tier == Tier::Namespace && policy.rules(direction).is_some())
+            }
+            _ => false,
+        };
+        if let Some(rules) = applied.namespace.as_ref().filter(|_| !is_alone) {
             let mut allowed = Bounds::none();
             for &number in rules {
                 let hit = self.hit(number, peer, target, &admin.rest, trace);
@@ -285,10 +298,13 @@ impl<'s> Network<'s> {
 
     /// Of `open`, what the rule matches.
     pub(crate) fn hit(&self, rule: u32, peer: &Party<'_>, target: &Party<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
-        if trace.without == Some(rule) {
+        if trace.without == Some(Without::Rule(rule)) {
             return Bounds::none();
         }
         let Some(rule) = self.policies.rules.get(rule as usize) else { return Bounds::none() };
+        if trace.without == Some(Without::Policy(rule.policy)) {
+            return Bounds::none();
+        }
         let matched = self.means(rule, peer, trace);
         if matched == Match::No {
             return Bounds::none();
@@ -323,7 +339,7 @@ impl<'s> Network<'s> {
         if ports.named.is_empty() {
             return traffic;
         }
-        let map = target.member.and_then(|member| self.port_maps.get(member.ports as usize)).map_or(&[][..], Vec::as_slice);
+        let map = target.member.map_or(&[][..], |member| self.port_map(member.ports));
         for (wanted, name) in &ports.named {
             for (_, protocol, port) in map.iter().filter(|(known, protocol, _)| known == name && wanted.is_none_or(|wanted| wanted == *protocol)) {
                 traffic = traffic.union(&Traffic::ports(*protocol, *port, *port));
@@ -338,32 +354,7 @@ impl<'s> Network<'s> {
         let mut best = Match::No;
         let mut causes = Vec::new();
         for peer in peers {
-            let found = match peer {
-                Peer::Pods(pods) => match party.presence {
-                    Presence::Unseen => self.is_unseen_among(*pods, &mut causes),
-                    Presence::Imagined(imagined) => is_match(self.would_be_among(*pods, imagined)),
-                    Presence::Real => is_match(party.member.is_some_and(|member| self.is_among(*pods, member))),
-                },
-                Peer::Addresses { block, speaks_of_pods } => self.is_in_block(*block, *speaks_of_pods, party, &mut causes),
-                Peer::Nodes(selector) => match party.host {
-                    Host::Node(number) => is_match(
-                        self.inventory.nodes.get(number as usize).and_then(|node| node.object).is_some_and(|node| selector.matches(|key| node.label(key))),
-                    ),
-                    Host::Somewhere => {
-                        causes.push(Cause::PlacementUnknown);
-                        Match::Maybe
-                    }
-                    Host::No => Match::No,
-                },
-                Peer::Domains => match party.addresses {
-                    Addresses::Known(_) | Addresses::Unknown if !party.is_pod() => {
-                        causes.push(Cause::DomainName);
-                        Match::Maybe
-                    }
-                    _ => Match::No,
-                },
-            };
-            best = best.max(found);
+            best = best.max(self.is_meant(peer, party, &mut causes));
             if best == Match::Yes {
                 return best;
             }
@@ -374,9 +365,38 @@ impl<'s> Network<'s> {
         best
     }
 
+    /// Whether one peer of a rule means `party`.
+    pub(crate) fn is_meant(&self, peer: &Peer<'_>, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
+        match peer {
+            Peer::Pods(pods) => match party.presence {
+                Presence::Unseen => self.is_unseen_among(*pods, causes),
+                Presence::Imagined(imagined) => is_match(self.would_be_among(*pods, imagined)),
+                Presence::Real => is_match(party.member.is_some_and(|member| self.is_among(*pods, member))),
+            },
+            Peer::Addresses { block, speaks_of_pods } => self.is_in_block(*block, *speaks_of_pods, party, causes),
+            Peer::Nodes(selector) => match party.host {
+                Host::Node(number) => {
+                    is_match(self.inventory.nodes.get(number as usize).and_then(|node| node.object).is_some_and(|node| selector.matches(|key| node.label(key))))
+                }
+                Host::Somewhere => {
+                    causes.push(Cause::PlacementUnknown);
+                    Match::Maybe
+                }
+                Host::No => Match::No,
+            },
+            Peer::Domains => match party.addresses {
+                Addresses::Known(_) | Addresses::Unknown if !party.is_pod() => {
+                    causes.push(Cause::DomainName);
+                    Match::Maybe
+                }
+                _ => Match::No,
+            },
+        }
+    }
+
     /// Whether `pods` selects a pod.
     pub(crate) fn is_among(&self, pods: PodMatch, member: Member) -> bool {
-        self.pod_classes.selects(pods.pods, member.labels) && self.is_in_namespaces(pods.namespaces, member.namespace)
+        self.grouping.pod_classes.selects(pods.pods, member.labels) && self.is_in_namespaces(pods.namespaces, member.namespace)
     }
 
     /// Whether `pods` selects a pod of which nothing is known.
@@ -398,11 +418,11 @@ impl<'s> Network<'s> {
     }
 
     pub(crate) fn is_in_namespaces(&self, wanted: NamespaceMatch, namespace: u32) -> bool {
-        in_namespaces(wanted, namespace, &self.namespace_class, &self.namespace_classes)
+        self.grouping.is_in_namespaces(wanted, namespace)
     }
 
     fn is_in_block(&self, block: u32, speaks_of_pods: bool, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
-        let Some(set) = self.policies.blocks.get(block as usize) else { return Match::No };
+        let Some(set) = self.policies.blocks.get(block) else { return Match::No };
         if party.is_pod() && self.model == Model::NpGuard {
             return Match::No;
         }
@@ -430,9 +450,9 @@ impl<'s> Network<'s> {
 
     /// The party that a unit is.
     pub(crate) fn member_party(&self, unit: u32) -> Party<'_> {
-        let key = self.units.get(unit as usize);
-        let group = key.and_then(|key| self.groups.get(key.group as usize));
-        let pod = self.representative.get(unit as usize).and_then(|&pod| self.inventory.pods.get(pod as usize));
+        let key = self.unit(unit).map(|unit| unit.key);
+        let group = key.and_then(|key| self.group(key.group));
+        let pod = self.representative(unit).and_then(|pod| self.inventory.pods.get(pod as usize));
         let addresses = pod.map_or(&[][..], |pod| pod.addresses.as_slice());
         Party {
             member: key.zip(group).map(|(key, group)| Member { group: key.group, namespace: group.namespace, labels: group.labels, ports: key.ports }),
@@ -444,7 +464,7 @@ impl<'s> Network<'s> {
 
     /// The party that a pod is.
     pub(crate) fn pod_party(&self, number: u32) -> Party<'_> {
-        let unit = self.unit_of.get(number as usize).copied().flatten();
+        let unit = self.unit_of(number);
         let Some(pod) = self.inventory.pods.get(number as usize) else { return Party::nowhere() };
         match unit {
             Some(unit) => {
@@ -471,7 +491,7 @@ impl<'s> Network<'s> {
 
     /// What kinds of policy that are not modelled, and lists that could not be read, make of a verdict.
     fn blur(&self, direction: Direction, subject: &Party<'_>, asked: &Traffic, decided: Bounds, trace: &mut Trace) -> Bounds {
-        let group = subject.member.and_then(|member| self.groups.get(member.group as usize));
+        let group = subject.member.and_then(|member| self.group(member.group));
         let mut decided = decided;
         for blur in group.into_iter().flat_map(|group| &group.blurs).filter_map(|&number| self.blurs.get(number as usize)) {
             if !blur.concerns(direction) {

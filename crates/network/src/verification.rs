@@ -3,19 +3,19 @@
 //!
 //! Claims are about every workload, node and address of the input, and the pods that rules describe and nobody has started.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod examination;
+mod relation;
 
 use bartizan_cluster::{Location, ObjectRef, Spot, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::Network;
-use crate::address::Address;
-use crate::connectivity::Connectivity;
-use crate::exposure::Imagined;
-use crate::inventory::count;
-use crate::policy::{Action, Direction, Policy, Rule, Tier};
+use crate::connectivity::{Connectivity, PeerKind};
+use crate::policy::{Direction, Policy};
 use crate::traffic::{Bounds, Protocol, Traffic};
-use crate::verdict::{Ground, Party, Trace};
+
+pub use examination::Examined;
+pub use relation::{Compared, Relation, relation};
 
 /// What is claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -25,12 +25,20 @@ pub enum Claim {
     NotPermitted,
     /// What an intent wants to be impossible is not.
     NotForbidden,
+    /// No policy restricts a workload that an intent wants to be restricted.
+    NotCaptured,
+    /// Something is allowed that the other side does not allow.
+    AllowsMore,
+    /// Something is not allowed that the other side allows.
+    AllowsLess,
     /// What a policy of a namespace allows, one of the whole cluster denies before.
     Overruled,
     /// Two policies of one priority decide a connection differently, and which is asked first is undefined.
     PriorityTie,
     /// Rules that are asked before decide everything that this one matches.
     Shadowed,
+    /// The policy can go, and nothing changes, for new pods neither.
+    Vacuous,
     /// The rule can go, and nothing changes.
     Redundant,
     /// The rule matches nobody.
@@ -47,9 +55,13 @@ impl Claim {
         match self {
             Claim::NotPermitted => "not-permitted",
             Claim::NotForbidden => "not-forbidden",
+            Claim::NotCaptured => "not-captured",
+            Claim::AllowsMore => "allows-more",
+            Claim::AllowsLess => "allows-less",
             Claim::Overruled => "overruled",
             Claim::PriorityTie => "priority-tie",
             Claim::Shadowed => "shadowed",
+            Claim::Vacuous => "vacuous",
             Claim::Redundant => "redundant",
             Claim::MatchesNobody => "matches-nobody",
             Claim::SelectsNothing => "selects-nothing",
@@ -102,6 +114,40 @@ pub struct Intents {
     /// None of these may be possible.
     #[serde(default)]
     pub forbids: Vec<Intent>,
+    /// Some policy must restrict each of these workloads.
+    #[serde(default)]
+    pub captured: Vec<Captured>,
+}
+
+/// Workloads that policies must restrict.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Captured {
+    /// Which: `shop/*`, `data/StatefulSet/redis`.
+    pub workloads: String,
+    /// In which direction; in both if it is not said.
+    #[serde(default)]
+    pub direction: Option<CapturedDirection>,
+}
+
+/// One of the two directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CapturedDirection {
+    /// What reaches a workload.
+    Ingress,
+    /// What leaves it.
+    Egress,
+}
+
+impl Captured {
+    fn directions(&self) -> &'static [Direction] {
+        match self.direction {
+            None => &[Direction::Ingress, Direction::Egress],
+            Some(CapturedDirection::Ingress) => &[Direction::Ingress],
+            Some(CapturedDirection::Egress) => &[Direction::Egress],
+        }
+    }
 }
 
 /// Connections by the words for both ends, where `*` stands for anything.
@@ -166,37 +212,10 @@ pub enum IntentError {
     Nothing(String),
 }
 
-/// Somebody at the other end.
-enum Other {
-    Unit(u32),
-    Node(u32),
-    Outside(Address),
-    Newcomer(Box<Imagined>),
-}
-
 impl Network<'_> {
     /// What policies do that nobody can have meant, in the order of claims and policies.
     pub fn verify(&self) -> Vec<Verified> {
-        let mut found = Vec::new();
-        for (policy, number) in self.policies.list.iter().zip(0u32..) {
-            let groups = self.groups_of(policy.subject);
-            if groups.is_empty() {
-                found.push(self.about_policy(Claim::SelectsNothing, policy));
-                continue;
-            }
-            let others = self.others(policy);
-            let units: Vec<u32> =
-                (0..count(self.units.len())).filter(|unit| self.units.get(*unit as usize).is_some_and(|key| groups.contains(&key.group))).collect();
-            for direction in [Direction::Ingress, Direction::Egress] {
-                for &rule in policy.rules(direction).unwrap_or_default() {
-                    found.extend(self.about_rule(policy, number, rule, &units, &others));
-                }
-            }
-        }
-        found.extend(self.ties());
-        found.sort();
-        found.dedup();
-        found
+        self.examine().found
     }
 
     /// Whether intents hold; those that do not are told.
@@ -215,15 +234,52 @@ impl Network<'_> {
                 let (claim, traffic) = violated(&bounds, &wanted, must)?;
                 Some((claim, from, to, traffic))
             });
-            // What is certain is worth more than what is not known.
-            if let Some((claim, from, to, traffic)) = verdicts.min_by_key(|(claim, from, to, _)| (*claim, *from, *to)) {
+            // What is certain is worth more than what is not known, and one connection refutes.
+            let mut shown = None;
+            for verdict in verdicts {
+                let is_certain = verdict.0 != Claim::Undecided;
+                if is_certain || shown.is_none() {
+                    shown = Some(verdict);
+                }
+                if is_certain {
+                    break;
+                }
+            }
+            if let Some((claim, from, to, traffic)) = shown {
                 let id = |at: usize| connectivity.peers().get(at).map_or_else(String::new, |peer| peer.id.clone());
                 let witness = traffic.first().map(|(protocol, port)| Witness { from: id(from), to: id(to), protocol: protocol.name(), port });
                 let verb = if must { "permits" } else { "forbids" };
                 found.push(Verified { claim, policy: None, subject: format!("{verb} {}", intent.words()), location: None, because: None, witness });
             }
         }
+        for captured in &intents.captured {
+            found.extend(self.not_captured(&connectivity, captured)?);
+        }
         found.sort();
+        Ok(found)
+    }
+
+    /// The workloads that no policy restricts although one should.
+    fn not_captured(&self, connectivity: &Connectivity<'_, '_>, captured: &Captured) -> Result<Vec<Verified>, IntentError> {
+        let meant = like(connectivity, &captured.workloads).into_iter();
+        let workloads: Vec<usize> = meant.filter(|&at| connectivity.peers().get(at).is_some_and(|peer| peer.kind == PeerKind::PodOwner)).collect();
+        if workloads.is_empty() {
+            return Err(IntentError::Nothing(format!("captured {}", captured.workloads)));
+        }
+        let mut found = Vec::new();
+        for (&at, &direction) in workloads.iter().flat_map(|at| captured.directions().iter().map(move |direction| (at, direction))) {
+            let pods = connectivity.pods_of(at).iter();
+            let is_free = |pod: &u32| match self.pod_party(*pod).member {
+                Some(member) => !self.guards(member, direction),
+                // A pod of the host network is out of reach of policies.
+                None => true,
+            };
+            if pods.clone().any(is_free) {
+                let id = connectivity.peers().get(at).map_or("", |peer| peer.id.as_str());
+                let subject = format!("captured {}: {} of {id}", captured.workloads, direction.name().to_ascii_lowercase());
+                found.push(Verified { claim: Claim::NotCaptured, policy: None, subject, location: None, because: None, witness: None });
+            }
+        }
         Ok(found)
     }
 
@@ -235,171 +291,6 @@ impl Network<'_> {
     fn about(&self, claim: Claim, policy: &Policy<'_>, subject: String, place: Value<'_>) -> Verified {
         let location = self.snapshot.location(policy.object, &Spot::from(place));
         Verified { claim, policy: Some(policy.object.reference()), subject, location, because: None, witness: None }
-    }
-
-    /// Everybody who may be at the other end of what a policy guards.
-    fn others(&self, policy: &Policy<'_>) -> Vec<Other> {
-        let mut others: Vec<Other> = (0..count(self.units.len())).map(Other::Unit).collect();
-        others.extend((0..count(self.inventory.nodes.len())).map(Other::Node));
-        others.extend(self.address_classes().iter().filter_map(crate::address::AddressSet::first).map(Other::Outside));
-        let mut described = BTreeSet::new();
-        for group in self.groups_of(policy.subject).into_iter().filter_map(|group| self.groups.get(group as usize)) {
-            for applied in [&group.ingress, &group.egress] {
-                let rules = applied.admin.iter().chain(applied.namespace.iter().flatten()).chain(&applied.baseline);
-                let peers = rules.filter_map(|&rule| self.policies.rules.get(rule as usize)).flat_map(|rule| rule.peers.iter().flatten());
-                described.extend(peers.filter_map(|peer| if let crate::policy::Peer::Pods(pods) = peer { Some(*pods) } else { None }));
-            }
-        }
-        others.push(Other::Newcomer(Box::new(self.anybody())));
-        others.extend(described.into_iter().filter_map(|described| self.imagine(described)).map(|imagined| Other::Newcomer(Box::new(imagined))));
-        others
-    }
-
-    fn with_party<T>(&self, other: &Other, ask: impl FnOnce(&Party<'_>) -> T) -> T {
-        match other {
-            Other::Unit(unit) => ask(&self.member_party(*unit)),
-            Other::Node(node) => ask(&self.node_party(*node)),
-            Other::Outside(address) => ask(&Party::outside(&[*address])),
-            Other::Newcomer(imagined) => ask(&Party::imagined(imagined)),
-        }
-    }
-
-    fn other_name(&self, other: &Other) -> String {
-        match other {
-            Other::Unit(unit) => self.unit_name(*unit),
-            Other::Node(node) => self.inventory.nodes.get(*node as usize).map_or_else(String::new, |node| format!("Node/{}", node.name)),
-            Other::Outside(address) => address.to_string(),
-            Other::Newcomer(_) => "a new pod".to_owned(),
-        }
-    }
-
-    fn unit_name(&self, unit: u32) -> String {
-        self.representative.get(unit as usize).map_or_else(String::new, |&pod| self.name_of(crate::endpoint::End::Pod(pod)))
-    }
-
-    fn witness(&self, direction: Direction, unit: u32, other: &Other, traffic: &Traffic) -> Option<Witness> {
-        let (inside, outside) = (self.unit_name(unit), self.other_name(other));
-        let (from, to) = if direction == Direction::Ingress { (outside, inside) } else { (inside, outside) };
-        traffic.first().map(|(protocol, port)| Witness { from, to, protocol: protocol.name(), port })
-    }
-
-    fn about_rule(&self, policy: &Policy<'_>, number: u32, rule: u32, units: &[u32], others: &[Other]) -> Option<Verified> {
-        let written = self.policies.rules.get(rule as usize)?;
-        let subject = format!("{} rule {}", written.direction.name().to_ascii_lowercase(), written.index + 1);
-        let about = |claim| self.about(claim, policy, subject.clone(), written.place);
-        let (mut has_matched, mut matters) = (false, false);
-        let mut overruled = None;
-        for (&unit, other) in units.iter().flat_map(|unit| others.iter().map(move |other| (unit, other))) {
-            if matches!(other, Other::Unit(peer) if *peer == unit) && self.is_single(unit) {
-                continue;
-            }
-            let (hit, with, without, steps) = self.with_party(other, |party| self.effect(written.direction, unit, party, rule));
-            if hit.is_empty() {
-                continue;
-            }
-            has_matched = true;
-            matters |= with != without;
-            let denied = steps.iter().find_map(|(ground, traffic)| match ground {
-                Ground::Rule(decider) if self.denies_first(*decider) => {
-                    let lost = traffic.sure.intersection(&hit.sure);
-                    (!lost.is_empty()).then_some((*decider, lost))
-                }
-                _ => None,
-            });
-            if policy.tier == Tier::Namespace && overruled.is_none() {
-                overruled = denied.and_then(|(decider, lost)| Some((decider, self.witness(written.direction, unit, other, &lost)?)));
-            }
-        }
-        let _ = number;
-        if !has_matched {
-            return Some(about(Claim::MatchesNobody));
-        }
-        if let Some((decider, witness)) = overruled {
-            return Some(Verified { because: Some(self.rule_name(decider)), witness: Some(witness), ..about(Claim::Overruled) });
-        }
-        let claim = if policy.tier == Tier::Namespace { Claim::Redundant } else { Claim::Shadowed };
-        (!matters).then(|| about(claim))
-    }
-
-    /// What a rule matches, what the verdict is with it and without it, and what decides.
-    fn effect(&self, direction: Direction, unit: u32, other: &Party<'_>, rule: u32) -> (Bounds, Bounds, Bounds, Vec<(Ground, Bounds)>) {
-        let subject = self.member_party(unit);
-        let target = if direction == Direction::Ingress { &subject } else { other };
-        let asked = Traffic::all();
-        let hit = self.hit(rule, other, target, &Bounds::known(asked.clone()), &mut Trace::default());
-        let mut trace = Trace::of_deciding();
-        let with = self.one_way(direction, &subject, other, target, &asked, &mut trace);
-        let without = self.one_way(direction, &subject, other, target, &asked, &mut Trace::without(rule));
-        let steps = trace.steps.unwrap_or_default().into_iter().map(|step| (step.ground, step.traffic)).collect();
-        (hit, with, without, steps)
-    }
-
-    fn is_single(&self, unit: u32) -> bool {
-        self.unit_of.iter().filter(|of| **of == Some(unit)).take(2).count() < 2
-    }
-
-    fn denies_first(&self, rule: u32) -> bool {
-        let rule = self.policies.rules.get(rule as usize);
-        let tier = rule.and_then(|rule| self.policies.list.get(rule.policy as usize)).map(|policy| policy.tier);
-        rule.is_some_and(|rule| rule.action == Action::Deny) && tier == Some(Tier::Admin)
-    }
-
-    /// Policies of one tier and priority that decide a connection differently.
-    fn ties(&self) -> Vec<Verified> {
-        let mut by_priority: BTreeMap<(Tier, i64), Vec<&Policy<'_>>> = BTreeMap::new();
-        for policy in self.policies.list.iter().filter(|policy| policy.tier != Tier::Namespace) {
-            by_priority.entry((policy.tier, policy.priority)).or_default().push(policy);
-        }
-        let mut found = Vec::new();
-        for tied in by_priority.values() {
-            for (one, at) in tied.iter().zip(1..) {
-                found.extend(tied.iter().skip(at).filter_map(|two| self.tie(one, two)));
-            }
-        }
-        found
-    }
-
-    fn tie(&self, one: &Policy<'_>, two: &Policy<'_>) -> Option<Verified> {
-        let both: BTreeSet<u32> = self.groups_of(one.subject).into_iter().collect();
-        let both: Vec<u32> = self.groups_of(two.subject).into_iter().filter(|group| both.contains(group)).collect();
-        let units = (0..count(self.units.len())).filter(|unit| self.units.get(*unit as usize).is_some_and(|key| both.contains(&key.group)));
-        let others = self.others(one);
-        for unit in units {
-            for direction in [Direction::Ingress, Direction::Egress] {
-                for other in &others {
-                    let differs = self.with_party(other, |party| self.decided_differently(direction, unit, party, one, two));
-                    if let Some((rule, traffic)) = differs {
-                        let witness = self.witness(direction, unit, other, &traffic);
-                        let subject = format!("{} rule {}", direction.name().to_ascii_lowercase(), rule.index + 1);
-                        let because = Some(two.object.reference().to_string());
-                        return Some(Verified { because, witness, ..self.about(Claim::PriorityTie, one, subject, rule.place) });
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    /// A rule of the first of two policies and traffic that the second decides in another way.
-    fn decided_differently(&self, direction: Direction, unit: u32, other: &Party<'_>, one: &Policy<'_>, two: &Policy<'_>) -> Option<(&Rule<'_>, Traffic)> {
-        let subject = self.member_party(unit);
-        let target = if direction == Direction::Ingress { &subject } else { other };
-        let decisions = |policy: &Policy<'_>| {
-            let mut open = Bounds::known(Traffic::all());
-            let mut found = Vec::new();
-            for &rule in policy.rules(direction).unwrap_or_default() {
-                let hit = self.hit(rule, other, target, &open, &mut Trace::default());
-                open = open.difference(&hit);
-                found.push((rule, hit.sure));
-            }
-            found
-        };
-        let (ones, twos) = (decisions(one), decisions(two));
-        ones.iter().flat_map(|one| twos.iter().map(move |two| (one, two))).find_map(|((rule, traffic), (against, opposed))| {
-            let (rule, against) = (self.policies.rules.get(*rule as usize)?, self.policies.rules.get(*against as usize)?);
-            let shared = traffic.intersection(opposed);
-            (rule.action != against.action && !shared.is_empty()).then_some((rule, shared))
-        })
     }
 }
 

@@ -105,8 +105,52 @@ fn sizes(binary: &Path, place: &Path, is_quick: bool, has_peer: bool) -> Result<
             missed.push(shape.name);
         }
     }
+    missed.extend(changes(place, is_quick)?);
     if missed.is_empty() { Ok(()) } else { bail!("over budget: {}", missed.join(", ")) }
 }
+
+/// What one change may take at the largest size, 99 times of 100, in milliseconds.
+const CHANGE_BUDGET: f64 = 10.0;
+
+/// What a change of one object costs after everything was resolved, in process, and what verifying everything costs.
+fn changes(place: &Path, is_quick: bool) -> Result<Vec<&'static str>> {
+    let status = crate::cargo().args(["build", "--release", "--quiet", "--package", "bartizan-network", "--example", "change_speed"]).status()?;
+    if !status.success() {
+        bail!("the example `change_speed` does not build");
+    }
+    let binary = super::target().join("release/examples/change_speed");
+    say("\nOne change (a pod, a label, a policy) taken over and a question asked, 700 tried; then 100 one after the other; ms");
+    say("| cluster | pods | policies | p50 | p99 | max | in a row p50 | p99 | slowest kind p99 | budget | peak MB |");
+    say("|---|---|---|---|---|---|---|---|---|---|---|");
+    let mut missed = Vec::new();
+    for shape in LARGE.iter().filter(|shape| shape.name != "growth").take(if is_quick { 2 } else { LARGE.len() }) {
+        let file = place.join("cluster.json");
+        write_cluster(&file, shape)?;
+        let mut command = Command::new(&binary);
+        command.arg(&file).args([shape.pods.to_string(), shape.namespaces.to_string()]);
+        let run = watch(command, Limit::none())?.context("the changes were not measured")?;
+        let figures = ["each-p50", "each-p99", "each-max", "in-a-row-p50", "in-a-row-p99"].map(|name| run.stage(name));
+        let slowest =
+            KINDS_OF_CHANGE.iter().map(|kind| (run.stage(&format!("{kind}-p99")), *kind)).filter_map(|(time, kind)| Some((time.parse::<f64>().ok()?, kind)));
+        let (time, kind) = slowest.max_by(|one, two| one.0.total_cmp(&two.0)).context("no kinds were measured")?;
+        say(&format!(
+            "| {} | {} | {} | {} | {kind} {time:.2} | {CHANGE_BUDGET} | {:.0} |",
+            shape.name,
+            shape.pods,
+            shape.policies,
+            figures.join(" | "),
+            run.peak_megabytes
+        ));
+        let [_, p99, ..] = &figures;
+        if p99.parse::<f64>().is_ok_and(|p99| p99 > CHANGE_BUDGET) {
+            missed.push("one change");
+        }
+    }
+    Ok(missed)
+}
+
+const KINDS_OF_CHANGE: [&str; 7] =
+    ["pod-added", "pod-relabelled", "pod-removed", "policy-added", "policy-with-new-words-added", "policy-removed", "namespace-relabelled"];
 
 fn beside_peer(binary: &Path, place: &Path) -> Result<()> {
     let package = installed()?;

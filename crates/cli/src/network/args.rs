@@ -31,10 +31,13 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   bartizan network verify deploy/
   bartizan network verify deploy/ --intents intents.yaml
+  bartizan network verify deploy/ --against main/deploy/
+  bartizan network verify deploy/ --against limits/ --relation within
 
 A file of intents:
   permits: [{from: shop/Deployment/web, to: shop/Deployment/cart, port: 8080}]
-  forbids: [{from: '*', to: data/*, port: 22}, {from: shop/*, to: '*/0'}]";
+  forbids: [{from: '*', to: data/*, port: 22}, {from: shop/*, to: '*/0'}]
+  captured: [{workloads: shop/*}, {workloads: data/*, direction: egress}]";
 
 const EVAL_EXAMPLES: &str = "\
 Examples:
@@ -168,9 +171,16 @@ pub(crate) struct Exposure {
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) sources: Sources,
-    /// What is intended: lists `permits` and `forbids` of `from`, `to`, `port`, `protocol`, where `*` stands for anything.
+    /// What is intended: lists `permits` and `forbids` of `from`, `to`, `port`, `protocol`, and `captured` of `workloads` that policies
+    /// must restrict, where `*` stands for anything.
     #[arg(long, value_name = "FILE")]
     pub(crate) intents: Option<PathBuf>,
+    /// Compare what is allowed with what this directory, file, chart, Kustomize directory or saved snapshot allows.
+    #[arg(long, value_name = "SOURCE", conflicts_with = "intents")]
+    pub(crate) against: Option<PathBuf>,
+    /// How what is allowed must lie to what the other side allows.
+    #[arg(long, value_enum, default_value_t = Wanted::Equal, requires = "against")]
+    pub(crate) relation: Wanted,
     /// Format.
     #[arg(short, long, value_enum, default_value_t = crate::args::ListFormat::Text, help_heading = "Output")]
     pub(crate) output: crate::args::ListFormat,
@@ -195,6 +205,17 @@ pub(crate) struct Diff {
     /// Count the facts as observed at this time (RFC 3339).
     #[arg(long, value_name = "TIME", help_heading = "Sources")]
     pub(crate) now: Option<Timestamp>,
+}
+
+/// What `verify --against` is to prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Wanted {
+    /// Both allow the same
+    Equal,
+    /// Nothing is allowed that the other side does not allow
+    Within,
+    /// All is allowed that the other side allows
+    Beyond,
 }
 
 /// Formats of tables.

@@ -30,6 +30,15 @@ pub struct Delta {
     pub sources: Vec<Source>,
 }
 
+/// What lies between two snapshots of one lineage.
+#[derive(Debug)]
+pub struct Changes<'a> {
+    /// Objects of the earlier one that are gone, in the order of their numbers.
+    pub removed: Vec<ObjectView<'a>>,
+    /// Objects of the later one that are new, in the order of their numbers.
+    pub added: Vec<ObjectView<'a>>,
+}
+
 /// What one reading brought: the whole input at first, then what each change added.
 #[derive(Debug)]
 pub(super) struct Layer {
@@ -122,6 +131,19 @@ impl Snapshot {
             after.problems = Arc::new(super::in_order(self.problems.iter().cloned().chain(placed).collect()));
         }
         after
+    }
+
+    /// What changed since `earlier`, at the cost of the changes that both have seen; `None` if this snapshot does not come from that one
+    /// by changes.
+    pub fn changes_since<'a>(&'a self, earlier: &'a Snapshot) -> Option<Changes<'a>> {
+        let shares = |(one, other): (&Arc<Layer>, &Arc<Layer>)| Arc::ptr_eq(one, other);
+        let is_later = self.layers.len() >= earlier.layers.len() && earlier.layers.iter().zip(&self.layers).all(shares);
+        if !is_later || !earlier.gone.is_subset(&self.gone) {
+            return None;
+        }
+        let removed = self.gone.difference(&earlier.gone).filter_map(|&id| earlier.view(id)).collect();
+        let new = self.layers.iter().skip(earlier.layers.len()).flat_map(|layer| layer.first..layer.end());
+        Some(Changes { removed, added: new.filter_map(|number| self.view(ObjectId(number))).collect() })
     }
 
     /// How many numbers objects have been given; some of these objects may be gone.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::network_policy::is_port_name;
-use super::{Action, Direction, Draft, Fault, NamespaceMatch, Peer, PodMatch, Policies, Policy, PortMatch, Tier};
+use super::{Action, Direction, Draft, NamespaceMatch, Peer, PodMatch, Policies, Policy, PortMatch, Tier};
 use crate::address::{AddressSet, Cidr, NoCidr};
 use crate::label::{Refusal, Selector};
 use crate::traffic::{NoSuchProtocol, Protocol, Traffic};
@@ -61,6 +61,11 @@ impl Dialect {
     }
 }
 
+/// Whether an object is a policy of the whole cluster.
+pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
+    Dialect::of(object).is_some()
+}
+
 /// Reads every policy of the whole cluster in `snapshot`.
 pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, policies: &mut Policies<'s>) {
     let mut priorities: BTreeMap<(Tier, i64), ObjectView<'s>> = BTreeMap::new();
@@ -102,12 +107,14 @@ fn read<'s>(object: ObjectView<'s>, dialect: Dialect, policies: &mut Policies<'s
         policies.refuse(object, refused);
         return;
     }
-    policies.faults.extend(remarks.into_iter().map(|(place, message)| Fault { object, place, message, is_refused: false }));
+    for (place, message) in remarks {
+        policies.remark(object, place, message);
+    }
     let Some(subject) = subject else { return };
     let number = crate::inventory::count(policies.list.len());
     let ingress = policies.add_rules(number, Direction::Ingress, ingress);
     let egress = policies.add_rules(number, Direction::Egress, egress);
-    policies.list.push(Policy { object, tier, priority, subject, ingress: Some(ingress), egress: Some(egress) });
+    policies.add(Policy { object, tier, priority, subject, ingress: Some(ingress), egress: Some(egress) });
 }
 
 struct Reader<'p, 's> {

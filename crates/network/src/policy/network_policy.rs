@@ -29,6 +29,7 @@ pub(crate) fn read<'s>(object: ObjectView<'s>, namespace: u32, model: Model, pol
     let types = reader.types(spec);
     if !reader.refused.is_empty() {
         let refused = reader.refused;
+        policies.forget(&[ingress, egress]);
         policies.refuse(object, refused);
         return;
     }
@@ -42,9 +43,14 @@ pub(crate) fn read<'s>(object: ObjectView<'s>, namespace: u32, model: Model, pol
     }
     let number = crate::inventory::count(policies.list.len());
     let pods = policies.pod_selectors.add(selector);
-    let [ingress, egress] = [(Direction::Ingress, ingress), (Direction::Egress, egress)]
-        .map(|(direction, drafts)| types.contains(&direction).then(|| policies.add_rules(number, direction, drafts)));
-    policies.list.push(Policy {
+    let [ingress, egress] = [(Direction::Ingress, ingress), (Direction::Egress, egress)].map(|(direction, drafts)| {
+        if types.contains(&direction) {
+            return Some(policies.add_rules(number, direction, drafts));
+        }
+        policies.forget(&[drafts]);
+        None
+    });
+    policies.add(Policy {
         object,
         tier: Tier::Namespace,
         priority: 0,

@@ -54,6 +54,11 @@ fn power(group: &str, kind: &str) -> Option<Power> {
     })
 }
 
+/// Whether an object is a policy of a kind that is not modelled.
+pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
+    power(object.group(), object.kind_name()).is_some()
+}
+
 /// Everything in `snapshot` that blurs what is known.
 pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Vec<Blur> {
     let mut blurs = Vec::new();

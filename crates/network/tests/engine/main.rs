@@ -2,6 +2,7 @@
 
 mod admin;
 mod api_server;
+mod change;
 mod difference;
 mod enforcement;
 mod exposure;

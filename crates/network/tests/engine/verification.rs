@@ -1,6 +1,6 @@
 //! What policies are found to do, and intents that hold or do not.
 
-use bartizan_network::{Intents, Model, Network, Verified};
+use bartizan_network::{Intents, Model, Network, Relation, Verified, relation};
 use serde_json::json;
 
 use crate::world::{namespace, pod, policy, snapshot};
@@ -58,9 +58,97 @@ fn policies_and_rules_that_do_nothing_are_told() {
     assert_eq!(verified(&(two() + &policy("a", "p", narrower))), ["redundant p ingress rule 2"]);
     // Each of two equal rules can go, and not both.
     let twice = policy("a", "p", "podSelector: {}, ingress: [{ports: [{port: 80}]}]") + &policy("a", "q", "podSelector: {}, ingress: [{ports: [{port: 80}]}]");
-    assert_eq!(verified(&(two() + &twice)), ["redundant p ingress rule 1", "redundant q ingress rule 1"]);
+    assert_eq!(verified(&(two() + &twice)), ["vacuous p", "vacuous q"]);
+    // Neither can go as a whole: one of them alone denies what leaves.
+    let wider = twice.replace("podSelector: {}, ingress", "podSelector: {}, policyTypes: [Ingress, Egress], ingress").replacen(
+        ", policyTypes: [Ingress, Egress]",
+        "",
+        1,
+    );
+    assert_eq!(verified(&(two() + &wider)), ["vacuous p", "redundant q ingress rule 1"]);
     let nobody = "podSelector: {}, ingress: [{from: [{podSelector: {matchExpressions: [{key: app, operator: Exists}, {key: app, operator: DoesNotExist}]}}]}]";
     assert_eq!(verified(&(two() + &policy("a", "p", nobody))), ["matches-nobody p ingress rule 1"]);
+}
+
+#[test]
+fn a_policy_that_can_go_is_told_but_not_one_that_guards_pods_to_come() {
+    let open = policy("a", "p", "podSelector: {}, ingress: [{}]");
+    assert_eq!(verified(&(two() + &open)), ["vacuous p"]);
+    // Every pod of today is guarded by `p` as well; the next one is not.
+    let guarded = policy("a", "default-deny", "podSelector: {}") + &policy("a", "p", "podSelector: {matchExpressions: [{key: app, operator: Exists}]}");
+    assert_eq!(verified(&(two() + &guarded)), ["vacuous p"]);
+}
+
+/// A cluster of teams that are alike: each namespace with a default deny, rules for its own pods, for those of a namespace by its
+/// label, for addresses, and by the name of a port.
+fn teams(namespaces: usize, pods: usize) -> String {
+    let mut text = String::new();
+    for team in 0..namespaces {
+        let name = format!("team-{team}");
+        text += &namespace(&name, "tier: gold");
+        for at in 0..pods {
+            text += &pod(&name, &format!("pod-{at}"), &format!("app: {}", ["web", "db"][at % 2]), "", &format!("podIP: 10.{team}.0.{at}"));
+        }
+        text += &policy(&name, "deny", "podSelector: {}, policyTypes: [Ingress, Egress]");
+        text +=
+            &policy(&name, "db", "podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: sql}]}]");
+        text += &policy(
+            &name,
+            "web",
+            "podSelector: {matchLabels: {app: web}}, ingress: [{from: [{namespaceSelector: {matchLabels: {tier: gold}}, podSelector: {}}]}, {from: [{ipBlock: {cidr: 10.0.0.0/16}}]}]",
+        );
+    }
+    text
+}
+
+#[test]
+fn what_verifying_costs_grows_with_the_kinds_of_pods_and_not_with_their_pairs() {
+    let pairs = |namespaces, pods| {
+        let snapshot = snapshot(&teams(namespaces, pods));
+        Network::resolve(&snapshot, Model::Kubernetes).examine().pairs
+    };
+    let small = pairs(4, 4);
+    assert!(small > 40, "{small}");
+    assert_eq!(pairs(4, 40), small, "replicas cost nothing");
+    let large = pairs(40, 4);
+    assert!(large <= 11 * small, "{small} pairs for 4 namespaces, {large} for 40");
+}
+
+#[test]
+fn workloads_that_no_policy_restricts_are_told() {
+    let world = two() + &policy("a", "p", "podSelector: {matchLabels: {app: x}}");
+    assert_eq!(intended(&world, json!({"captured": [{"workloads": "a/Pod/x", "direction": "ingress"}]})), Vec::<String>::new());
+    assert_eq!(
+        intended(&world, json!({"captured": [{"workloads": "a/*"}]})),
+        ["not-captured - captured a/*: egress of a/Pod/w", "not-captured - captured a/*: egress of a/Pod/x", "not-captured - captured a/*: ingress of a/Pod/w"]
+    );
+}
+
+#[test]
+fn two_networks_are_equal_or_shown_to_differ() {
+    let closed = two()
+        + &policy(
+            "a",
+            "p",
+            "podSelector: {matchLabels: {app: x}}, ingress: [{from: [{podSelector: {matchLabels: {app: w}}}], ports: [{port: 80, endPort: 81}]}]",
+        );
+    let same = two()
+        + &policy("a", "q", "podSelector: {matchLabels: {app: x}}, ingress: [{from: [{podSelector: {matchLabels: {app: w}}}], ports: [{port: 81}]}]")
+        + &policy("a", "r", "podSelector: {matchLabels: {app: x}}, ingress: [{from: [{podSelector: {matchLabels: {app: w}}}], ports: [{port: 80}]}]");
+    let less = closed.replace(", endPort: 81", "");
+    let other = closed.replace("port: 80, endPort: 81", "port: 82");
+    let of = |one: &str, two: &str| {
+        let (one, two) = (snapshot(one), snapshot(two));
+        let compared = relation(&Network::resolve(&one, Model::Kubernetes), &Network::resolve(&two, Model::Kubernetes));
+        (compared.relation, told(&compared.shown))
+    };
+    assert_eq!(of(&closed, &same), (Relation::Equal, vec![]));
+    assert_eq!(of(&less, &closed), (Relation::Within, vec!["allows-less - a/Pod/w -> a/Pod/x TCP 81 | a/Pod/w -> a/Pod/x TCP 81".to_owned()]));
+    assert_eq!(of(&closed, &less), (Relation::Beyond, vec!["allows-more - a/Pod/w -> a/Pod/x TCP 81 | a/Pod/w -> a/Pod/x TCP 81".to_owned()]));
+    assert_eq!(of(&closed, &other).0, Relation::Apart);
+    let blurred = closed.clone()
+        + "---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: c, namespace: a}\nspec: {endpointSelector: {}, ingress: [{}]}\n";
+    assert_eq!(of(&blurred, &blurred).0, Relation::Undecided, "what is unknown on both sides proves nothing");
 }
 
 #[test]

@@ -1,0 +1,538 @@
+//! Pods that no policy tells apart: groups by namespace and labels, units by what rules read of ports and addresses as well.
+//!
+//! A group knows the rules that apply to it. Nothing here grows with the square of anything: a pod is looked at once, a group
+//! once for each policy that may select it.
+
+use foldhash::{HashMap, HashMapExt as _};
+
+use crate::Network;
+use crate::address::{self, Address, AddressSet, Family};
+use crate::class::{ClassId, Classes, SetId};
+use crate::inventory::{count, insert_sorted, remove_sorted};
+use crate::policy::{Direction, NamespaceMatch, PodMatch, Policy, Tier};
+use crate::sharing::{Layered, News, Pages, Register};
+use crate::traffic::Protocol;
+
+/// What makes pods one unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct UnitKey {
+    pub(crate) group: u32,
+    pub(crate) ports: u32,
+    pub(crate) signature: u32,
+}
+
+/// Pods that no policy tells apart.
+#[derive(Debug, Clone)]
+pub(crate) struct Unit {
+    pub(crate) key: UnitKey,
+    /// By number; the addresses and ports of the first are as good as any.
+    pub(crate) pods: Vec<u32>,
+}
+
+/// What policies see of a set of pods: their namespace and the labels that count.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) namespace: u32,
+    pub(crate) labels: ClassId,
+    /// The rules that apply, in the order in which they are asked; `None` where no NetworkPolicy selects the pods.
+    pub(crate) ingress: Applied,
+    pub(crate) egress: Applied,
+    /// What is not known about them, by the number of the blur.
+    pub(crate) blurs: Vec<u32>,
+    /// Its units that have pods, by number.
+    pub(crate) units: Vec<u32>,
+}
+
+/// The rules that apply to a group in one direction.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Applied {
+    pub(crate) admin: Vec<u32>,
+    pub(crate) namespace: Option<Vec<u32>>,
+    pub(crate) baseline: Vec<u32>,
+    /// How many NetworkPolicies select the pods.
+    pub(crate) guards: usize,
+}
+
+impl Applied {
+    /// Takes away the rules of a policy.
+    fn remove(&mut self, tier: Tier, rules: &[u32]) {
+        let list = match tier {
+            Tier::Admin => Some(&mut self.admin),
+            Tier::Namespace => self.namespace.as_mut(),
+            Tier::Baseline => Some(&mut self.baseline),
+        };
+        if let Some(list) = list {
+            list.retain(|rule| !rules.contains(rule));
+        }
+        if tier == Tier::Namespace {
+            self.guards = self.guards.saturating_sub(1);
+            if self.guards == 0 {
+                self.namespace = None;
+            }
+        }
+    }
+
+    /// Adds the rules of a policy before those for which `is_later` holds.
+    pub(crate) fn add(&mut self, tier: Tier, rules: &[u32], is_later: impl Fn(u32) -> bool) {
+        let list = match tier {
+            Tier::Admin => &mut self.admin,
+            Tier::Namespace => {
+                self.guards += 1;
+                self.namespace.get_or_insert_default()
+            }
+            Tier::Baseline => &mut self.baseline,
+        };
+        let at = list.partition_point(|&rule| !is_later(rule));
+        list.splice(at..at, rules.iter().copied());
+    }
+}
+
+/// The named ports of a pod: name, protocol and number, sorted.
+pub(crate) type PortMap<'s> = Vec<(&'s str, Protocol, u16)>;
+
+/// What is known of a pod beside its namespace.
+#[derive(Debug, Clone, Copy)]
+struct Traits {
+    set: SetId,
+    /// All of its named ports.
+    ports: u32,
+    signature: u32,
+    /// None for a pod of the host network, and for one that is gone.
+    unit: Option<u32>,
+}
+
+/// All groups and units.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Grouping<'s> {
+    pub(crate) pod_classes: Classes,
+    pub(crate) namespace_classes: Classes,
+    /// The labels of each namespace.
+    namespace_sets: Pages<SetId>,
+    /// What is known of each pod.
+    traits: Pages<Traits>,
+    pub(crate) groups: Pages<Group>,
+    /// The groups of each namespace.
+    namespace_groups: Pages<Vec<u32>>,
+    group_numbers: Layered<(u32, ClassId), u32>,
+    pub(crate) units: Pages<Unit>,
+    unit_numbers: Layered<UnitKey, u32>,
+    ports: DeclaredPorts<'s>,
+    signatures: Register<Vec<u32>>,
+}
+
+/// The named ports of pods, and of them those that rules name.
+#[derive(Debug, Clone, Default)]
+struct DeclaredPorts<'s> {
+    sets: Register<PortMap<'s>>,
+    /// What rules see of each set.
+    seen: Pages<u32>,
+    maps: Register<PortMap<'s>>,
+}
+
+impl<'s> DeclaredPorts<'s> {
+    fn add(&mut self, ports: PortMap<'s>, names: &Register<&'s str>) -> u32 {
+        let is_new = self.sets.is_new(&ports);
+        let number = self.sets.add(ports);
+        if is_new {
+            let seen = self.seen_of(number, names);
+            self.seen.push(seen);
+        }
+        number
+    }
+
+    fn seen_of(&mut self, set: u32, names: &Register<&'s str>) -> u32 {
+        let ports = self.sets.get(set).into_iter().flatten();
+        let map = ports.filter(|(name, _, _)| names.number(name).is_some()).copied().collect();
+        self.maps.add(map)
+    }
+
+    /// Looks at every set again; those of which rules see something else now.
+    fn change(&mut self, names: &Register<&'s str>) -> Vec<bool> {
+        (0..count(self.seen.len()))
+            .map(|set| {
+                let seen = self.seen_of(set, names);
+                let has_changed = self.seen.get(set as usize) != Some(&seen);
+                if let Some(slot) = self.seen.get_mut(set as usize).filter(|_| has_changed) {
+                    *slot = seen;
+                }
+                has_changed
+            })
+            .collect()
+    }
+}
+
+/// What rules see of addresses of a pod that are not known.
+const NO_ADDRESSES: u32 = u32::MAX;
+
+/// Which blocks hold some and which hold all of the addresses of a pod, each block a number of its own.
+fn signature(addresses: usize, mut inside: Vec<u32>) -> Vec<u32> {
+    if addresses == 0 {
+        return vec![NO_ADDRESSES];
+    }
+    inside.sort_unstable();
+    let all = |run: &[u32]| u32::from(run.len() == addresses);
+    inside.chunk_by(|one, two| one == two).filter_map(|run| Some(run.first()? * 2 + all(run))).collect()
+}
+
+fn inside<'b>(blocks: impl Iterator<Item = (u32, &'b AddressSet)>, addresses: &[Address]) -> Vec<u32> {
+    blocks.flat_map(|(number, block)| addresses.iter().filter(|address| block.contains(**address)).map(move |_| number)).collect()
+}
+
+/// The blocks around addresses: those between the ends of blocks are looked up together.
+struct Surroundings {
+    atoms: Vec<(Family, u128, u128)>,
+    blocks: HashMap<usize, Vec<u32>>,
+}
+
+impl Surroundings {
+    fn of<'n>(blocks: &Register<AddressSet>, addresses: impl Iterator<Item = &'n Address>) -> Self {
+        let atoms = address::atoms(blocks.iter());
+        let mut found = Self { atoms, blocks: HashMap::new() };
+        let mut met: Vec<usize> = addresses.map(|address| found.atom_of(*address)).collect();
+        met.sort_unstable();
+        met.dedup();
+        for (number, block) in blocks.numbered() {
+            for family in Family::ALL {
+                for &(first, last) in block.of(family).ranges() {
+                    let from = found.atom_of(Address { family, number: first });
+                    let to = found.atom_of(Address { family, number: last });
+                    let start = met.partition_point(|&atom| atom < from);
+                    for &atom in met.iter().skip(start).take_while(|&&atom| atom <= to) {
+                        found.blocks.entry(atom).or_default().push(number);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn atom_of(&self, address: Address) -> usize {
+        self.atoms.partition_point(|&(family, _, last)| (family, last) < (address.family, address.number))
+    }
+
+    fn around(&self, address: Address) -> &[u32] {
+        self.blocks.get(&self.atom_of(address)).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<'s> Network<'s> {
+    /// Divides namespaces and pods into classes, groups and units.
+    pub(crate) fn classify(&mut self) {
+        let strings = self.snapshot.strings();
+        let (policies, grouping) = (&self.policies, &mut self.grouping);
+        for namespace in self.inventory.namespaces.iter() {
+            let set = grouping.namespace_classes.add(namespace.label_symbols(strings), &policies.namespace_selectors);
+            grouping.namespace_sets.push(set);
+            grouping.namespace_groups.push(Vec::new());
+        }
+        grouping.namespace_classes.settle(&policies.namespace_selectors);
+        let around = Surroundings::of(&policies.blocks, self.inventory.pods.numbered().flat_map(|(_, pod)| &pod.addresses));
+        for (_, pod) in self.inventory.pods.numbered() {
+            let set = grouping.pod_classes.add(pod.label_symbols(), &policies.pod_selectors);
+            let inside = pod.addresses.iter().flat_map(|address| around.around(*address)).copied().collect();
+            let signature = grouping.signatures.add(signature(pod.addresses.len(), inside));
+            let ports = grouping.ports.add(named_ports(pod), &policies.port_names);
+            grouping.traits.push(Traits { set, ports, signature, unit: None });
+        }
+        grouping.pod_classes.settle(&policies.pod_selectors);
+        for number in 0..self.inventory.pods.numbers() {
+            self.place(number);
+        }
+    }
+
+    /// Gives a pod its unit.
+    fn place(&mut self, number: u32) {
+        let Some(pod) = self.inventory.pods.get(number as usize).filter(|pod| !pod.host_network) else { return };
+        let Some(&Traits { set, ports, signature, .. }) = self.grouping.traits.get(number as usize) else { return };
+        let labels = self.grouping.pod_classes.class(set);
+        let group = match self.grouping.group_numbers.get(&(pod.namespace, labels)) {
+            Some(&group) => group,
+            None => self.found_group(pod.namespace, labels),
+        };
+        let grouping = &mut self.grouping;
+        let key = UnitKey { group, ports: grouping.ports.seen.get(ports as usize).copied().unwrap_or(0), signature };
+        let known = grouping.unit_numbers.get(&key).copied();
+        let unit = known.unwrap_or_else(|| {
+            let unit = grouping.units.push(Unit { key, pods: Vec::new() });
+            grouping.unit_numbers.insert(key, unit);
+            unit
+        });
+        if let Some(unit) = grouping.units.get_mut(unit as usize) {
+            insert_sorted(&mut unit.pods, number);
+        }
+        if let Some(group) = grouping.groups.get_mut(group as usize) {
+            insert_sorted(&mut group.units, unit);
+        }
+        if let Some(traits) = grouping.traits.get_mut(number as usize) {
+            traits.unit = Some(unit);
+        }
+    }
+
+    /// Takes a pod out of its unit.
+    fn displace(&mut self, number: u32) {
+        let grouping = &mut self.grouping;
+        let Some(number_of_unit) = grouping.traits.get_mut(number as usize).and_then(|traits| traits.unit.take()) else { return };
+        let Some(unit) = grouping.units.get_mut(number_of_unit as usize) else { return };
+        remove_sorted(&mut unit.pods, number);
+        if unit.pods.is_empty()
+            && let Some(group) = grouping.groups.get_mut(unit.key.group as usize)
+        {
+            remove_sorted(&mut group.units, number_of_unit);
+        }
+    }
+
+    /// A new group, with the rules that apply to it.
+    fn found_group(&mut self, namespace: u32, labels: ClassId) -> u32 {
+        let mut group = Group { namespace, labels, ingress: Applied::default(), egress: Applied::default(), blurs: Vec::new(), units: Vec::new() };
+        self.apply(&mut group);
+        let number = self.grouping.groups.push(group);
+        self.grouping.group_numbers.insert((namespace, labels), number);
+        if let Some(groups) = self.grouping.namespace_groups.get_mut(namespace as usize) {
+            groups.push(number);
+        }
+        number
+    }
+
+    /// Tells a group which rules apply to it.
+    fn apply(&self, group: &mut Group) {
+        (group.ingress, group.egress, group.blurs) = (Applied::default(), Applied::default(), Vec::new());
+        for (_, policy) in self.policies.over(group.namespace) {
+            if self.grouping.selects(policy.subject, group) {
+                for (applied, rules) in [(&mut group.ingress, &policy.ingress), (&mut group.egress, &policy.egress)] {
+                    if let Some(rules) = rules {
+                        applied.add(policy.tier, rules, |_| false);
+                    }
+                }
+            }
+        }
+        let blurs = (0u32..).zip(self.blurs.iter()).filter(|(_, blur)| self.grouping.selects(blur.subject, group));
+        group.blurs = blurs.map(|(number, _)| number).collect();
+    }
+
+    /// Adds the rules of a policy to the groups that it selects.
+    pub(crate) fn apply_policy(&mut self, number: u32) {
+        let Some(policy) = self.policies.list.get(number as usize).cloned() else { return };
+        let key = self.policies.key(number);
+        for group in self.groups_of(policy.subject) {
+            let policies = &self.policies;
+            let is_later = |rule: u32| policies.rules.get(rule as usize).is_some_and(|rule| policies.key(rule.policy) > key);
+            let Some(group) = self.grouping.groups.get_mut(group as usize) else { continue };
+            for (applied, rules) in [(&mut group.ingress, &policy.ingress), (&mut group.egress, &policy.egress)] {
+                if let Some(rules) = rules {
+                    applied.add(policy.tier, rules, is_later);
+                }
+            }
+        }
+    }
+
+    /// Takes the rules of a policy from the groups that it selects.
+    pub(crate) fn unapply_policy(&mut self, policy: &Policy<'s>) {
+        for number in self.groups_of(policy.subject) {
+            let Some(group) = self.grouping.groups.get_mut(number as usize) else { continue };
+            for (applied, rules) in [(&mut group.ingress, &policy.ingress), (&mut group.egress, &policy.egress)] {
+                if let Some(rules) = rules {
+                    applied.remove(policy.tier, rules);
+                }
+            }
+        }
+    }
+
+    /// Tells a group once more which rules apply to it.
+    fn apply_again(&mut self, number: u32) {
+        if let Some(mut group) = self.grouping.groups.get(number as usize).cloned() {
+            self.apply(&mut group);
+            if let Some(slot) = self.grouping.groups.get_mut(number as usize) {
+                *slot = group;
+            }
+        }
+    }
+
+    /// The groups that `wanted` selects, those without pods included.
+    pub(crate) fn groups_of(&self, wanted: PodMatch) -> Vec<u32> {
+        let namespaces = match wanted.namespaces {
+            NamespaceMatch::One(namespace) => namespace..namespace + 1,
+            NamespaceMatch::Selected(_) => 0..count(self.inventory.namespaces.len()),
+        };
+        let mut found = Vec::new();
+        for namespace in namespaces {
+            if !self.grouping.is_in_namespaces(wanted.namespaces, namespace) {
+                continue;
+            }
+            let groups = self.grouping.namespace_groups.get(namespace as usize).map_or(&[][..], Vec::as_slice);
+            let selects =
+                |number: &&u32| self.grouping.groups.get(**number as usize).is_some_and(|group| self.grouping.pod_classes.selects(wanted.pods, group.labels));
+            found.extend(groups.iter().filter(selects));
+        }
+        found
+    }
+
+    /// The units that `wanted` selects, by number.
+    pub(crate) fn units_of(&self, wanted: PodMatch) -> Vec<u32> {
+        let groups = self.groups_of(wanted).into_iter().filter_map(|number| self.grouping.groups.get(number as usize));
+        let mut units: Vec<u32> = groups.flat_map(|group| &group.units).copied().collect();
+        units.sort_unstable();
+        units
+    }
+
+    /// The units of a namespace, by number.
+    pub(crate) fn units_in(&self, namespace: u32) -> impl Iterator<Item = u32> {
+        let groups = self.grouping.namespace_groups.get(namespace as usize).into_iter().flatten();
+        groups.filter_map(|&group| self.group(group)).flat_map(|group| group.units.iter().copied())
+    }
+
+    /// Takes over pods that came and went, and selectors, blocks and port names that rules read or do not read any more.
+    pub(crate) fn regroup(&mut self, gone: &[u32], new: &[u32], added_policies: &[u32], relabelled: &[u32]) {
+        for &number in gone {
+            self.displace(number);
+        }
+        self.change_namespaces(relabelled);
+        let pod_news = self.policies.pod_selectors.news();
+        let moved = self.grouping.pod_classes.change(&self.policies.pod_selectors, &pod_news);
+        for &policy in added_policies {
+            self.apply_policy(policy);
+        }
+        for &namespace in relabelled {
+            for group in self.grouping.namespace_groups.get(namespace as usize).cloned().unwrap_or_default() {
+                self.apply_again(group);
+            }
+        }
+        let name_news = self.policies.port_names.news();
+        let moved_ports = if name_news.is_empty() { Vec::new() } else { self.grouping.ports.change(&self.policies.port_names) };
+        let block_news = self.policies.blocks.news();
+        let mut moving = self.change_signatures(&block_news);
+        moving.extend((0u32..).zip(self.grouping.traits.iter()).filter_map(|(number, traits)| {
+            let moves = moved.binary_search(&traits.set).is_ok() || moved_ports.get(traits.ports as usize) == Some(&true);
+            (moves && traits.unit.is_some()).then_some(number)
+        }));
+        moving.sort_unstable();
+        moving.dedup();
+        for number in moving {
+            self.displace(number);
+            self.place(number);
+        }
+        for &number in new {
+            self.enter(number);
+        }
+    }
+
+    /// Enters a pod that is new.
+    fn enter(&mut self, number: u32) {
+        let Some(pod) = self.inventory.pods.get(number as usize) else { return };
+        let (policies, grouping) = (&self.policies, &mut self.grouping);
+        let set = grouping.pod_classes.add(pod.label_symbols(), &policies.pod_selectors);
+        let signature = grouping.signatures.add(signature(pod.addresses.len(), inside(policies.blocks.numbered(), &pod.addresses)));
+        let ports = grouping.ports.add(named_ports(pod), &policies.port_names);
+        grouping.traits.push(Traits { set, ports, signature, unit: None });
+        self.place(number);
+    }
+
+    fn change_namespaces(&mut self, relabelled: &[u32]) {
+        let news = self.policies.namespace_selectors.news();
+        let (strings, grouping) = (self.snapshot.strings(), &mut self.grouping);
+        grouping.namespace_classes.change(&self.policies.namespace_selectors, &news);
+        for &number in relabelled {
+            let Some(namespace) = self.inventory.namespaces.get(number as usize) else { continue };
+            let set = grouping.namespace_classes.add(namespace.label_symbols(strings), &self.policies.namespace_selectors);
+            if let Some(slot) = grouping.namespace_sets.get_mut(number as usize) {
+                *slot = set;
+            } else {
+                grouping.namespace_sets.push(set);
+                grouping.namespace_groups.push(Vec::new());
+            }
+        }
+    }
+
+    /// Looks at the addresses of pods again where blocks came or went; the pods that differ now.
+    fn change_signatures(&mut self, news: &News) -> Vec<u32> {
+        if news.is_empty() {
+            return Vec::new();
+        }
+        let (blocks, grouping) = (&self.policies.blocks, &mut self.grouping);
+        let loses: Vec<bool> = (0..)
+            .map_while(|number| grouping.signatures.get(number))
+            .map(|signature| signature.iter().any(|part| news.gone.binary_search(&(part / 2)).is_ok()))
+            .collect();
+        let mut found = Vec::new();
+        for (number, pod) in self.inventory.pods.numbered() {
+            let Some(traits) = grouping.traits.get(number as usize).copied() else { continue };
+            let new = inside(news.added.iter().filter_map(|&number| Some((number, blocks.get(number)?))), &pod.addresses);
+            if new.is_empty() && loses.get(traits.signature as usize) != Some(&true) {
+                continue;
+            }
+            let all = signature(pod.addresses.len(), inside(blocks.numbered(), &pod.addresses));
+            let all = grouping.signatures.add(all);
+            if let Some(traits) = grouping.traits.get_mut(number as usize) {
+                traits.signature = all;
+            }
+            if traits.unit.is_some() {
+                found.push(number);
+            }
+        }
+        found
+    }
+
+    /// The unit of a pod; none for one of the host network.
+    pub(crate) fn unit_of(&self, pod: u32) -> Option<u32> {
+        self.grouping.traits.get(pod as usize)?.unit
+    }
+
+    pub(crate) fn unit(&self, number: u32) -> Option<&Unit> {
+        self.grouping.units.get(number as usize)
+    }
+
+    /// A pod of a unit, whose addresses and ports are as good as any.
+    pub(crate) fn representative(&self, unit: u32) -> Option<u32> {
+        self.unit(unit)?.pods.first().copied()
+    }
+
+    pub(crate) fn group(&self, number: u32) -> Option<&Group> {
+        self.grouping.groups.get(number as usize)
+    }
+
+    /// The ports that rules name, by the number in [`UnitKey::ports`].
+    pub(crate) fn port_map(&self, number: u32) -> &[(&'s str, Protocol, u16)] {
+        self.grouping.ports.maps.get(number).map_or(&[], Vec::as_slice)
+    }
+
+    /// The labels of a pod as numbers, sorted.
+    pub(crate) fn labels_of(&self, pod: u32) -> &[crate::label::Label] {
+        self.grouping.traits.get(pod as usize).map_or(&[], |traits| self.grouping.pod_classes.labels(traits.set))
+    }
+
+    /// The rules that apply to a group in one direction.
+    pub(crate) fn applied_to(&self, group: u32, direction: Direction) -> Option<&Applied> {
+        let group = self.group(group)?;
+        Some(match direction {
+            Direction::Ingress => &group.ingress,
+            Direction::Egress => &group.egress,
+        })
+    }
+}
+
+impl Grouping<'_> {
+    fn selects(&self, wanted: PodMatch, group: &Group) -> bool {
+        self.is_in_namespaces(wanted.namespaces, group.namespace) && self.pod_classes.selects(wanted.pods, group.labels)
+    }
+
+    /// The class of a namespace.
+    pub(crate) fn namespace_class(&self, namespace: u32) -> Option<ClassId> {
+        self.namespace_sets.get(namespace as usize).map(|&set| self.namespace_classes.class(set))
+    }
+
+    pub(crate) fn is_in_namespaces(&self, wanted: NamespaceMatch, namespace: u32) -> bool {
+        match wanted {
+            NamespaceMatch::One(one) => one == namespace,
+            NamespaceMatch::Selected(selector) => {
+                let set = self.namespace_sets.get(namespace as usize);
+                set.is_some_and(|&set| self.namespace_classes.selects(selector, self.namespace_classes.class(set)))
+            }
+        }
+    }
+}
+
+fn named_ports<'s>(pod: &crate::inventory::Pod<'s>) -> PortMap<'s> {
+    let mut map: PortMap<'s> = pod.ports().filter(|port| !port.name.is_empty()).map(|port| (port.name, port.protocol, port.port)).collect();
+    map.sort_unstable();
+    map.dedup();
+    map
+}
