@@ -17,7 +17,6 @@ mod ground;
 mod kubeconfig;
 mod kubelet;
 mod oidc;
-mod place;
 mod render;
 mod request_header;
 mod service_account;
@@ -30,6 +29,7 @@ use bartizan_cluster::issuer::IssuerFacts;
 use bartizan_cluster::node_file::{FileContent, FileKind, NodeFiles};
 use bartizan_cluster::{Kind, Provenance, Snapshot};
 use bartizan_report::Severity;
+pub use bartizan_report::fault::Place;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -38,7 +38,6 @@ use ground::{Ground, Unseen};
 pub use authentication_configuration::{Invalid, validate};
 pub use fault::{Fault, Judgement, Words};
 pub use kubeconfig::{Hygiene, InputProblem, KubeconfigReport};
-pub use place::Place;
 
 /// A way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -18,12 +18,12 @@ use anyhow::{Result, bail};
 use bartizan_authz::{Authz, GrantView, Holder, Options};
 use bartizan_cluster::{Kind, Location, Snapshot};
 use bartizan_gather::Gathered;
-use bartizan_report::{FailOn, Language, Outcome, Severity};
+use bartizan_report::{Language, Outcome};
 use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::network::args::NamedSources;
-use crate::output::Terminal;
+use crate::output::{Terminal, outcome, tell_reading};
 use crate::source;
 use args::{Authz as Command, Cluster, Policy};
 
@@ -67,19 +67,6 @@ fn gather(sources: &NamedSources, wanted: &[Kind], global: &Global, terminal: &T
 
 fn options(policy: &Policy) -> Options {
     Options { default_policy: policy.default_policy, ..Options::default() }
-}
-
-/// Says what was odd about the input; whether something was lost by it.
-fn tell_reading(snapshot: &Snapshot, terminal: &Terminal) -> bool {
-    let (lost, note) = match terminal.language {
-        Language::English => ("not counted", "note"),
-        Language::Chinese => ("未计入", "提示"),
-    };
-    for problem in snapshot.problems() {
-        let place = problem.location.as_ref().map_or_else(String::new, |place| format!("{}:{}:{}: ", place.file, place.line, place.column));
-        terminal.note(&format!("{}: {place}{}", if problem.kind.is_loss() { lost } else { note }, problem.message));
-    }
-    snapshot.problems().iter().any(|problem| problem.kind.is_loss())
 }
 
 /// Somebody as they are written on the command line: `User/NAME`, `Group/NAME`, `ServiceAccount/NAMESPACE/NAME`; a user where
@@ -156,21 +143,4 @@ fn grant_json(grant: &GrantView<'_>) -> Value {
         "role": named(role.kind(), role.namespace(), role.name(), role.location().as_ref()),
         "rule": { "index": index, "role": named(written.kind(), written.namespace(), written.name(), None), "rule": grant.rule.to_json(), "location": grant.rule.location() },
     })
-}
-
-/// How a run ends whose gravest fault is `worst`.
-fn outcome(worst: Option<Severity>, is_incomplete: bool, conditions: &[FailOn]) -> Outcome {
-    let least = if conditions.is_empty() { &[FailOn::Severity(Severity::Low)] } else { conditions };
-    let fails = least.iter().any(|condition| match condition {
-        FailOn::Severity(least) => worst.is_some_and(|worst| worst >= *least),
-        FailOn::Unknown => is_incomplete,
-        FailOn::New | FailOn::Never => false,
-    });
-    if fails {
-        Outcome::Findings
-    } else if is_incomplete {
-        Outcome::Incomplete
-    } else {
-        Outcome::Clean
-    }
 }

@@ -1,6 +1,8 @@
 //! `bartizan network`: questions and lists go in, answers come out; what decides is in the crate of that name.
 
 pub(crate) mod args;
+mod certificates;
+mod encryption;
 mod intents;
 
 use std::fs::File;
@@ -20,7 +22,7 @@ use serde_json::json;
 
 use crate::args::{Global, ListFormat, Sources};
 use crate::clock::Clock;
-use crate::output::Terminal;
+use crate::output::{Terminal, loss_word, tell_reading};
 use crate::{progress, source};
 use args::{Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, Network as Command, TableFormat, Verify, Wanted, Why};
 
@@ -36,32 +38,30 @@ pub(crate) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
         Command::Exposure(exposure) => self::exposure(exposure, global, terminal),
         Command::Diff(diff) => self::diff(diff, terminal),
         Command::Verify(verify) => self::verify(verify, global, terminal),
+        Command::Certificates(options) => certificates::run(options, global, terminal),
+        Command::Encryption(options) => encryption::run(options, global, terminal),
     }
 }
 
 fn gather(sources: &Sources, global: &Global, terminal: &Terminal) -> Result<Gathered> {
+    gather_kinds(sources, &WANTED, global, terminal)
+}
+
+fn gather_kinds(sources: &Sources, wanted: &[Kind], global: &Global, terminal: &Terminal) -> Result<Gathered> {
     let mut sources = sources.clone();
     // Policies of kinds that the server may or may not serve change the answers.
     sources.live.all_resources = true;
     sources.live.no_secrets = true;
-    source::gather(&sources, &[], &[], &WANTED, global, terminal)
+    source::gather(&sources, &[], &[], wanted, global, terminal)
 }
 
 /// Says what was odd about the input; whether something was lost by it.
 fn tell_problems(snapshot: &Snapshot, network: &Network<'_>, terminal: &Terminal) -> bool {
-    let (lost, note) = match terminal.language {
-        Language::English => ("not counted", "note"),
-        Language::Chinese => ("未计入", "提示"),
-    };
-    let word = |is_loss: bool| if is_loss { lost } else { note };
-    for problem in snapshot.problems() {
-        let place = problem.location.as_ref().map_or_else(String::new, |place| format!("{}:{}:{}: ", place.file, place.line, place.column));
-        terminal.note(&format!("{}: {place}{}", word(problem.kind.is_loss()), problem.message));
-    }
+    let is_lost = tell_reading(snapshot, terminal);
     for problem in network.problems() {
-        terminal.note(&format!("{}: {problem}", word(problem.is_loss)));
+        terminal.note(&format!("{}: {problem}", loss_word(problem.is_loss, terminal.language)));
     }
-    snapshot.problems().iter().any(|problem| problem.kind.is_loss()) || network.problems().iter().any(|problem| problem.is_loss)
+    is_lost || network.problems().iter().any(|problem| problem.is_loss)
 }
 
 fn outcome(is_incomplete: bool) -> Outcome {

@@ -5,11 +5,48 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use bartizan_report::Language;
+use bartizan_cluster::Snapshot;
 use bartizan_report::render::text::{Detail, TextStyle};
 use bartizan_report::render::{self, Rendering};
+use bartizan_report::{FailOn, Language, Outcome, Severity};
 
 use crate::args::{Format, Global, Outputs, When};
+
+/// Says what was odd about the input; whether something was lost by it.
+pub(crate) fn tell_reading(snapshot: &Snapshot, terminal: &Terminal) -> bool {
+    for problem in snapshot.problems() {
+        let place = problem.location.as_ref().map_or_else(String::new, |place| format!("{}:{}:{}: ", place.file, place.line, place.column));
+        terminal.note(&format!("{}: {place}{}", loss_word(problem.kind.is_loss(), terminal.language), problem.message));
+    }
+    snapshot.problems().iter().any(|problem| problem.kind.is_loss())
+}
+
+/// What stands before something odd: whether it does not count because of it.
+pub(crate) fn loss_word(is_loss: bool, language: Language) -> &'static str {
+    match (is_loss, language) {
+        (true, Language::English) => "not counted",
+        (true, Language::Chinese) => "未计入",
+        (false, Language::English) => "note",
+        (false, Language::Chinese) => "提示",
+    }
+}
+
+/// How a run ends whose gravest fault is `worst`.
+pub(crate) fn outcome(worst: Option<Severity>, is_incomplete: bool, conditions: &[FailOn]) -> Outcome {
+    let least = if conditions.is_empty() { &[FailOn::Severity(Severity::Low)] } else { conditions };
+    let fails = least.iter().any(|condition| match condition {
+        FailOn::Severity(least) => worst.is_some_and(|worst| worst >= *least),
+        FailOn::Unknown => is_incomplete,
+        FailOn::New | FailOn::Never => false,
+    });
+    if fails {
+        Outcome::Findings
+    } else if is_incomplete {
+        Outcome::Incomplete
+    } else {
+        Outcome::Clean
+    }
+}
 
 /// How the program speaks to a person.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod configuration;
 pub mod cut;
 pub mod fact;
 pub mod field;
+pub mod handshake;
 pub mod intern;
 pub mod issuer;
 mod json;

@@ -3,8 +3,7 @@
 //! Only over TLS with a certificate that is verified, without redirects, with a bound on every answer and on the time of all of them
 //! together. No credential is ever sent. What is answered is kept as it is; nothing is judged here.
 
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use serde_json::Value as Json;
+
+use crate::connection::{Timed, connect, host_and_port, told};
 
 /// Discovery documents have some kilobytes, key sets some tens.
 const ANSWER_MAX: u64 = 1 << 20;
@@ -142,13 +143,6 @@ fn get(url: &str, authority: Option<&str>, deadline: Instant, expires: &mut Opti
     serde_json::from_slice(&body).map_err(|error| format!("the answer is no JSON (line {}, column {})", error.line(), error.column()))
 }
 
-fn host_and_port(host: &str) -> Option<(&str, u16)> {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => Some((name, port.parse().ok()?)).filter(|(name, _)| !name.is_empty()),
-        _ => Some((host, 443)).filter(|(name, _)| !name.is_empty()),
-    }
-}
-
 fn config(authority: Option<&str>) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
@@ -164,54 +158,6 @@ fn config(authority: Option<&str>) -> Result<Arc<ClientConfig>, String> {
         None => builder.with_platform_verifier().map_err(|error| error.to_string())?.with_no_client_auth(),
     };
     Ok(Arc::new(config))
-}
-
-fn connect(name: &str, port: u16, deadline: Instant) -> Result<TcpStream, String> {
-    let addresses = (name, port).to_socket_addrs().map_err(|error| told(&error))?;
-    let mut last = "it has no address".to_owned();
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, left(deadline).map_err(|error| told(&error))?) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = told(&error),
-        }
-    }
-    Err(last)
-}
-
-fn told(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it did not answer in time".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-/// The time that is left, if any.
-fn left(deadline: Instant) -> io::Result<Duration> {
-    deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()).ok_or_else(|| io::ErrorKind::TimedOut.into())
-}
-
-/// A connection on which no read or write lasts beyond the deadline, however slowly the bytes drip.
-struct Timed {
-    stream: TcpStream,
-    deadline: Instant,
-}
-
-impl Read for Timed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(left(self.deadline)?))?;
-        self.stream.read(buffer)
-    }
-}
-
-impl Write for Timed {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(left(self.deadline)?))?;
-        self.stream.write(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
-    }
 }
 
 /// The body of an answer, if it is a good one and whole.

@@ -5,10 +5,14 @@
 //! hides the rest; it becomes a problem or a missing fact of the snapshot.
 //!
 //! The doors are [`files::gather`], `live::gather` and `live::preflight` (with the feature `live`), and [`saved::write`]; beside them
-//! [`node::read`] for files of a node, and `issuer::ask` (with the feature `live`) for issuers of tokens.
+//! [`node::read`] for files of a node, and with the feature `live` `issuer::ask` for issuers of tokens and `handshake::probe` for servers.
 
+#[cfg(feature = "live")]
+mod connection;
 mod error;
 pub mod files;
+#[cfg(feature = "live")]
+pub mod handshake;
 #[cfg(feature = "live")]
 pub mod issuer;
 #[cfg(feature = "live")]

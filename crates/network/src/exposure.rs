@@ -89,6 +89,17 @@ impl<'s> Network<'s> {
         Imagined { like: self.everybody, namespace_labels: BTreeMap::from([(NAMESPACE_NAME_LABEL.to_owned(), name)]), labels: BTreeMap::new() }
     }
 
+    /// A pod with these labels in the namespace called `namespace`, which need not be in the input.
+    pub(crate) fn pod_in(&self, namespace: &str, labels: &[(&str, &str)]) -> Imagined {
+        let number = self.inventory.namespace(namespace);
+        let like = PodMatch { namespaces: number.map_or(self.everybody.namespaces, NamespaceMatch::One), pods: self.everybody.pods };
+        Imagined {
+            like,
+            namespace_labels: BTreeMap::from([(NAMESPACE_NAME_LABEL.to_owned(), namespace.to_owned())]),
+            labels: labels.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        }
+    }
+
     /// The pod that a peer of a rule describes; none if there can be none or if it is anybody at all.
     pub(crate) fn imagine(&self, described: PodMatch) -> Option<Imagined> {
         let pods = self.policies.pod_selectors.get(described.pods)?;

@@ -3,6 +3,7 @@
 use bartizan_cluster::{Kind, ObjectView, Value, field};
 
 use crate::endpoint::End;
+use crate::grant::{self, GATEWAY_GROUP};
 use crate::service::{ServicePort, TargetPort};
 use crate::traffic::{Protocol, Traffic};
 use crate::{Model, Network};
@@ -44,8 +45,6 @@ struct Led<'s> {
 
 /// The kinds of route of the Gateway API.
 const GATEWAY_ROUTES: [&str; 5] = ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"];
-
-const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 
 impl<'s> Network<'s> {
     /// Every pod that routes lead to.
@@ -104,30 +103,14 @@ impl<'s> Network<'s> {
                 let group = backend.str(field::GROUP).unwrap_or("");
                 let kind = backend.str(field::KIND).unwrap_or("Service");
                 let namespace = backend.str(field::NAMESPACE);
-                let is_granted =
-                    namespace.is_none_or(|namespace| Some(namespace) == object.namespace() || self.grants(namespace, object, backend.str(field::NAME)));
+                let name = backend.str(field::NAME)?;
+                let is_granted = namespace
+                    .is_none_or(|namespace| Some(namespace) == object.namespace() || grant::is_granted(self.snapshot, namespace, ("Service", name), object));
                 let port = backend.int(field::PORT).and_then(|port| u16::try_from(port).ok());
                 (group.is_empty() && kind == "Service" && is_granted).then_some(())?;
-                Some(Led { namespace, service: backend.str(field::NAME)?, port: port.map_or(BackendPort::Any, BackendPort::Number) })
+                Some(Led { namespace, service: name, port: port.map_or(BackendPort::Any, BackendPort::Number) })
             })
             .collect()
-    }
-
-    /// Whether a `ReferenceGrant` of `namespace` lets `route` lead to its Service `name`.
-    fn grants(&self, namespace: &str, route: ObjectView<'_>, name: Option<&str>) -> bool {
-        let is_from = |from: Value<'_>| {
-            from.str(field::GROUP) == Some(GATEWAY_GROUP) && from.str(field::KIND) == Some(route.kind_name()) && from.str(field::NAMESPACE) == route.namespace()
-        };
-        let is_to = |to: Value<'_>| {
-            to.str(field::GROUP).unwrap_or("").is_empty()
-                && to.str(field::KIND) == Some("Service")
-                && (to.str(field::NAME).is_none() || to.str(field::NAME) == name)
-        };
-        let grants = self.snapshot.of_kind(Kind::Other).filter(|object| object.group() == GATEWAY_GROUP && object.kind_name() == "ReferenceGrant");
-        grants
-            .filter(|grant| grant.namespace() == Some(namespace))
-            .filter_map(ObjectView::spec)
-            .any(|spec| spec.list(field::FROM).any(is_from) && spec.list(field::TO).any(is_to))
     }
 }
 

@@ -7,28 +7,34 @@
 //! Inside: `policy` reads policies of all kinds into rules of one form; `inventory` knows what can send and
 //! receive; `verdict` lays rules over pairs. Pods that no policy can tell apart are one unit, a selector is a set of
 //! classes, a set of ports is a set of intervals, and what is not known is a pair of bounds, so that nothing here grows with
-//! the square of the pods.
+//! the square of the pods. Beside them, `standing` asks what attackers would ask of every workload, [`certificate`] knows which
+//! certificates there are, and [`encryption`] what travels in plaintext.
 
 mod address;
+pub mod certificate;
 mod change;
 mod class;
 mod connectivity;
 mod difference;
 mod door;
+pub mod encryption;
 mod endpoint;
 mod explain;
 mod exposure;
+mod grant;
 mod grouping;
 mod ingress;
 mod interval;
 mod inventory;
 mod label;
+mod mesh;
 mod plane;
 mod policy;
 mod question;
 pub mod render;
 mod service;
 mod sharing;
+mod standing;
 mod traffic;
 mod verdict;
 mod verification;
@@ -51,9 +57,11 @@ pub use difference::{Change, ChangeKind, DiffPeer, difference};
 pub use door::{Door, Way};
 pub use explain::{ExplainedPair, Explanation, Say};
 pub use exposure::{Exposed, Exposure, Newcomer, Reach};
+pub use mesh::{MtlsMode, Proxy};
 pub use plane::Plane;
 pub use policy::{Action, Direction};
 pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, WrittenPort};
+pub use standing::Standing;
 pub use traffic::{Bounds, NoSuchProtocol, Protocol, Traffic};
 pub use verdict::Cause;
 pub use verification::{Captured, CapturedDirection, Claim, Compared, Examined, Intent, IntentError, Intents, Relation, Verified, Witness, relation};

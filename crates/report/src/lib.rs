@@ -5,6 +5,7 @@
 
 pub mod baseline;
 pub mod check;
+pub mod fault;
 pub mod finding;
 pub mod outcome;
 pub mod page;

@@ -78,6 +78,15 @@ impl Authority {
         &self.identity
     }
 
+    /// An authority whose certificate this one signs.
+    pub fn subordinate(&self, common_name: &str) -> Result<Self> {
+        let keys = Keys::generate(common_name)?;
+        let name = distinguished_name(common_name, &[]);
+        let certificate = certificate(common_name, &name, &self.name, &keys, &self.keys, &Purpose::Authority, VALID)?;
+        let identity = keys.identity(&certificate);
+        Ok(Self { name, keys, identity })
+    }
+
     /// A serving certificate for these names and addresses.
     pub fn server(&self, common_name: &str, names: &[&str], addresses: &[Ipv4Addr]) -> Result<Identity> {
         self.issue(common_name, &[], &Purpose::Server { names, addresses }, VALID)
@@ -108,6 +117,10 @@ impl Authority {
         if !draft.usages.is_empty() {
             let usages: Vec<Vec<u8>> = draft.usages.iter().map(|usage| object_id(usage)).collect();
             extensions.push(extension(EXTENDED_KEY_USAGE, false, &sequence(&usages)));
+        }
+        if !draft.hosts.is_empty() {
+            let names: Vec<Vec<u8>> = draft.hosts.iter().map(|host| element(0x82, host.as_bytes())).collect();
+            extensions.push(extension(ALTERNATIVE_NAMES, false, &sequence(&names)));
         }
         let algorithm = sequence(&[object_id(draft.signature)]);
         let to_be_signed = sequence(&[
@@ -168,6 +181,7 @@ pub struct Draft {
     valid: [String; 2],
     usages: Vec<&'static [u8]>,
     is_authority: bool,
+    hosts: Vec<String>,
     /// The size of an RSA modulus that nobody has the private half of.
     rsa_bits: Option<usize>,
     signature: &'static [u8],
@@ -183,6 +197,7 @@ impl Draft {
             valid: VALID.map(str::to_owned),
             usages: vec![CLIENT_AUTH],
             is_authority: false,
+            hosts: Vec::new(),
             rsa_bits: None,
             signature: ECDSA_WITH_SHA256,
         }
@@ -199,6 +214,13 @@ impl Draft {
     #[must_use]
     pub fn uid(mut self, uid: &str) -> Self {
         self.uid = Some(uid.to_owned());
+        self
+    }
+
+    /// For these names of hosts.
+    #[must_use]
+    pub fn hosts(mut self, hosts: &[&str]) -> Self {
+        self.hosts = hosts.iter().map(|&host| host.to_owned()).collect();
         self
     }
 

@@ -2,9 +2,9 @@
 
 use bartizan_cluster::{Kind, KubernetesVersion, Value, field};
 
+use super::Place;
 use super::fault::{Judgement, fault};
 use super::ground::{Configured, Flags, Ground};
-use super::place::Place;
 use super::{Login, Mechanism, Section, State, UnseenFact};
 
 /// Since when an `AuthenticationConfiguration` says who may come without a credential.

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use bartizan_cluster::read::ProblemKind;
 use bartizan_cluster::{KubernetesVersion, ObjectView, Shape, Snapshot, Value, pem};
 
+use super::Place;
 use super::expression::Expression;
-use super::place::Place;
 
 /// A server takes at most so many issuers.
 const ISSUERS_MAX: usize = 64;

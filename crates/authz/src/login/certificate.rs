@@ -1,6 +1,6 @@
 //! Judgement of one certificate: whom it names, how long it holds, how strong it is.
 
-use bartizan_cluster::secret::{Certificate, PublicKey};
+use bartizan_cluster::secret::Certificate;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Login;
@@ -11,9 +11,6 @@ const REMAINING_MAX_DAYS: i64 = 398;
 
 /// A certificate that expires sooner is told.
 const SOON_DAYS: i64 = 30;
-
-const RSA_BITS_MIN: u32 = 2048;
-const EC_BITS_MIN: u32 = 256;
 
 /// Members of this group are above every authorizer.
 pub(super) const MASTERS: &str = "system:masters";
@@ -144,17 +141,9 @@ pub(super) fn describe(login: Login, certificate: &Certificate) -> Login {
         .fact("issuer", certificate.issuer.as_str())
         .fact("notBefore", certificate.not_before.to_string())
         .fact("notAfter", certificate.not_after.to_string())
-        .fact("key", key_text(&certificate.key))
+        .fact("key", certificate.key.to_string())
         .fact("signature", certificate.signature.as_str())
         .fact("sha256", certificate.sha256.as_str())
-}
-
-/// `RSA 2048`
-pub(super) fn key_text(key: &PublicKey) -> String {
-    match key.bits {
-        Some(bits) => format!("{} {bits}", key.kind),
-        None => key.kind.clone(),
-    }
 }
 
 /// How much of a certificate's time is left.
@@ -204,27 +193,16 @@ pub(super) fn judge_client(certificate: &Certificate, now: Timestamp) -> Vec<Jud
 pub(super) fn judge_strength(certificate: &Certificate) -> Vec<Judgement> {
     let user = named(certificate);
     let mut found = Vec::new();
-    if is_weak(&certificate.key) {
+    if certificate.key.is_short() {
         let bits = certificate.key.bits.map_or_else(|| "?".to_owned(), |bits| bits.to_string());
         found.push(Judgement::new(&WEAK_KEY, [("user", user.clone()), ("kind", certificate.key.kind.clone()), ("bits", bits)]));
     }
-    let signature = certificate.signature.to_ascii_lowercase();
     // A root vouches for itself; its signature proves nothing.
     let is_root = certificate.is_authority && certificate.subject == certificate.issuer;
-    if !is_root && (signature.contains("sha1") || signature.contains("md5") || signature.contains("md2")) {
+    if !is_root && certificate.has_broken_hash() {
         found.push(Judgement::new(&WEAK_SIGNATURE, [("user", user), ("signature", certificate.signature.clone())]));
     }
     found
-}
-
-/// Whether a key is too short, or of a kind that is no longer used.
-pub(super) fn is_weak(key: &PublicKey) -> bool {
-    match (key.kind.as_str(), key.bits) {
-        ("RSA", Some(bits)) => bits < RSA_BITS_MIN,
-        ("EC", Some(bits)) => bits < EC_BITS_MIN,
-        ("DSA", _) => true,
-        _ => false,
-    }
 }
 
 /// What a certificate is called: its user, or its subject if it has none.

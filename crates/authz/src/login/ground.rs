@@ -6,7 +6,7 @@ use bartizan_cluster::node_file::{FileContent, FileFault, FileKind, NodeFile, No
 use bartizan_cluster::{Kind, KubernetesVersion, ObjectView, PodView, Snapshot, field};
 use jiff::Timestamp;
 
-use super::place::Place;
+use super::Place;
 
 /// Where kubeadm and the kubelet keep the flags that a node adds.
 pub(super) const KUBELET_FLAGS: &str = "/var/lib/kubelet/kubeadm-flags.env";

@@ -13,9 +13,9 @@ use bartizan_report::Severity;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::Place;
 use super::certificate::{MASTERS, describe, judge_client, whole_days};
 use super::fault::Judgement;
-use super::place::Place;
 use super::token::Token;
 use super::{Login, as_map};
 pub(super) use faults::FAULTS;

@@ -5,9 +5,9 @@
 
 use bartizan_cluster::Value;
 
+use super::Place;
 use super::fault::{Judgement, fault};
 use super::ground::{Configured, Flags, Ground};
-use super::place::Place;
 use super::{Login, Mechanism, Section, State, UnseenFact};
 
 fault!(

@@ -3,12 +3,12 @@
 use bartizan_cluster::Value;
 use bartizan_cluster::issuer::IssuerFacts;
 
+use super::Place;
 use super::authentication_configuration::{Invalid, url_faults, validate};
 use super::certificate::whole_days;
 use super::expression::Expression;
 use super::fault::{Judgement, fault};
 use super::ground::{Configured, Flags, Ground};
-use super::place::Place;
 use super::{Issuer, Login, Mechanism, Section, State, UnseenFact};
 
 /// Claims that people can change, or that are given to somebody else when they leave.

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
-use bartizan_report::{Language, Severity};
+use bartizan_report::Language;
+use bartizan_report::fault::text::{self, plain};
 use serde_json::Value as Json;
 
 use super::fault::Words;
 use super::kubeconfig::{Hygiene, InputProblem};
-use super::{Inventory, Judgement, Login, Mechanism, Section, State, UnseenFact};
+use super::{Inventory, Login, Mechanism, Section, State, UnseenFact};
 
 const fn words(english: &'static str, chinese: &'static str) -> Words {
     Words { english, chinese }
@@ -159,21 +160,6 @@ fn shown(value: &Json, language: Language) -> String {
     }
 }
 
-/// Text from the input cannot drive a terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter }).collect()
-}
-
-fn severity(severity: Severity, language: Language) -> &'static str {
-    let word = match severity {
-        Severity::Critical => words("critical", "严重"),
-        Severity::High => words("high", "高"),
-        Severity::Medium => words("medium", "中"),
-        Severity::Low => words("low", "低"),
-    };
-    word.of(language)
-}
-
 impl Inventory {
     /// Writes it as JSON (`bartizan.logins/1`).
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
@@ -191,7 +177,7 @@ impl Inventory {
             let (url, failure) = issuer;
             writeln!(out, "{}: {} ({}): {}", words("not answered", "未应答").of(language), plain(url), failure.step, plain(&failure.reason))?;
         }
-        write_total(self.judgements(), language, out)
+        text::total(self.judgements(), language, out)
     }
 }
 
@@ -208,7 +194,7 @@ impl Hygiene {
             writeln!(out, "{}", plain(&file.file))?;
             write_facts(&file.facts, "  ", language, out)?;
             for judgement in &file.judgements {
-                write_judgement(judgement, language, out)?;
+                text::judgement(judgement, language, out)?;
             }
             for entry in &file.entries {
                 write_login(entry, language, out)?;
@@ -216,7 +202,7 @@ impl Hygiene {
             writeln!(out)?;
         }
         write_problems(&self.problems, language, out)?;
-        write_total(self.judgements(), language, out)
+        text::total(self.judgements(), language, out)
     }
 }
 
@@ -253,7 +239,7 @@ fn write_login(login: &Login, language: Language, out: &mut impl Write) -> io::R
     writeln!(out, "  {}{place}", plain(&login.name))?;
     write_facts(&login.facts, "      ", language, out)?;
     for judgement in &login.judgements {
-        write_judgement(judgement, language, out)?;
+        text::judgement(judgement, language, out)?;
     }
     Ok(())
 }
@@ -263,17 +249,4 @@ fn write_facts(facts: &[(&'static str, Json)], indent: &str, language: Language,
         writeln!(out, "{indent}{}: {}", label(name, language), shown(value, language))?;
     }
     Ok(())
-}
-
-fn write_judgement(judgement: &Judgement, language: Language, out: &mut impl Write) -> io::Result<()> {
-    let place = judgement.place.as_ref().map_or_else(String::new, |place| format!("  [{}]", plain(&place.to_string())));
-    writeln!(out, "    {}: {}  ({}){place}", severity(judgement.fault.severity, language), plain(&judgement.problem(language)), judgement.fault.id)?;
-    writeln!(out, "      {}", judgement.fault.why.of(language))?;
-    writeln!(out, "      {}: {}", words("fix", "修复").of(language), plain(&judgement.remedy(language)))
-}
-
-fn write_total<'a>(judgements: impl Iterator<Item = &'a Judgement>, language: Language, out: &mut impl Write) -> io::Result<()> {
-    let found: Vec<Severity> = judgements.map(|judgement| judgement.fault.severity).collect();
-    let counted = Severity::ALL.map(|grade| format!("{} {}", found.iter().filter(|found| **found == grade).count(), severity(grade, language)));
-    writeln!(out, "{}", counted.join(", "))
 }

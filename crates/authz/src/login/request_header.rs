@@ -3,9 +3,9 @@
 use bartizan_cluster::secret::Certificate;
 use serde_json::Value as Json;
 
+use super::Place;
 use super::fault::{Judgement, fault};
 use super::ground::Ground;
-use super::place::Place;
 use super::x509::{authorities, published};
 use super::{Login, Mechanism, Section, State};
 

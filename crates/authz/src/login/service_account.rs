@@ -7,10 +7,10 @@ use bartizan_cluster::{Kind, ObjectView, PodView, field};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::Place;
 use super::certificate::whole_days;
 use super::fault::{Judgement, fault};
 use super::ground::{Flags, Ground};
-use super::place::Place;
 use super::token::Token;
 use super::{Login, Mechanism, Section, State};
 

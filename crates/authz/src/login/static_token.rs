@@ -4,10 +4,10 @@ use bartizan_cluster::KubernetesVersion;
 use bartizan_cluster::node_file::{FileContent, FileKind, NodeFile};
 use bartizan_cluster::token_file::{TokenFile, TokenUser};
 
+use super::Place;
 use super::certificate::MASTERS;
 use super::fault::{Judgement, fault};
 use super::ground::{Ground, Unseen};
-use super::place::Place;
 use super::{Login, Mechanism, Section, State, UnseenFact};
 
 /// Shorter tokens can be guessed.

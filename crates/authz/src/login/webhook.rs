@@ -2,10 +2,10 @@
 
 use bartizan_cluster::Value;
 
+use super::Place;
 use super::fault::{Judgement, fault};
 use super::ground::{Configured, Flags, Ground};
 use super::kubeconfig::is_insecure;
-use super::place::Place;
 use super::{Login, Mechanism, Section, State, UnseenFact};
 
 /// What the server caches answers for, in seconds, unless it is told otherwise.

@@ -7,10 +7,10 @@ use bartizan_cluster::secret::{Certificate, CertificateRequest, Content};
 use bartizan_cluster::{Kind, KubernetesVersion, ObjectView, field};
 use serde_json::json;
 
-use super::certificate::{self, MASTERS, describe, judge_client, judge_strength, key_text, named};
+use super::Place;
+use super::certificate::{MASTERS, describe, judge_client, judge_strength, named};
 use super::fault::{Judgement, fault};
 use super::ground::{Configured, Ground, Unseen};
-use super::place::Place;
 use super::{Login, Mechanism, Section, State, UnseenFact};
 
 fault!(
@@ -177,7 +177,7 @@ fn authority_login(ground: &Ground<'_>, place: Place, authority: &Certificate) -
         .fact("subject", authority.subject.as_str())
         .fact("notBefore", authority.not_before.to_string())
         .fact("notAfter", authority.not_after.to_string())
-        .fact("key", key_text(&authority.key))
+        .fact("key", authority.key.to_string())
         .fact("signature", authority.signature.as_str())
         .fact("sha256", authority.sha256.as_str())
         .judged(found)
@@ -280,8 +280,8 @@ impl Wish<'_> {
             let [name, state] = args();
             found.push(Judgement::new(&REQUEST_COMPONENT, [name, state, ("user", request.common_name.clone())]));
         }
-        if !is_refused && certificate::is_weak(&request.key) {
-            found.push(Judgement::new(&REQUEST_WEAK_KEY, [("name", self.name.clone()), ("key", key_text(&request.key))]));
+        if !is_refused && request.key.is_short() {
+            found.push(Judgement::new(&REQUEST_WEAK_KEY, [("name", self.name.clone()), ("key", request.key.to_string())]));
         }
         Login::new(format!("request {}", self.name), place)
             .fact("user", request.common_name.as_str())
@@ -289,7 +289,7 @@ impl Wish<'_> {
             .fact_if("uid", request.uid.as_deref())
             .fact_if("signer", self.signer)
             .fact("state", self.state)
-            .fact("key", key_text(&request.key))
+            .fact("key", request.key.to_string())
             .fact("signature", request.signature.as_str())
             .judged(found)
     }

@@ -25,6 +25,12 @@ pub(crate) enum Network {
     /// Verify policies: what does nothing, what can go, what contradicts, and whether intents hold
     #[command(after_long_help = VERIFY_EXAMPLES)]
     Verify(Box<Verify>),
+    /// Take the inventory of certificates: who uses each, until when it holds, and what is wrong with it
+    #[command(after_long_help = super::certificates::EXAMPLES)]
+    Certificates(Box<super::certificates::Certificates>),
+    /// Tell what is encrypted on its way to pods, from the internet and from other namespaces, and what a mesh demands
+    #[command(after_long_help = super::encryption::EXAMPLES)]
+    Encryption(Box<super::encryption::Encryption>),
 }
 
 const VERIFY_EXAMPLES: &str = "\

@@ -45,9 +45,58 @@ pub struct Certificate {
     pub usages: Vec<String>,
     /// Whether it may sign other certificates.
     pub is_authority: bool,
+    /// The identifier of its key, in hexadecimal, where it states one.
+    #[serde(default)]
+    pub key_id: Option<String>,
+    /// The identifier of the key that signed it, in hexadecimal, where it states one.
+    #[serde(default)]
+    pub issuer_key_id: Option<String>,
     /// SHA-256 of the certificate, in hexadecimal.
     pub sha256: String,
 }
+
+impl Certificate {
+    /// Whether it says that it was signed with its own key.
+    pub fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer && self.issuer_key_id.as_ref().zip(self.key_id.as_ref()).is_none_or(|(signer, own)| signer == own)
+    }
+
+    /// Whether it says that `authority` signed it: by name, and by the identifier of the key where both state one. The signature
+    /// itself is not verified.
+    pub fn names_as_issuer(&self, authority: &Certificate) -> bool {
+        self.issuer == authority.subject && self.issuer_key_id.as_ref().zip(authority.key_id.as_ref()).is_none_or(|(signer, key)| signer == key)
+    }
+
+    /// Whether its signature rests on a hash for which collisions can be made: MD2, MD5 or SHA-1.
+    pub fn has_broken_hash(&self) -> bool {
+        let signature = self.signature.to_ascii_lowercase();
+        ["md2", "md5", "sha1"].iter().any(|hash| signature.contains(hash))
+    }
+}
+
+impl PublicKey {
+    /// Whether it is shorter than what public authorities may certify (RSA 2048, EC 256), or of a kind that nobody uses any more.
+    pub fn is_short(&self) -> bool {
+        match (self.kind.as_str(), self.bits) {
+            ("RSA", Some(bits)) => bits < RSA_BITS_MIN,
+            ("EC", Some(bits)) => bits < EC_BITS_MIN,
+            ("DSA", _) => true,
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for PublicKey {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.bits {
+            Some(bits) => write!(out, "{} {bits}", self.kind),
+            None => out.write_str(&self.kind),
+        }
+    }
+}
+
+const RSA_BITS_MIN: u32 = 2048;
+const EC_BITS_MIN: u32 = 256;
 
 /// The public facts of a certificate request (PKCS #10).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +124,9 @@ pub struct PublicKey {
     pub kind: String,
     /// Its size in bits, where the kind has sizes.
     pub bits: Option<u32>,
+    /// The curve of an EC key: `P-256`, or its identifier if it has no common name.
+    #[serde(default)]
+    pub curve: Option<String>,
     /// SHA-256 of its `SubjectPublicKeyInfo`, in hexadecimal: equal for a certificate and the private key that belongs to it.
     pub sha256: String,
 }
@@ -137,6 +189,7 @@ pub(crate) fn certificate(der: &[u8]) -> Option<Certificate> {
     let (_, read) = X509Certificate::from_der(der).ok()?;
     let mut alternative_names = Vec::new();
     let mut usages = Vec::new();
+    let (mut key_id, mut issuer_key_id) = (None, None);
     for extension in read.extensions() {
         match extension.parsed_extension() {
             ParsedExtension::SubjectAlternativeName(names) => alternative_names.extend(names.general_names.iter().filter_map(alternative_name)),
@@ -152,6 +205,8 @@ pub(crate) fn certificate(der: &[u8]) -> Option<Certificate> {
                 ];
                 usages.extend(known.into_iter().filter(|&(is_set, _)| is_set).map(|(_, name)| name.to_owned()));
             }
+            ParsedExtension::SubjectKeyIdentifier(id) => key_id = Some(hex(id.0)),
+            ParsedExtension::AuthorityKeyIdentifier(id) => issuer_key_id = id.key_identifier.as_ref().map(|id| hex(id.0)),
             _ => {}
         }
     }
@@ -171,6 +226,8 @@ pub(crate) fn certificate(der: &[u8]) -> Option<Certificate> {
         signature: algorithm_name(&read.signature_algorithm.algorithm),
         usages,
         is_authority: read.is_ca(),
+        key_id,
+        issuer_key_id,
         sha256: sha256(der),
     })
 }
@@ -267,7 +324,11 @@ fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
         Ok(Parsed::DSA(_)) => ("DSA".to_owned(), None),
         _ => (kind_of_algorithm(info.algorithm.algorithm.as_bytes()).map_or_else(|| algorithm_name(&info.algorithm.algorithm), str::to_owned), None),
     };
-    PublicKey { kind, bits, sha256: sha256(info.raw) }
+    let curve = matches!(info.parsed(), Ok(Parsed::EC(_))).then_some(info.algorithm.parameters.as_ref()).flatten().and_then(|curve| {
+        let named = curve_name(curve.data).map(str::to_owned);
+        named.or_else(|| curve.as_oid().ok().map(|oid| oid.to_id_string()))
+    });
+    PublicKey { kind, bits, curve, sha256: sha256(info.raw) }
 }
 
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
@@ -292,6 +353,18 @@ fn curve_bits(oid: &[u8]) -> Option<u32> {
         [0x2b, 0x81, 0x04, 0x00, 0x21] => Some(224),
         [0x2b, 0x81, 0x04, 0x00, 0x22] => Some(384),
         [0x2b, 0x81, 0x04, 0x00, 0x23] => Some(521),
+        _ => None,
+    }
+}
+
+/// What people call the named curve with this object identifier.
+fn curve_name(oid: &[u8]) -> Option<&'static str> {
+    match oid {
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07] => Some("P-256"),
+        [0x2b, 0x81, 0x04, 0x00, 0x0a] => Some("secp256k1"),
+        [0x2b, 0x81, 0x04, 0x00, 0x21] => Some("P-224"),
+        [0x2b, 0x81, 0x04, 0x00, 0x22] => Some("P-384"),
+        [0x2b, 0x81, 0x04, 0x00, 0x23] => Some("P-521"),
         _ => None,
     }
 }

@@ -5,10 +5,8 @@ use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 use super::{Direction, NamespaceMatch, PodMatch, Policies};
 use crate::inventory::Inventory;
 use crate::label::Selector;
+use crate::mesh::{self, MESH_ROOT};
 use crate::verdict::Cause;
-
-/// The namespace whose Istio policies hold for the whole mesh, unless it was configured otherwise.
-const MESH_ROOT: &str = "istio-system";
 
 /// Something that may change what is allowed for some pods in a way that is not known.
 #[derive(Debug)]
@@ -64,6 +62,10 @@ pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, polici
     let mut blurs = Vec::new();
     for object in snapshot.of_kind(Kind::Other) {
         let Some(power) = power(object.group(), object.kind_name()) else { continue };
+        // One that leaves the choice keeps nobody out.
+        if object.kind_name() == "PeerAuthentication" && !mesh::is_strict_anywhere(object) {
+            continue;
+        }
         if let Some(subject) = subject(object, inventory, policies) {
             let (ingress, egress) = directions(object, &power);
             let cause = Cause::NotModelled(format!("{} ({})", object.kind_name(), object.group()));

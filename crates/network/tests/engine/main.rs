@@ -2,8 +2,10 @@
 
 mod admin;
 mod api_server;
+mod certificates;
 mod change;
 mod difference;
+mod encryption;
 mod enforcement;
 mod exposure;
 mod nca;
@@ -11,5 +13,6 @@ mod packets;
 mod planes;
 mod random;
 mod rules;
+mod standing;
 mod verification;
 mod world;

@@ -10,8 +10,17 @@ pub(crate) fn snapshot(text: &str) -> Snapshot {
     with_missing(text, Vec::new())
 }
 
+/// The same, observed at this time.
+pub(crate) fn at(text: &str, time: &str) -> Snapshot {
+    assemble(text, Vec::new(), time.parse().unwrap())
+}
+
 /// The same, with lists that could not be read.
 pub(crate) fn with_missing(text: &str, missing: Vec<Missing>) -> Snapshot {
+    assemble(text, missing, Timestamp::UNIX_EPOCH)
+}
+
+fn assemble(text: &str, missing: Vec<Missing>, observed_at: Timestamp) -> Snapshot {
     let mut fragment = Fragment::new(ReadOptions { secret_key: [0; 32] });
     for document in split(text).0 {
         fragment.read(SourceId(0), text, &document);
@@ -20,7 +29,7 @@ pub(crate) fn with_missing(text: &str, missing: Vec<Missing>) -> Snapshot {
         provenance: Provenance::Files,
         sources: vec![Source::text("world.yaml", text)],
         version: KubernetesVersion::NEWEST,
-        observed_at: Timestamp::UNIX_EPOCH,
+        observed_at,
         missing,
     };
     Snapshot::assemble(vec![fragment], circumstances)

@@ -22,18 +22,18 @@ pub struct Place {
 
 impl Place {
     /// A line of a file.
-    pub(in crate::login) fn line(file: &str, line: u32) -> Self {
+    pub fn line(file: &str, line: u32) -> Self {
         let location = Location { file: file.to_owned(), line, column: 1 };
         Self { file: Some(file.to_owned()), location: Some(location), ..Self::default() }
     }
 
     /// A file as a whole.
-    pub(in crate::login) fn file(file: &str) -> Self {
+    pub fn file(file: &str) -> Self {
         Self { file: Some(file.to_owned()), ..Self::default() }
     }
 
     /// A field of an object or a configuration.
-    pub(in crate::login) fn of<'a>(snapshot: &Snapshot, view: ObjectView<'a>, spot: impl Into<Spot<'a>>) -> Self {
+    pub fn of<'a>(snapshot: &Snapshot, view: ObjectView<'a>, spot: impl Into<Spot<'a>>) -> Self {
         let spot = spot.into();
         let is_object = !view.name().is_empty();
         let file = || snapshot.source_of(view).map(|source| source.name().to_owned());
@@ -46,12 +46,12 @@ impl Place {
     }
 
     /// An object or a configuration as a whole.
-    pub(in crate::login) fn whole(snapshot: &Snapshot, view: ObjectView<'_>) -> Self {
+    pub fn whole(snapshot: &Snapshot, view: ObjectView<'_>) -> Self {
         Self::of(snapshot, view, view.root())
     }
 
     /// The field `names` of `value`, there or not.
-    pub(in crate::login) fn field(snapshot: &Snapshot, view: ObjectView<'_>, value: Value<'_>, name: &str) -> Self {
+    pub fn field(snapshot: &Snapshot, view: ObjectView<'_>, value: Value<'_>, name: &str) -> Self {
         if let Some(found) = value.entry(name) {
             return Self::of(snapshot, view, found);
         }

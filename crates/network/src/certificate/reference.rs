@@ -1,0 +1,351 @@
+//! Who refers to certificates from outside of them: Ingresses, Gateways of the Gateway API and of Istio, and what must be covered.
+
+use std::collections::BTreeSet;
+
+use bartizan_cluster::secret::{Certificate, Content};
+use bartizan_cluster::{Fact, Kind, ObjectView, Snapshot, Value, field, selector};
+use bartizan_report::fault::{Judgement, Place};
+
+use super::holder::{CERTIFICATE, Holder, KEY};
+use super::name::{covers, names_text};
+use super::{Ledger, Reference, ReferenceState, faults, is_stored, text};
+use crate::grant::{self, GATEWAY_GROUP as GATEWAY};
+
+const TLS_SECRET: &str = "kubernetes.io/tls";
+
+/// Annotations by which cert-manager is told to make the Secrets that an object names.
+const ISSUED: [&str; 3] = ["cert-manager.io/cluster-issuer", "cert-manager.io/issuer", "kubernetes.io/tls-acme"];
+
+/// Secrets that objects of the input say they will make, by namespace and name.
+pub(super) fn promised(snapshot: &Snapshot) -> BTreeSet<(&str, &str)> {
+    let mut found = BTreeSet::new();
+    for object in snapshot.of_kind(Kind::Other) {
+        let Some((namespace, spec)) = object.namespace().zip(object.spec()) else { continue };
+        let target = |names: [&str; 2]| text(spec.entry(names[0])?, names[1]);
+        let name = match (object.group(), object.kind_name()) {
+            ("cert-manager.io", "Certificate") => text(spec, "secretName"),
+            ("bitnami.com", "SealedSecret") => Some(object.name()),
+            ("external-secrets.io", "ExternalSecret") => target(["target", "name"]).or(Some(object.name())),
+            ("secrets.hashicorp.com", _) => target(["destination", "name"]),
+            ("secrets-store.csi.x-k8s.io", "SecretProviderClass") => {
+                found.extend(spec.entry("secretObjects").into_iter().flat_map(Value::items).filter_map(|made| Some((namespace, text(made, "secretName")?))));
+                None
+            }
+            _ => None,
+        };
+        found.extend(name.map(|name| (namespace, name)));
+    }
+    found
+}
+
+/// A Secret that somebody means to show to clients.
+struct Wanted<'a> {
+    user: ObjectView<'a>,
+    place: Place,
+    hosts: Vec<String>,
+    namespace: &'a str,
+    name: &'a str,
+    is_gateway: bool,
+    port: u16,
+}
+
+/// Where hosts answer by TLS if nothing else is written.
+const HTTPS: u16 = 443;
+
+impl<'s> Ledger<'s> {
+    pub(super) fn follow_ingresses(&mut self) {
+        for ingress in self.snapshot.of_kind(Kind::Ingress) {
+            let Some(spec) = ingress.spec() else { continue };
+            let of_rules = || spec.list(field::RULES).filter_map(|rule| rule.str(field::HOST)).map(str::to_owned).collect::<Vec<_>>();
+            for entry in spec.list(field::TLS) {
+                // Without a name the controller shows a certificate of its own.
+                let Some(name) = entry.str(field::SECRET_NAME).filter(|name| !name.is_empty()) else { continue };
+                let listed: Vec<String> = entry.strings(field::HOSTS).map(str::to_owned).collect();
+                let hosts = if listed.is_empty() { of_rules() } else { listed };
+                let place = Place::field(self.snapshot, ingress, entry, "secretName");
+                self.follow(Wanted { user: ingress, place, hosts, namespace: ingress.namespace().unwrap_or(""), name, is_gateway: false, port: HTTPS });
+            }
+        }
+    }
+
+    pub(super) fn follow_gateways(&mut self) {
+        for gateway in self.others(GATEWAY, "Gateway") {
+            let routes = self.routes_of(gateway);
+            let listeners = gateway.spec().and_then(|spec| spec.entry("listeners"));
+            for listener in listeners.into_iter().flat_map(Value::items) {
+                let Some(tls) = listener.get(field::TLS).filter(|tls| text(*tls, "mode") != Some("Passthrough")) else { continue };
+                let references: Vec<Value<'s>> = tls.entry("certificateRefs").into_iter().flat_map(Value::items).collect();
+                let leaves: Vec<Option<Certificate>> = references.iter().map(|reference| self.leaf_of(gateway, *reference)).collect();
+                let hosts = hosts_of(listener, &routes);
+                for (number, reference) in references.into_iter().enumerate() {
+                    let hosts = hosts.iter().filter(|host| is_asked_of(number, host, &leaves)).cloned().collect();
+                    self.follow_listener(gateway, reference, hosts, port_of(listener));
+                }
+            }
+        }
+        for gateway in self.others("networking.istio.io", "Gateway") {
+            self.follow_istio(gateway);
+        }
+    }
+
+    /// The certificate that a listener refers to, if it is there.
+    fn leaf_of(&self, gateway: ObjectView<'s>, reference: Value<'s>) -> Option<Certificate> {
+        let namespace = reference.str(field::NAMESPACE).or(gateway.namespace())?;
+        let secret = self.snapshot.find(Kind::Secret, Some(namespace), reference.str(field::NAME)?)?;
+        let Content::Pem { certificates, .. } = &secret.secret()?.entry(CERTIFICATE)?.content else { return None };
+        certificates.first().cloned()
+    }
+
+    fn follow_listener(&mut self, gateway: ObjectView<'s>, reference: Value<'s>, hosts: Vec<String>, port: u16) {
+        let (group, kind) = (reference.str(field::GROUP).unwrap_or(""), reference.str(field::KIND).unwrap_or("Secret"));
+        let Some(name) = reference.str(field::NAME).filter(|_| group.is_empty() && kind == "Secret") else { return };
+        let own = gateway.namespace().unwrap_or("");
+        let namespace = reference.str(field::NAMESPACE).unwrap_or(own);
+        let place = Place::of(self.snapshot, gateway, reference);
+        if namespace != own && !grant::is_granted(self.snapshot, namespace, ("Secret", name), gateway) {
+            let args = [("secret", called(namespace, name)), ("namespace", own.to_owned())];
+            let judgements = vec![Judgement::new(&faults::NOT_GRANTED, args)];
+            self.note(gateway, place, (hosts, port), called(namespace, name), ReferenceState::Missing, judgements);
+            return;
+        }
+        self.follow(Wanted { user: gateway, place, hosts, namespace, name, is_gateway: true, port });
+    }
+
+    /// The Secrets of Istio's Gateways are in the namespace of the proxies, which their labels tell.
+    fn follow_istio(&mut self, gateway: ObjectView<'s>) {
+        let Some(spec) = gateway.spec() else { return };
+        let wanted = spec.get(field::SELECTOR);
+        let pods = self.workloads.iter().flat_map(|workload| workload.variants.iter().map(|variant| variant.pod));
+        let homes: BTreeSet<&str> = pods
+            .filter(|pod| wanted.is_some_and(|wanted| !wanted.is_empty() && selector::matches_map(wanted, pod.labels())))
+            .map(bartizan_cluster::PodView::namespace)
+            .collect();
+        for server in spec.entry("servers").into_iter().flat_map(Value::items) {
+            let Some(name) = server.get(field::TLS).and_then(|tls| text(tls, "credentialName")).filter(|name| !name.contains("://")) else { continue };
+            // A host may carry the namespace to which it is shown.
+            let hosts = server.strings(field::HOSTS).map(|host| host.rsplit('/').next().unwrap_or(host)).filter(|host| *host != "*").map(str::to_owned);
+            let hosts: Vec<String> = hosts.collect();
+            let place =
+                server.get(field::TLS).map_or_else(|| Place::whole(self.snapshot, gateway), |tls| Place::field(self.snapshot, gateway, tls, "credentialName"));
+            let port = server.get(field::PORT).map_or(HTTPS, |port| number(port.get(field::NUMBER)));
+            match homes.first().copied().filter(|_| homes.len() == 1) {
+                Some(namespace) => self.follow(Wanted { user: gateway, place, hosts, namespace, name, is_gateway: false, port }),
+                None => self.note(gateway, place, (hosts, port), format!("Secret {name}"), ReferenceState::Unknown, Vec::new()),
+            }
+        }
+    }
+
+    /// The routes that attach to a Gateway of the Gateway API.
+    fn routes_of(&self, gateway: ObjectView<'s>) -> Vec<Attached<'s>> {
+        let mut found = Vec::new();
+        for kind in ["HTTPRoute", "GRPCRoute", "TLSRoute"] {
+            for route in self.others(GATEWAY, kind) {
+                let Some(spec) = route.spec() else { continue };
+                let is_parent = |parent: &Value<'s>| {
+                    parent.str(field::GROUP).unwrap_or(GATEWAY) == GATEWAY
+                        && parent.str(field::KIND).unwrap_or("Gateway") == "Gateway"
+                        && parent.str(field::NAME) == Some(gateway.name())
+                        && parent.str(field::NAMESPACE).or(route.namespace()) == gateway.namespace()
+                };
+                for parent in spec.entry("parentRefs").into_iter().flat_map(Value::items).filter(is_parent) {
+                    let hosts = spec.entry("hostnames").into_iter().flat_map(Value::items).filter_map(Value::as_str).collect();
+                    let labels = route.namespace().and_then(|name| self.snapshot.find(Kind::Namespace, None, name)).and_then(ObjectView::labels);
+                    let is_near = route.namespace() == gateway.namespace();
+                    found.push(Attached { section: text(parent, "sectionName"), port: parent.int(field::PORT), hosts, is_near, labels });
+                }
+            }
+        }
+        found
+    }
+
+    /// Looks for the Secret and judges whether it serves.
+    fn follow(&mut self, wanted: Wanted<'s>) {
+        let target = called(wanted.namespace, wanted.name);
+        let mut judgements = Vec::new();
+        let state = match self.secret(wanted.namespace, wanted.name) {
+            Fact::Known(secret) => {
+                judgements = judge_form(secret, &target, wanted.is_gateway, is_stored(self.snapshot, secret));
+                if let Some(leaf) = self.serve(wanted.namespace, wanted.name, wanted.user) {
+                    judgements.extend(uncovered(&leaf, &wanted.hosts, &target));
+                }
+                ReferenceState::Found
+            }
+            Fact::Missing(_) => ReferenceState::Unknown,
+            Fact::Absent if self.is_promised(&wanted) => ReferenceState::Promised,
+            Fact::Absent => {
+                judgements.push(Judgement::new(&faults::SECRET_MISSING, [("secret", target.clone())]));
+                ReferenceState::Missing
+            }
+        };
+        self.note(wanted.user, wanted.place, (wanted.hosts, wanted.port), target, state, judgements);
+    }
+
+    fn is_promised(&self, wanted: &Wanted<'_>) -> bool {
+        let is_asked_for = ISSUED.iter().any(|name| wanted.user.annotation(name).is_some());
+        is_asked_for || self.promised.contains(&(wanted.namespace, wanted.name))
+    }
+
+    /// Marks the certificate of a Secret as shown to clients by `user`, and gives it.
+    fn serve(&mut self, namespace: &str, name: &str, user: ObjectView<'_>) -> Option<Certificate> {
+        let secret = self.snapshot.find(Kind::Secret, Some(namespace), name)?;
+        let numbers = self.by_name.get(&(Kind::Secret, secret.namespace()?, secret.name()))?.clone();
+        let suffix = format!(" {CERTIFICATE}");
+        let number = numbers.into_iter().find(|&number| self.holders.get(number).is_some_and(|holder| holder.name.ends_with(&suffix)))?;
+        let holder = self.holders.get_mut(number)?;
+        holder.serves = true;
+        holder.used_by.insert(user.reference().to_string());
+        holder.leaf().cloned()
+    }
+
+    fn note(
+        &mut self,
+        user: ObjectView<'s>,
+        place: Place,
+        (hosts, port): (Vec<String>, u16),
+        target: String,
+        state: ReferenceState,
+        judgements: Vec<Judgement>,
+    ) {
+        self.references.push(Reference { name: user.reference().to_string(), place, hosts, port, target, state, judgements, object: user.id() });
+    }
+
+    /// Notes that `user` shows the certificate that it carries itself.
+    pub(super) fn refer(&mut self, user: ObjectView<'s>, place: Place, hosts: Vec<String>, holder: &Holder<'s>) {
+        let judgements = holder.leaf().map(|leaf| uncovered(leaf, &hosts, &holder.name)).unwrap_or_default();
+        self.note(user, place, (hosts, HTTPS), holder.name.clone(), ReferenceState::Found, judgements);
+    }
+}
+
+fn port_of(listener: Value<'_>) -> u16 {
+    number(listener.get(field::PORT))
+}
+
+fn number(port: Option<Value<'_>>) -> u16 {
+    port.and_then(Value::as_i64).and_then(|port| u16::try_from(port).ok()).unwrap_or(HTTPS)
+}
+
+/// Whether a host is to be covered by the certificate with this number. Each host needs one of them: the one that covers it, or the only
+/// one there is; what none covers is asked of the first if all are known.
+fn is_asked_of(number: usize, host: &str, leaves: &[Option<Certificate>]) -> bool {
+    let covered = |leaf: &Option<Certificate>| leaf.as_ref().is_some_and(|leaf| covers(leaf, host));
+    match leaves.iter().position(covered) {
+        Some(_) => leaves.get(number).is_some_and(covered),
+        None => leaves.len() == 1 || number == 0 && leaves.iter().all(Option::is_some),
+    }
+}
+
+fn called(namespace: &str, name: &str) -> String {
+    format!("Secret {namespace}/{name}")
+}
+
+/// What is wrong with the form of a Secret for servers. A text in a manifest that is no PEM takes the place of what is written
+/// later; in a stored object it is what is there.
+fn judge_form(secret: ObjectView<'_>, target: &str, is_gateway: bool, is_stored: bool) -> Vec<Judgement> {
+    let mut found = Vec::new();
+    let kind = secret.root().str(field::TYPE).unwrap_or("Opaque");
+    if is_gateway && kind != TLS_SECRET {
+        found.push(Judgement::new(&faults::SECRET_OF_WRONG_TYPE, [("secret", target.to_owned()), ("kind", kind.to_owned())]));
+    }
+    for key in [CERTIFICATE, KEY] {
+        let entry = secret.secret().and_then(|facts| facts.entry(key)).filter(|entry| entry.length > 0);
+        let serves = entry.is_some_and(|entry| match &entry.content {
+            Content::Pem { certificates, keys } => {
+                if key == CERTIFICATE {
+                    !certificates.is_empty()
+                } else {
+                    !keys.is_empty()
+                }
+            }
+            _ => !is_stored,
+        });
+        if !serves {
+            found.push(Judgement::new(&faults::SECRET_INCOMPLETE, [("secret", target.to_owned()), ("key", key.to_owned())]));
+        }
+    }
+    found
+}
+
+/// The hosts for which a certificate is not.
+pub(super) fn uncovered(leaf: &Certificate, hosts: &[String], target: &str) -> Vec<Judgement> {
+    let missed = hosts.iter().filter(|host| !covers(leaf, host));
+    let judgement = |host: &String| {
+        let args = [("secret", target.to_owned()), ("host", host.clone()), ("names", names_text(leaf))];
+        Judgement::new(&faults::HOST_NOT_COVERED, args)
+    };
+    missed.map(judgement).collect()
+}
+
+/// A route that attaches to a Gateway.
+struct Attached<'s> {
+    section: Option<&'s str>,
+    port: Option<i64>,
+    hosts: Vec<&'s str>,
+    /// Whether it is in the namespace of the Gateway.
+    is_near: bool,
+    /// The labels of its namespace.
+    labels: Option<Value<'s>>,
+}
+
+/// The hosts that a listener serves: those of its routes, as far as they are its own, else its own.
+fn hosts_of(listener: Value<'_>, routes: &[Attached<'_>]) -> Vec<String> {
+    let own = text(listener, "hostname").filter(|host| !host.is_empty());
+    let allowed = listener.entry("allowedRoutes").and_then(|allowed| allowed.entry("namespaces"));
+    let lets_in = |route: &&Attached<'_>| match allowed.and_then(|allowed| text(allowed, "from")) {
+        Some("All") => true,
+        Some("Selector") => allowed.and_then(|allowed| allowed.get(field::SELECTOR)).is_some_and(|wanted| selector::matches(wanted, route.labels)),
+        Some("None") => false,
+        _ => route.is_near,
+    };
+    let is_meant = |route: &&Attached<'_>| {
+        route.section.is_none_or(|section| listener.str(field::NAME) == Some(section)) && route.port.is_none_or(|port| listener.int(field::PORT) == Some(port))
+    };
+    let attached = routes.iter().filter(is_meant).filter(lets_in);
+    let mut hosts: Vec<String> = attached.flat_map(|route| route.hosts.iter().filter_map(|host| shared(own, host))).collect();
+    if hosts.is_empty() {
+        hosts.extend(own.map(str::to_owned));
+    }
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+/// The host that a listener and a route have in common: the narrower one of the two. A wildcard of the Gateway API stands for any
+/// number of labels.
+fn shared(listener: Option<&str>, route: &str) -> Option<String> {
+    let Some(listener) = listener else { return Some(route.to_owned()) };
+    let is_within = |host: &str, pattern: &str| {
+        pattern.strip_prefix('*').is_some_and(|suffix| {
+            let host = host.to_ascii_lowercase();
+            host.ends_with(&suffix.to_ascii_lowercase()) && host.len() > suffix.len()
+        })
+    };
+    if listener.eq_ignore_ascii_case(route) || is_within(route, listener) {
+        Some(route.to_owned())
+    } else if is_within(listener, route) {
+        Some(listener.to_owned())
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shared;
+
+    #[test]
+    fn a_listener_and_a_route_share_the_narrower_host() {
+        for (listener, route, expected) in [
+            (None, "shop.example", Some("shop.example")),
+            (Some("shop.example"), "shop.example", Some("shop.example")),
+            (Some("shop.example"), "pay.example", None),
+            (Some("*.example"), "shop.example", Some("shop.example")),
+            (Some("*.example"), "a.shop.example", Some("a.shop.example")),
+            (Some("*.example"), "example", None),
+            (Some("shop.example"), "*.example", Some("shop.example")),
+            (Some("*.shop.example"), "*.example", Some("*.shop.example")),
+            (Some("*.example"), "*.example", Some("*.example")),
+        ] {
+            assert_eq!(shared(listener, route).as_deref(), expected, "{listener:?} and `{route}`");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Where TLS ends for what comes by Ingresses, Gateways, Routes and load balancers.
+
+use bartizan_cluster::{Kind, ObjectView, Value, field};
+
+use super::{Guard, Look, Reason, State};
+use crate::grant::GATEWAY_GROUP;
+use crate::mesh::MtlsMode;
+
+/// How a way begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Front {
+    Passthrough,
+    Tls,
+    /// Annotations may end TLS elsewhere.
+    Elsewhere,
+    Plain,
+}
+
+/// Annotations with which a controller ends TLS by other means than `spec.tls`.
+const ENDS_ELSEWHERE: [&str; 7] = [
+    "alb.ingress.kubernetes.io/certificate-arn",
+    "alb.ingress.kubernetes.io/listen-ports",
+    "networking.gke.io/managed-certificates",
+    "ingress.gcp.kubernetes.io/pre-shared-cert",
+    "networking.gke.io/certmap",
+    "traefik.ingress.kubernetes.io/router.tls",
+    "traefik.ingress.kubernetes.io/router.entrypoints",
+];
+
+/// Annotations that hand TLS through to the pod.
+const PASSTHROUGH: [&str; 2] = ["nginx.ingress.kubernetes.io/ssl-passthrough", "haproxy.org/ssl-passthrough"];
+
+/// Annotations of Ingresses and Services that say what a controller speaks to the pod.
+const BACKEND: [&str; 6] = [
+    "nginx.ingress.kubernetes.io/backend-protocol",
+    "alb.ingress.kubernetes.io/backend-protocol",
+    "haproxy.org/server-proto",
+    "traefik.ingress.kubernetes.io/service.serversscheme",
+    "service.beta.kubernetes.io/aws-load-balancer-backend-protocol",
+    "cloud.google.com/app-protocols",
+];
+
+impl<'s> Look<'_, 's> {
+    /// What comes by a route.
+    pub(super) fn by_route(&self, route: ObjectView<'s>, guard: &Guard<'s>, speaks: Option<bool>) -> (State, Reason) {
+        let front = match (route.kind(), route.group(), route.kind_name()) {
+            (Kind::Ingress, _, _) => front_of_ingress(route),
+            (_, GATEWAY_GROUP, _) => self.front_of_gateways(route),
+            _ => return by_openshift(route, guard, speaks),
+        };
+        behind(front, backend_says_tls(route), guard, speaks)
+    }
+
+    /// How what comes by the listeners of a route's Gateways begins: the worst of them.
+    fn front_of_gateways(&self, route: ObjectView<'s>) -> Front {
+        let parents = route.spec().and_then(|spec| spec.entry("parentRefs")).into_iter().flat_map(Value::items);
+        let mut found: Vec<Front> = Vec::new();
+        for parent in parents.filter(|parent| parent.str(field::KIND).unwrap_or("Gateway") == "Gateway") {
+            let namespace = parent.str(field::NAMESPACE).or(route.namespace());
+            let gateway = parent.str(field::NAME).and_then(|name| self.network.snapshot.find_other(GATEWAY_GROUP, "Gateway", namespace, name));
+            let Some(gateway) = gateway else {
+                found.push(Front::Elsewhere);
+                continue;
+            };
+            let (section, port) = (parent.entry("sectionName").and_then(Value::as_str), parent.int(field::PORT));
+            let listeners = gateway.spec().and_then(|spec| spec.entry("listeners")).into_iter().flat_map(Value::items);
+            let meant = listeners.filter(|listener| {
+                section.is_none_or(|section| listener.str(field::NAME) == Some(section)) && port.is_none_or(|port| listener.int(field::PORT) == Some(port))
+            });
+            found.extend(meant.map(front_of_listener));
+        }
+        found.into_iter().max().unwrap_or(Front::Elsewhere)
+    }
+}
+
+fn front_of_listener(listener: Value<'_>) -> Front {
+    let mode = listener.get(field::TLS).and_then(|tls| tls.entry("mode")).and_then(Value::as_str);
+    match (listener.str(field::PROTOCOL), mode) {
+        (Some("TLS" | "HTTPS"), Some("Passthrough")) => Front::Passthrough,
+        (Some("TLS" | "HTTPS"), _) => Front::Tls,
+        (Some("HTTP"), _) => Front::Plain,
+        _ => Front::Passthrough,
+    }
+}
+
+fn front_of_ingress(ingress: ObjectView<'_>) -> Front {
+    let is_on = |key: &str| ingress.annotation(key).is_some_and(|value| !matches!(value, "" | "false"));
+    if PASSTHROUGH.iter().any(|key| is_on(key)) {
+        return Front::Passthrough;
+    }
+    let Some(spec) = ingress.spec() else { return Front::Plain };
+    let covered: Vec<&str> = spec.list(field::TLS).flat_map(|tls| tls.strings(field::HOSTS)).collect();
+    let is_for_all = spec.list(field::TLS).any(|tls| tls.get(field::HOSTS).is_none_or(Value::is_empty));
+    let hosts: Vec<&str> = spec.list(field::RULES).map(|rule| rule.str(field::HOST).unwrap_or("")).collect();
+    let is_covered = |host: &str| {
+        covered.iter().any(|name| *name == host || name.strip_prefix("*.").is_some_and(|parent| host.split_once('.').is_some_and(|(_, rest)| rest == parent)))
+    };
+    if is_for_all || !covered.is_empty() && hosts.iter().all(|host| is_covered(host)) {
+        Front::Tls
+    } else if ENDS_ELSEWHERE.iter().any(|key| is_on(key)) {
+        Front::Elsewhere
+    } else {
+        Front::Plain
+    }
+}
+
+fn backend_says_tls(object: ObjectView<'_>) -> Option<bool> {
+    let written = BACKEND.iter().find_map(|key| object.annotation(key))?.to_ascii_lowercase();
+    Some(["https", "grpcs", "ssl", "tls"].iter().any(|word| written.contains(word)))
+}
+
+/// What goes on from a door.
+fn behind(front: Front, backend: Option<bool>, guard: &Guard<'_>, speaks: Option<bool>) -> (State, Reason) {
+    match front {
+        Front::Passthrough if speaks == Some(false) => (State::Plaintext, Reason::PortSpeaksPlaintext),
+        Front::Passthrough => (State::Encrypted, Reason::PassedThrough),
+        Front::Plain => (State::Plaintext, Reason::BeginsPlain),
+        Front::Elsewhere => (State::Unknown, Reason::EndsElsewhere),
+        Front::Tls if guard.mode == Some(MtlsMode::Strict) => (State::Encrypted, Reason::MutualTls),
+        Front::Tls => match (backend, speaks) {
+            (Some(true), _) => (State::Encrypted, Reason::Reencrypted),
+            // Without being told otherwise, controllers speak HTTP to pods.
+            (_, Some(false)) | (Some(false), _) => (State::Plaintext, Reason::PlainBehindDoor),
+            (None, _) => (State::Unknown, Reason::BehindDoorUnknown),
+        },
+    }
+}
+
+fn by_openshift(route: ObjectView<'_>, guard: &Guard<'_>, speaks: Option<bool>) -> (State, Reason) {
+    let Some(tls) = route.spec().and_then(|spec| spec.get(field::TLS)) else { return (State::Plaintext, Reason::BeginsPlain) };
+    let text = |name: &str| tls.entry(name).and_then(Value::as_str);
+    if text("insecureEdgeTerminationPolicy") == Some("Allow") {
+        return (State::Plaintext, Reason::BeginsPlain);
+    }
+    match text("termination") {
+        Some("passthrough") => behind(Front::Passthrough, None, guard, speaks),
+        Some("reencrypt") => (State::Encrypted, Reason::Reencrypted),
+        _ => behind(Front::Tls, Some(false), guard, speaks),
+    }
+}
+
+/// What comes by a load balancer, which may end TLS itself.
+pub(super) fn by_balancer(service: ObjectView<'_>, guard: &Guard<'_>, speaks: Option<bool>) -> (State, Reason) {
+    const CERTIFICATES: [&str; 3] = [
+        "service.beta.kubernetes.io/aws-load-balancer-ssl-cert",
+        "service.beta.kubernetes.io/do-loadbalancer-certificate-id",
+        "service.beta.kubernetes.io/oci-load-balancer-tls-secret",
+    ];
+    if CERTIFICATES.iter().any(|key| service.annotation(key).is_some()) {
+        return behind(Front::Tls, backend_says_tls(service), guard, speaks);
+    }
+    super::direct(guard, speaks)
+}

@@ -1,0 +1,231 @@
+//! Mutual TLS between pods under Istio: what a proxy in front of a port demands of those who connect.
+//!
+//! A policy for the workload goes before one for the namespace, that before one for the mesh, and what is unset is inherited
+//! (`PeerAuthentication`); ports have settings of their own only in policies that select workloads. Whether a pod has a proxy is
+//! told by its containers where it is stored, else by the labels that ask for one. What proxies of other meshes do is not known.
+
+use bartizan_cluster::{Kind, ObjectView, PodView, Snapshot, Value, field, selector};
+use serde::Serialize;
+
+const SECURITY: &str = "security.istio.io";
+
+/// The namespace whose policies hold for the whole mesh, unless it was configured otherwise.
+pub(crate) const MESH_ROOT: &str = "istio-system";
+
+/// The container that is the proxy.
+const PROXY: &str = "istio-proxy";
+
+/// Namespaces in which nothing is injected.
+const NEVER_INJECTED: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
+
+/// What stands between a pod and the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proxy {
+    /// Nothing.
+    None,
+    /// A container of its own.
+    Sidecar,
+    /// The proxy of its node.
+    Ambient,
+}
+
+impl Proxy {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Proxy::None => "none",
+            Proxy::Sidecar => "sidecar",
+            Proxy::Ambient => "ambient",
+        }
+    }
+}
+
+impl Serialize for Proxy {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+/// What the proxy demands of those who connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MtlsMode {
+    /// Mutual TLS and nothing else.
+    Strict,
+    /// Mutual TLS, or whatever comes.
+    Permissive,
+    /// No TLS.
+    Disable,
+}
+
+impl MtlsMode {
+    /// The name in reports and in policies.
+    pub fn name(self) -> &'static str {
+        match self {
+            MtlsMode::Strict => "STRICT",
+            MtlsMode::Permissive => "PERMISSIVE",
+            MtlsMode::Disable => "DISABLE",
+        }
+    }
+
+    /// The mode that a policy writes; none where it is inherited.
+    fn written(mtls: Option<Value<'_>>) -> Option<Self> {
+        match mtls?.entry("mode")?.as_str()? {
+            "STRICT" => Some(MtlsMode::Strict),
+            "PERMISSIVE" => Some(MtlsMode::Permissive),
+            "DISABLE" => Some(MtlsMode::Disable),
+            _ => None,
+        }
+    }
+}
+
+impl Serialize for MtlsMode {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+/// What is demanded at one port.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand<'s> {
+    /// The mode; none where policies of the same reach contradict, and which of them is older is not known.
+    pub(crate) mode: Option<MtlsMode>,
+    /// The policy that decides; none for what holds without any.
+    pub(crate) policy: Option<ObjectView<'s>>,
+}
+
+/// The policies of a mesh.
+#[derive(Debug)]
+pub(crate) struct Mesh<'s> {
+    snapshot: &'s Snapshot,
+    root: &'s str,
+    policies: Vec<ObjectView<'s>>,
+    is_there: bool,
+}
+
+/// Whether a policy demands mutual TLS of anybody: only then can it keep somebody out.
+pub(crate) fn is_strict_anywhere(policy: ObjectView<'_>) -> bool {
+    let Some(spec) = policy.spec() else { return false };
+    let ports = spec.entry("portLevelMtls").into_iter().flat_map(Value::entries).map(|(_, port)| port);
+    spec.entry("mtls").into_iter().chain(ports).any(|mtls| MtlsMode::written(Some(mtls)) == Some(MtlsMode::Strict))
+}
+
+impl<'s> Mesh<'s> {
+    pub(crate) fn read(snapshot: &'s Snapshot) -> Self {
+        let is_istio = |object: &ObjectView<'_>| object.group() == SECURITY || object.group() == "networking.istio.io";
+        let mut policies: Vec<ObjectView<'s>> =
+            snapshot.of_kind(Kind::Other).filter(|object| object.group() == SECURITY && object.kind_name() == "PeerAuthentication").collect();
+        // The oldest comes first; of equal age, that of the smaller name.
+        policies.sort_by_key(|policy| (created(*policy), policy.name(), policy.namespace()));
+        let asks = |object: ObjectView<'_>| ["istio-injection", "istio.io/rev", "istio.io/dataplane-mode"].iter().any(|label| object.label(label).is_some());
+        let is_there = snapshot.of_kind(Kind::Other).any(|object| is_istio(&object)) || snapshot.of_kind(Kind::Namespace).any(asks);
+        Self { snapshot, root: root_of(snapshot).unwrap_or(MESH_ROOT), policies, is_there }
+    }
+
+    /// Whether anything of Istio is in the input.
+    pub(crate) fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    /// What stands between a pod and the network.
+    pub(crate) fn proxy_of(&self, pod: PodView<'_>) -> Proxy {
+        let object = pod.object();
+        let is_stored = object.kind() == Kind::Pod && object.uid().is_some();
+        let has_container = pod.containers().any(|container| container.name() == PROXY);
+        if has_container || (!is_stored && self.is_injected(pod)) {
+            return Proxy::Sidecar;
+        }
+        let on_hosts = pod.spec().bool(field::HOST_NETWORK) == Some(true);
+        let label = |labels: Option<Value<'_>>| labels.and_then(|labels| labels.entry("istio.io/dataplane-mode")).and_then(Value::as_str).map(str::to_owned);
+        let own = label(pod.labels());
+        let asked = own.or_else(|| self.namespace(pod.namespace()).and_then(|namespace| label(namespace.labels())));
+        if asked.as_deref() == Some("ambient") && !on_hosts { Proxy::Ambient } else { Proxy::None }
+    }
+
+    fn namespace(&self, name: &str) -> Option<ObjectView<'s>> {
+        self.snapshot.find(Kind::Namespace, None, name)
+    }
+
+    /// Whether the injector would give the pod a proxy when it is created.
+    fn is_injected(&self, pod: PodView<'_>) -> bool {
+        if pod.spec().bool(field::HOST_NETWORK) == Some(true) || NEVER_INJECTED.contains(&pod.namespace()) {
+            return false;
+        }
+        let of_pod = |map: Option<Value<'_>>, key: &str| map.and_then(|map| map.entry(key)).and_then(Value::as_str).map(str::to_owned);
+        let own = of_pod(pod.labels(), "sidecar.istio.io/inject");
+        // The older form is an annotation; the label goes before it.
+        let own = own.or_else(|| of_pod(pod.annotations(), "sidecar.istio.io/inject"));
+        let own_revision = of_pod(pod.labels(), "istio.io/rev");
+        let namespace = self.namespace(pod.namespace());
+        let label = |key: &str| namespace.and_then(|namespace| namespace.label(key));
+        let refuses = own.as_deref() == Some("false");
+        match (label("istio-injection"), label("istio.io/rev")) {
+            (Some("enabled"), _) | (None, Some(_)) => !refuses,
+            (Some(_), _) => false,
+            (None, None) => !refuses && (own.as_deref() == Some("true") || own_revision.is_some()),
+        }
+    }
+
+    /// What is demanded at a port of a pod that has a proxy.
+    pub(crate) fn demand(&self, pod: PodView<'_>, proxy: Proxy, port: u16) -> Demand<'s> {
+        let selects = |policy: ObjectView<'s>| {
+            let wanted = plain_selector(policy);
+            policy.namespace() == Some(pod.namespace()) && wanted.is_some_and(|wanted| selector::matches_map(wanted, pod.labels()))
+        };
+        let of_workload: Vec<ObjectView<'s>> = self.policies.iter().copied().filter(|policy| selects(*policy)).collect();
+        let for_all = |namespace: &str| -> Vec<ObjectView<'s>> {
+            self.policies.iter().copied().filter(|policy| policy.namespace() == Some(namespace) && plain_selector(*policy).is_none()).collect()
+        };
+        let of_port = |policy: ObjectView<'s>| {
+            let ports = policy.spec()?.entry("portLevelMtls")?;
+            MtlsMode::written(ports.entry(&port.to_string()))
+        };
+        let of_policy = |policy: ObjectView<'s>| MtlsMode::written(policy.spec()?.entry("mtls"));
+        let demand = decide(&of_workload, |policy| of_port(policy).or_else(|| of_policy(policy)))
+            .or_else(|| decide(&for_all(pod.namespace()), of_policy))
+            .or_else(|| decide(&for_all(self.root), of_policy))
+            .unwrap_or(Demand { mode: Some(MtlsMode::Permissive), policy: None });
+        // The proxy of a node always takes mutual TLS: the mode is not valid there.
+        match (proxy, demand.mode) {
+            (Proxy::Ambient, Some(MtlsMode::Disable)) => Demand { mode: Some(MtlsMode::Permissive), ..demand },
+            _ => demand,
+        }
+    }
+
+    /// Whether a port goes past the proxy.
+    pub(crate) fn is_excluded(pod: PodView<'_>, port: u16) -> bool {
+        let listed = |key: &str| pod.annotations().and_then(|annotations| annotations.entry(key)).and_then(Value::as_str);
+        let holds = |list: &str| list.split(',').any(|word| word.trim() == "*" || word.trim().parse() == Ok(port));
+        listed("traffic.sidecar.istio.io/excludeInboundPorts").is_some_and(holds)
+            || listed("traffic.sidecar.istio.io/includeInboundPorts").is_some_and(|list| !holds(list))
+    }
+}
+
+/// What policies of one reach say: the oldest counts. None where nothing is said.
+fn decide<'s>(policies: &[ObjectView<'s>], mode: impl Fn(ObjectView<'s>) -> Option<MtlsMode>) -> Option<Demand<'s>> {
+    let first = *policies.first()?;
+    let is_dated = policies.iter().all(|policy| created(*policy).is_some());
+    if policies.len() > 1 && !is_dated && policies.iter().any(|policy| mode(*policy) != mode(first)) {
+        return Some(Demand { mode: None, policy: Some(first) });
+    }
+    mode(first).map(|mode| Demand { mode: Some(mode), policy: Some(first) })
+}
+
+fn created(policy: ObjectView<'_>) -> Option<&str> {
+    policy.metadata()?.str(field::CREATION_TIMESTAMP)
+}
+
+/// The labels that a policy selects workloads by; none if it is for all.
+fn plain_selector(policy: ObjectView<'_>) -> Option<Value<'_>> {
+    policy.spec()?.get(field::SELECTOR)?.get(field::MATCH_LABELS).filter(|labels| !labels.is_empty())
+}
+
+/// The root namespace that the configuration of the mesh names, else the one that it stands in.
+fn root_of(snapshot: &Snapshot) -> Option<&str> {
+    let maps = snapshot.of_kind(Kind::ConfigMap).filter(|map| map.name() == "istio" || map.name().starts_with("istio-"));
+    maps.filter_map(|map| Some((map, map.root().get(field::DATA)?.entry("mesh")?.as_str()?)))
+        .map(|(map, text)| {
+            let written = text.lines().find_map(|line| line.strip_prefix("rootNamespace:")).map(|name| name.trim().trim_matches(['"', '\'']));
+            written.filter(|name| !name.is_empty()).or(map.namespace()).unwrap_or(MESH_ROOT)
+        })
+        .next()
+}

@@ -1,0 +1,38 @@
+//! Faults on paper, for people.
+
+use std::io::{self, Write};
+
+use super::{Judgement, Words};
+use crate::check::Severity;
+use crate::page::Language;
+
+/// Text from the input cannot drive a terminal.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter }).collect()
+}
+
+/// The word for a severity.
+pub fn severity(severity: Severity, language: Language) -> &'static str {
+    let word = match severity {
+        Severity::Critical => Words::new("critical", "严重"),
+        Severity::High => Words::new("high", "高"),
+        Severity::Medium => Words::new("medium", "中"),
+        Severity::Low => Words::new("low", "低"),
+    };
+    word.of(language)
+}
+
+/// Writes what is wrong, why that matters and what to do, below the thing that it is about.
+pub fn judgement(judgement: &Judgement, language: Language, out: &mut impl Write) -> io::Result<()> {
+    let place = judgement.place.as_ref().map_or_else(String::new, |place| format!("  [{}]", plain(&place.to_string())));
+    writeln!(out, "    {}: {}  ({}){place}", severity(judgement.fault.severity, language), plain(&judgement.problem(language)), judgement.fault.id)?;
+    writeln!(out, "      {}", judgement.fault.why.of(language))?;
+    writeln!(out, "      {}: {}", Words::new("fix", "修复").of(language), plain(&judgement.remedy(language)))
+}
+
+/// Writes how many faults of each severity there are.
+pub fn total<'a>(judgements: impl Iterator<Item = &'a Judgement>, language: Language, out: &mut impl Write) -> io::Result<()> {
+    let found: Vec<Severity> = judgements.map(|judgement| judgement.fault.severity).collect();
+    let counted = Severity::ALL.map(|grade| format!("{} {}", found.iter().filter(|found| **found == grade).count(), severity(grade, language)));
+    writeln!(out, "{}", counted.join(", "))
+}
