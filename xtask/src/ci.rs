@@ -8,8 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::{conformance, generate, root, say, tidy};
 
 /// Debian packages that tests need, and a program of each by which its presence is known.
-const PACKAGES: [(&str, &str); 5] =
-    [("chromium", "chromium"), ("iproute2", "ip"), ("nftables", "nft"), ("openssl", "openssl"), ("python3-pip", "pip3")];
+const PACKAGES: [(&str, &str); 5] = [("chromium", "chromium"), ("iproute2", "ip"), ("nftables", "nft"), ("openssl", "openssl"), ("python3-pip", "pip3")];
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     if !rest.is_empty() {

@@ -88,7 +88,7 @@ fn index(language: Language) -> String {
         ),
     };
     let mut text = format!("{title}\n\n{note}\n\n{head}\n|---|---|---|---|\n");
-    let families: [&str; bartizan_checks::CATALOGUE.len()] = ["cluster", "identity", "namespace", "object", "pod_security", "relation", "workload"];
+    let families: [&str; bartizan_checks::CATALOGUE.len()] = ["cluster", "identity", "namespace", "network", "object", "pod_security", "relation", "workload"];
     let mut rows: Vec<(Severity, Stage, String)> = Vec::new();
     for (family, name) in bartizan_checks::CATALOGUE.iter().zip(families) {
         for entry in *family {

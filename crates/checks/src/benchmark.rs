@@ -62,7 +62,7 @@ macro_rules! benchmarks {
     };
 }
 
-const TEXTS: &[(&str, &str)] = benchmarks!["pss-baseline", "pss-restricted"];
+const TEXTS: &[(&str, &str)] = benchmarks!["nsa-1.2", "pss-baseline", "pss-restricted"];
 
 /// Every benchmark, by id.
 pub static ALL: LazyLock<BTreeMap<&'static str, Benchmark>> = LazyLock::new(|| {

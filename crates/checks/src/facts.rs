@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use bartizan_authz::{Authz, Escalation, Options, Origin};
 use bartizan_cluster::access::User;
 use bartizan_cluster::snapshot::Provenance;
-use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectView, PodView, Snapshot, Workload};
+use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectRef, ObjectView, PodView, Snapshot, Workload, group_of};
+use bartizan_network::certificate::Certificates;
+use bartizan_network::{Model, Network, Standing};
 
 /// The kinds that run pods: what an entry means when it declares [`Kind::Pod`].
 pub const WORKLOAD_KINDS: [Kind; 8] =
@@ -17,6 +19,10 @@ const BINDINGS: [Kind; 2] = [Kind::RoleBinding, Kind::ClusterRoleBinding];
 
 /// The kinds of which the authorizers are made.
 pub(crate) const POLICY: [Kind; 4] = [Kind::Role, Kind::ClusterRole, Kind::RoleBinding, Kind::ClusterRoleBinding];
+
+/// The kinds of which the network is made.
+pub(crate) const NETWORK: [Kind; 8] =
+    [Kind::Namespace, Kind::Node, Kind::Pod, Kind::Service, Kind::Endpoints, Kind::EndpointSlice, Kind::Ingress, Kind::NetworkPolicy];
 
 /// Indexes over a snapshot that all judges share.
 #[derive(Debug)]
@@ -29,6 +35,9 @@ pub struct Ground<'a> {
     /// Who may do what, and who can become whom; found when a judge asks.
     authz: OnceLock<Authz<'a>>,
     escalations: OnceLock<Vec<Escalation<'a>>>,
+    /// How workloads stand in the network, sorted by namespace, kind and name; found when a judge asks.
+    standings: OnceLock<Vec<Standing<'a>>>,
+    certificates: OnceLock<Certificates>,
 }
 
 impl<'a> Ground<'a> {
@@ -42,7 +51,16 @@ impl<'a> Ground<'a> {
             }
         }
         let overridden = snapshot.duplicates().map(|(earlier, later)| (earlier.id(), later)).collect();
-        Self { snapshot, workloads, by_namespace, overridden, authz: OnceLock::new(), escalations: OnceLock::new() }
+        Self {
+            snapshot,
+            workloads,
+            by_namespace,
+            overridden,
+            authz: OnceLock::new(),
+            escalations: OnceLock::new(),
+            standings: OnceLock::new(),
+            certificates: OnceLock::new(),
+        }
     }
 }
 
@@ -151,6 +169,50 @@ impl<'a> Facts<'a> {
         let own = of(false, &user.name);
         let groups: Vec<&'a [Escalation<'a>]> = user.groups.iter().map(|group| of(true, group)).collect();
         own.iter().chain(groups.into_iter().flatten())
+    }
+
+    fn standings(&self) -> &'a [Standing<'a>] {
+        for kind in NETWORK {
+            self.declared(kind);
+        }
+        self.ground.standings.get_or_init(|| Network::resolve(self.ground.snapshot, Model::Kubernetes).standings())
+    }
+
+    /// How a workload stands in the network; a judge that asks declares [`NETWORK`].
+    pub fn standing(&self, workload: &Workload<'_>) -> Option<&'a Standing<'a>> {
+        let owner = &workload.owner.reference;
+        let namespace = owner.namespace.as_deref().or_else(|| workload.variants.first().map(|variant| variant.pod.namespace()))?;
+        let all = self.standings();
+        let at = all.binary_search_by(|one| (one.namespace, one.kind, one.name).cmp(&(namespace, &owner.kind, &owner.name))).ok()?;
+        all.get(at)
+    }
+
+    /// How the workloads of a namespace stand in the network.
+    pub fn standings_of(&self, namespace: &str) -> &'a [Standing<'a>] {
+        let all = self.standings();
+        let start = all.partition_point(|one| one.namespace < namespace);
+        let end = all.partition_point(|one| one.namespace <= namespace);
+        all.get(start..end).unwrap_or_default()
+    }
+
+    /// Ends in *unknown* unless everything was read that the network is made of.
+    pub fn network_complete(&self) -> Result<(), Missing> {
+        NETWORK.iter().chain(&WORKLOAD_KINDS).find_map(|&kind| self.ground.snapshot.gap(kind, None)).map_or(Ok(()), Err)
+    }
+
+    /// The certificates of the cluster; a judge that asks says itself what of them depends on lists that may be missing.
+    pub(crate) fn certificates(&self) -> &'a Certificates {
+        self.ground.certificates.get_or_init(|| Certificates::take(self.ground.snapshot))
+    }
+
+    /// The object that a reference names, if it was read.
+    pub(crate) fn named(&self, reference: &ObjectRef) -> Option<ObjectView<'a>> {
+        let group = group_of(&reference.api_version);
+        let namespace = reference.namespace.as_deref();
+        match Kind::of(group, &reference.kind) {
+            Kind::Other => self.ground.snapshot.find_other(group, &reference.kind, namespace, &reference.name),
+            kind => self.ground.snapshot.find(kind, namespace, &reference.name),
+        }
     }
 
     /// The workloads of `namespace` (of all if `None`) that were read; for counting and naming, not for deciding absence.

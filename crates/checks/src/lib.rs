@@ -17,6 +17,7 @@ mod credential;
 mod identity;
 mod image;
 mod namespace;
+mod network;
 mod object;
 mod rbac;
 mod relation;
@@ -34,7 +35,7 @@ pub use facts::Facts;
 pub use run::{Focus, Judgement, Selection, judge, selected};
 
 /// Every check, family by family, each family sorted by id.
-pub static CATALOGUE: &[&[&Entry]] = &[cluster::ALL, identity::ALL, namespace::ALL, object::ALL, pod_security::ALL, relation::ALL, workload::ALL];
+pub static CATALOGUE: &[&[&Entry]] = &[cluster::ALL, identity::ALL, namespace::ALL, network::ALL, object::ALL, pod_security::ALL, relation::ALL, workload::ALL];
 
 /// Every check.
 pub fn all() -> impl Iterator<Item = &'static Entry> {

@@ -21,8 +21,13 @@ const POD_SECURITY: &str = "pod-security.kubernetes.io/";
 
 /// Namespaces that belong to the platform: Kubernetes and OpenShift reserve these beginnings for their own. What runs there
 /// is judged like any other workload; how such a namespace is closed is for the platform to say.
-fn is_of_the_platform(namespace: ObjectView<'_>) -> bool {
-    namespace.name().starts_with("kube-") || namespace.name().starts_with("openshift-")
+pub(crate) fn is_of_the_platform(namespace: ObjectView<'_>) -> bool {
+    is_reserved(namespace.name())
+}
+
+/// The same by the name alone.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name.starts_with("kube-") || name.starts_with("openshift-")
 }
 
 /// The place at which a namespace as a whole is at fault.

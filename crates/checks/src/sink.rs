@@ -89,6 +89,11 @@ impl<'a> Sink<'a> {
         &mut self.raised[last]
     }
 
+    /// Whether a fault was told.
+    pub fn has_failed(&self) -> bool {
+        !self.raised.is_empty()
+    }
+
     /// The check has nothing to say about this subject.
     pub fn not_applicable(&mut self) -> Judged {
         self.not_applicable = true;

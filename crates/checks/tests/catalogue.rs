@@ -234,7 +234,7 @@ fn kinds_of_documents(example: Example) -> Vec<Kind> {
 
 #[test]
 fn ids_are_unique_sorted_and_named_like_their_files() {
-    let families = ["cluster", "identity", "namespace", "object", "pod_security", "relation", "workload"];
+    let families = ["cluster", "identity", "namespace", "network", "object", "pod_security", "relation", "workload"];
     let mut seen = BTreeSet::new();
     for (family, name) in bartizan_checks::CATALOGUE.iter().zip(families) {
         let ids: Vec<&str> = family.iter().map(|entry| entry.check.id).collect();
@@ -286,7 +286,7 @@ fn page_source_uses(entry: &Entry, key: &str) -> bool {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let quoted = format!("\"{key}\"");
     let stem = entry.check.id.replace('-', "_");
-    ["cluster", "identity", "namespace", "object", "pod_security", "relation", "workload"].iter().any(|family| {
+    ["cluster", "identity", "namespace", "network", "object", "pod_security", "relation", "workload"].iter().any(|family| {
         let own = source.join(family).join(&stem).with_extension("rs");
         let shared = source.join(family).with_extension("rs");
         own.is_file() && [own, shared].iter().any(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains(&quoted)))

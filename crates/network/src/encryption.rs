@@ -21,6 +21,7 @@ use crate::traffic::Protocol;
 use crate::{Model, Network, Standing};
 
 pub use client::{ClientRule, Effect};
+pub use route::{ends_elsewhere, is_for};
 
 /// The name of the JSON format.
 pub const SCHEMA: &str = "bartizan.encryption/1";
@@ -38,6 +39,17 @@ fault!(
         "end TLS at the door and begin it anew towards the pod (mutual TLS of a mesh, or a certificate in the pod)",
         "在入口处终止 TLS，并向 Pod 重新建立加密（服务网格的双向 TLS，或 Pod 自身的证书）"
     ),
+);
+fault!(
+    AT_NODES,
+    "plaintext-at-nodes",
+    Medium,
+    ("what comes by {way} to port {port} of `{workload}` is not encrypted on the whole way", "经由 {way} 到达 `{workload}` 端口 {port} 的流量并非全程加密"),
+    (
+        "Whoever is in the network of the nodes reads along, and where nodes have public addresses that is the internet.",
+        "处在节点网络中的人可以旁听；如果节点有公网地址，那就是整个互联网。"
+    ),
+    ("lead it through a load balancer or a route that ends TLS, or serve TLS in the pod", "改由终止 TLS 的负载均衡器或路由接入，或在 Pod 中提供 TLS"),
 );
 fault!(
     FROM_NAMESPACES,
@@ -79,8 +91,8 @@ fault!(
 );
 
 /// Every fault that can be found, sorted by its name.
-pub fn faults() -> [&'static Fault; 5] {
-    [&CLIENT_PLAINTEXT, &CLIENT_REFUSED, &CONTRADICTION, &FROM_INTERNET, &FROM_NAMESPACES]
+pub fn faults() -> [&'static Fault; 6] {
+    [&CLIENT_PLAINTEXT, &CLIENT_REFUSED, &CONTRADICTION, &AT_NODES, &FROM_INTERNET, &FROM_NAMESPACES]
 }
 
 /// Whether there is a mesh.
@@ -161,7 +173,7 @@ impl Reason {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Path {
-    /// `internet` or `other-namespaces`.
+    /// `internet`, `nodes` (whoever reaches the nodes) or `other-namespaces`.
     pub from: &'static str,
     /// What leads in from outside: `route Ingress shop/web`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -312,7 +324,10 @@ impl<'s> Look<'_, 's> {
         for path in paths.iter().filter(|path| path.state == State::Plaintext) {
             let [workload, port] = about();
             judgements.push(match &path.way {
-                Some(way) => Judgement::new(&FROM_INTERNET, [workload, port, ("way", way.clone())]),
+                Some(way) => {
+                    let fault = if path.from == "nodes" { &AT_NODES } else { &FROM_INTERNET };
+                    Judgement::new(fault, [workload, port, ("way", way.clone())])
+                }
                 None => Judgement::new(&FROM_NAMESPACES, [workload, port]),
             });
         }
@@ -366,7 +381,8 @@ impl<'s> Look<'_, 's> {
     fn through(&self, door: &Door, guard: &Guard<'s>, speaks: Option<bool>) -> Option<Path> {
         let named = door.object.as_ref().map_or_else(String::new, |object| format!(" {object}"));
         let way = Some(format!("{}{named}", door.way.name()));
-        let path = |state, reason| Some(Path { from: "internet", way: way.clone(), state, reason });
+        let from = if door.is_on_nodes() { "nodes" } else { "internet" };
+        let path = |state, reason| Some(Path { from, way: way.clone(), state, reason });
         match door.is_open_to_internet() {
             Some(false) => return None,
             None => return path(State::Unknown, Reason::PoliciesUnclear),

@@ -1,6 +1,7 @@
 //! `ingress-without-tls`: an Ingress serves a host without TLS.
 
 use bartizan_cluster::{Kind, ObjectView, Spot, Value, field};
+use bartizan_network::encryption::{ends_elsewhere, is_for};
 use bartizan_report::{Check, Severity, Stage};
 
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
@@ -34,7 +35,7 @@ fn judge<'a>(ingress: ObjectView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judg
         hosts.push((spec.spot(&[field::TLS]), ""));
     }
     for (spot, host) in hosts {
-        if !sections.iter().any(|section| covers(*section, host)) {
+        if !sections.iter().any(|section| is_for(*section, host)) {
             let message = match (host, sections.is_empty()) {
                 ("", _) => msg!("any-host"),
                 (host, true) => msg!("host", host = host),
@@ -44,38 +45,4 @@ fn judge<'a>(ingress: ObjectView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judg
         }
     }
     out.done()
-}
-
-/// Whether an entry of `tls` is for `host`. One that names no hosts is for whatever the controller's certificate is for.
-fn covers(section: Value<'_>, host: &str) -> bool {
-    let mut named = section.strings(field::HOSTS).peekable();
-    if named.peek().is_none() {
-        return true;
-    }
-    named.any(|name| {
-        name == host || name.strip_prefix("*.").is_some_and(|domain| host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == domain))
-    })
-}
-
-/// Annotations with which a controller takes its certificate from somewhere else than `spec.tls`; with any value but these.
-const CERTIFICATE_ELSEWHERE: [&str; 9] = [
-    "alb.ingress.kubernetes.io/certificate-arn",
-    "networking.gke.io/managed-certificates",
-    "networking.gke.io/pre-shared-cert",
-    "networking.gke.io/certmap",
-    "ingress.gcp.kubernetes.io/pre-shared-cert",
-    "appgw.ingress.kubernetes.io/appgw-ssl-certificate",
-    "nginx.ingress.kubernetes.io/ssl-passthrough",
-    "haproxy.org/ssl-passthrough",
-    "traefik.ingress.kubernetes.io/router.tls",
-];
-
-/// Whether an annotation says that TLS ends, or is passed on, by other means than `spec.tls`.
-fn ends_elsewhere(ingress: ObjectView<'_>) -> bool {
-    let is_set = |key: &str| ingress.annotation(key).is_some_and(|value| !matches!(value, "" | "false"));
-    CERTIFICATE_ELSEWHERE.iter().any(|key| is_set(key))
-        // A load balancer of AWS finds its certificate by the host's name.
-        || ingress.annotation("alb.ingress.kubernetes.io/listen-ports").is_some_and(|ports| ports.contains("HTTPS") && !ports.contains("\"HTTP\""))
-        // The entry point that Traefik's own chart sets up with TLS.
-        || ingress.annotation("traefik.ingress.kubernetes.io/router.entrypoints") == Some("websecure")
 }

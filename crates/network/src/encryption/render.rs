@@ -55,7 +55,11 @@ impl Encryption {
 
 fn write_path(path: &Path, language: Language, out: &mut impl Write) -> io::Result<()> {
     let from = match &path.way {
-        Some(way) => format!("{} ({})", Words::new("the internet", "互联网").of(language), plain(way)),
+        Some(way) => {
+            let from =
+                if path.from == "nodes" { Words::new("whoever reaches the nodes", "能到达节点的人") } else { Words::new("the internet", "互联网") };
+            format!("{} ({})", from.of(language), plain(way))
+        }
         None => Words::new("any pod", "任何 Pod").of(language).to_owned(),
     };
     writeln!(out, "  <- {from}: {}; {}", path.state.shown(language), path.reason.words().of(language))

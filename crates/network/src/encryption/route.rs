@@ -16,17 +16,6 @@ enum Front {
     Plain,
 }
 
-/// Annotations with which a controller ends TLS by other means than `spec.tls`.
-const ENDS_ELSEWHERE: [&str; 7] = [
-    "alb.ingress.kubernetes.io/certificate-arn",
-    "alb.ingress.kubernetes.io/listen-ports",
-    "networking.gke.io/managed-certificates",
-    "ingress.gcp.kubernetes.io/pre-shared-cert",
-    "networking.gke.io/certmap",
-    "traefik.ingress.kubernetes.io/router.tls",
-    "traefik.ingress.kubernetes.io/router.entrypoints",
-];
-
 /// Annotations that hand TLS through to the pod.
 const PASSTHROUGH: [&str; 2] = ["nginx.ingress.kubernetes.io/ssl-passthrough", "haproxy.org/ssl-passthrough"];
 
@@ -89,18 +78,13 @@ fn front_of_ingress(ingress: ObjectView<'_>) -> Front {
         return Front::Passthrough;
     }
     let Some(spec) = ingress.spec() else { return Front::Plain };
-    let covered: Vec<&str> = spec.list(field::TLS).flat_map(|tls| tls.strings(field::HOSTS)).collect();
-    let is_for_all = spec.list(field::TLS).any(|tls| tls.get(field::HOSTS).is_none_or(Value::is_empty));
-    let hosts: Vec<&str> = spec.list(field::RULES).map(|rule| rule.str(field::HOST).unwrap_or("")).collect();
-    let is_covered = |host: &str| {
-        covered.iter().any(|name| *name == host || name.strip_prefix("*.").is_some_and(|parent| host.split_once('.').is_some_and(|(_, rest)| rest == parent)))
-    };
-    if is_for_all || !covered.is_empty() && hosts.iter().all(|host| is_covered(host)) {
-        Front::Tls
-    } else if ENDS_ELSEWHERE.iter().any(|key| is_on(key)) {
-        Front::Elsewhere
-    } else {
-        Front::Plain
+    let sections: Vec<Value<'_>> = spec.list(field::TLS).collect();
+    let mut hosts = spec.list(field::RULES).map(|rule| rule.str(field::HOST).unwrap_or(""));
+    let are_covered = !sections.is_empty() && hosts.all(|host| sections.iter().any(|section| is_for(*section, host)));
+    match (are_covered, ends_elsewhere(ingress)) {
+        (true, _) => Front::Tls,
+        (false, true) => Front::Elsewhere,
+        (false, false) => Front::Plain,
     }
 }
 
@@ -150,4 +134,38 @@ pub(super) fn by_balancer(service: ObjectView<'_>, guard: &Guard<'_>, speaks: Op
         return behind(Front::Tls, backend_says_tls(service), guard, speaks);
     }
     super::direct(guard, speaks)
+}
+
+/// Whether an entry of an Ingress's `tls` is for `host`. One that names no hosts is for whatever the controller's certificate is for.
+pub fn is_for(section: Value<'_>, host: &str) -> bool {
+    let mut named = section.strings(field::HOSTS).peekable();
+    if named.peek().is_none() {
+        return true;
+    }
+    named.any(|name| {
+        name == host || name.strip_prefix("*.").is_some_and(|domain| host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == domain))
+    })
+}
+
+/// Annotations with which a controller takes its certificate from somewhere else than `spec.tls`; with any value but these.
+const CERTIFICATE_ELSEWHERE: [&str; 9] = [
+    "alb.ingress.kubernetes.io/certificate-arn",
+    "networking.gke.io/managed-certificates",
+    "networking.gke.io/pre-shared-cert",
+    "networking.gke.io/certmap",
+    "ingress.gcp.kubernetes.io/pre-shared-cert",
+    "appgw.ingress.kubernetes.io/appgw-ssl-certificate",
+    "nginx.ingress.kubernetes.io/ssl-passthrough",
+    "haproxy.org/ssl-passthrough",
+    "traefik.ingress.kubernetes.io/router.tls",
+];
+
+/// Whether an annotation of an Ingress says that TLS ends, or is passed on, by other means than `spec.tls`.
+pub fn ends_elsewhere(ingress: ObjectView<'_>) -> bool {
+    let is_set = |key: &str| ingress.annotation(key).is_some_and(|value| !matches!(value, "" | "false"));
+    CERTIFICATE_ELSEWHERE.iter().any(|key| is_set(key))
+        // A load balancer of AWS finds its certificate by the host's name.
+        || ingress.annotation("alb.ingress.kubernetes.io/listen-ports").is_some_and(|ports| ports.contains("HTTPS") && !ports.contains("\"HTTP\""))
+        // The entry point that Traefik's own chart sets up with TLS.
+        || ingress.annotation("traefik.ingress.kubernetes.io/router.entrypoints") == Some("websecure")
 }

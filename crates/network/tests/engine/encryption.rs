@@ -170,6 +170,10 @@ fn what_comes_straight_is_what_the_port_speaks() {
         .replace("{containerPort: 8080}", "{containerPort: 8080, name: http}")
         .replace("image: i,", "image: i, readinessProbe: {httpGet: {port: http, scheme: HTTPS}},");
     assert_eq!(from_internet(&(probed + &service("LoadBalancer", ", name: http"))), Some(State::Encrypted));
+    // A port of nodes is open to whoever reaches those.
+    let found = port(&(base.clone() + &service("NodePort", ", name: http")), 8080);
+    assert_eq!(found.paths.iter().map(|path| path.from).collect::<Vec<_>>(), ["nodes", "other-namespaces"]);
+    assert_eq!(found.judgements.iter().map(|judgement| judgement.fault.id).collect::<Vec<_>>(), ["plaintext-at-nodes", "plaintext-from-namespaces"]);
     // Nobody is let in: there is no way.
     let closed = base + &service("LoadBalancer", ", name: http") + &policy("shop", "deny", "podSelector: {}, policyTypes: [Ingress]");
     assert_eq!(port(&closed, 8080).paths, []);
