@@ -1,7 +1,9 @@
 //! The authorizers that a server asks, in their order, as its flags or its configuration file say.
 
+use std::borrow::Cow;
+
 use bartizan_cluster::component::{Component, ComponentView};
-use bartizan_cluster::{Kind, KubernetesVersion, ObjectView, PodView, Snapshot, Value, field, group_of};
+use bartizan_cluster::{KubernetesVersion, ObjectView, Snapshot, Value, field, group_of};
 
 use crate::abac::Policies;
 use crate::feature::Features;
@@ -121,20 +123,22 @@ pub(crate) struct ServerFacts {
 
 impl ServerFacts {
     pub(crate) fn read(snapshot: &Snapshot, version: KubernetesVersion) -> Self {
-        let pods = snapshot.of_kind(Kind::Pod).filter(|pod| pod.namespace() == Some("kube-system"));
-        let servers: Vec<ComponentView<'_>> = pods.flat_map(PodView::of).filter_map(|pod| ComponentView::of(Component::ApiServer, pod)).collect();
+        let servers = ComponentView::all(Component::ApiServer, snapshot);
         let mut features = Features::of(version);
         if let Some(gates) = servers.first().and_then(|server| server.flag("feature-gates")) {
-            features = features.with_flag(gates.value);
+            features = features.with_flag(&gates.value);
         }
         let configuration = snapshot.configurations().find(|object| is_authorization(*object));
         let (chain, assumption) = match (servers.first(), configuration) {
-            (Some(server), configuration) => by_flags(*server, configuration),
+            (Some(server), configuration) => by_flags(*server, &called(snapshot, *server), configuration),
             (None, Some(configuration)) => by_configuration(configuration),
             (None, None) => (Chain::default(), "authorization chain Node,RBAC".to_owned()),
         };
-        let assumption = if servers.iter().skip(1).any(|server| by_flags(*server, configuration).0 != chain) {
-            format!("{assumption}; the API servers differ, and this is the one of {}", servers.first().map_or("", |server| server.object().name()))
+        let assumption = if servers.iter().skip(1).any(|server| by_flags(*server, "", configuration).0 != chain) {
+            format!(
+                "{assumption}; the API servers differ, and this is the one of {}",
+                servers.first().map_or_else(String::new, |server| called(snapshot, *server))
+            )
         } else {
             assumption
         };
@@ -146,9 +150,15 @@ fn is_authorization(object: ObjectView<'_>) -> bool {
     group_of(object.api_version()) == "apiserver.config.k8s.io" && object.kind_name() == "AuthorizationConfiguration"
 }
 
+/// What a server is called: its pod, or the file of the configuration that sets it up.
+fn called(snapshot: &Snapshot, server: ComponentView<'_>) -> String {
+    let object = server.object();
+    let source = || snapshot.source_of(object).map_or("", |source| source.name()).to_owned();
+    if object.name().is_empty() { source() } else { object.name().to_owned() }
+}
+
 /// The chain that the flags of a server say, or the configuration that they name.
-fn by_flags(server: ComponentView<'_>, configuration: Option<ObjectView<'_>>) -> (Chain, String) {
-    let name = server.object().name();
+fn by_flags(server: ComponentView<'_>, name: &str, configuration: Option<ObjectView<'_>>) -> (Chain, String) {
     if let Some(file) = server.flag("authorization-config") {
         return match configuration {
             Some(configuration) => by_configuration(configuration),
@@ -156,8 +166,8 @@ fn by_flags(server: ComponentView<'_>, configuration: Option<ObjectView<'_>>) ->
         };
     }
     // Without the flag, the server allows everything to everybody who is let in.
-    let modes = server.flag("authorization-mode").map_or("AlwaysAllow", |flag| flag.value);
-    (Chain::of_modes(modes), format!("authorization chain {modes} by the flags of {name}"))
+    let modes = server.flag("authorization-mode").map_or(Cow::Borrowed("AlwaysAllow"), |flag| flag.value);
+    (Chain::of_modes(&modes), format!("authorization chain {modes} by the flags of {name}"))
 }
 
 fn by_configuration(configuration: ObjectView<'_>) -> (Chain, String) {

@@ -117,7 +117,16 @@ impl<'s> Authz<'s> {
             assumptions.push("the rules of some aggregated roles were left out: there are too many".to_owned());
         }
         let nodes = Nodes::new(snapshot, version, server.features);
-        Self { policy, nodes, policies: server.policies, chain, version, assumptions, defaults: OnceLock::new(), familiar: OnceLock::new() }
+        Self {
+            policy,
+            nodes,
+            policies: options.policies.clone().or(server.policies),
+            chain,
+            version,
+            assumptions,
+            defaults: OnceLock::new(),
+            familiar: OnceLock::new(),
+        }
     }
 
     /// The snapshot that was read.
@@ -133,6 +142,11 @@ impl<'s> Authz<'s> {
     /// The authorizers, in the order in which they are asked.
     pub fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// Whether policies of the ABAC authorizer are known.
+    pub fn has_policies(&self) -> bool {
+        self.policies.is_some()
     }
 
     /// The version whose default policy was added to the input, if one was.

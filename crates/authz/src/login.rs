@@ -79,6 +79,18 @@ impl Mechanism {
         Mechanism::Anonymous,
         Mechanism::Kubelet,
     ];
+
+    /// The kinds of objects in which it shows.
+    pub const fn reads(self) -> &'static [Kind] {
+        match self {
+            Mechanism::ClientCertificates => &[Kind::CertificateSigningRequest, Kind::ConfigMap, Kind::Pod, Kind::Secret],
+            Mechanism::StaticTokens | Mechanism::BasicAuth | Mechanism::Oidc | Mechanism::Webhook => &[Kind::Pod],
+            Mechanism::BootstrapTokens => &[Kind::ClusterRoleBinding, Kind::Pod, Kind::RoleBinding, Kind::Secret],
+            Mechanism::ServiceAccountTokens => &[Kind::ClusterRoleBinding, Kind::Pod, Kind::RoleBinding, Kind::Secret, Kind::ServiceAccount],
+            Mechanism::RequestHeader | Mechanism::Kubelet => &[Kind::ConfigMap, Kind::Pod],
+            Mechanism::Anonymous => &[Kind::ClusterRoleBinding, Kind::Pod, Kind::RoleBinding],
+        }
+    }
 }
 
 /// Whether a mechanism lets anybody in.

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use bartizan_cluster::{Kind, KubernetesVersion, Provenance, Snapshot};
 
+use crate::abac::Policies;
 use crate::chain::Chain;
 use crate::default_policy::{self, BOOTSTRAPPING, DEFAULTS};
 
@@ -14,6 +15,8 @@ pub struct Options {
     pub default_policy: DefaultPolicy,
     /// The authorizers, where the input shall not be asked for them.
     pub chain: Option<Chain>,
+    /// The policies of the ABAC authorizer, where they are not among the documents of the input.
+    pub policies: Option<Policies>,
     /// What the cluster would be after an upgrade to this version: its server adds to the default roles and bindings what they
     /// lack, and takes nothing away.
     pub upgrade: Option<KubernetesVersion>,

@@ -192,3 +192,17 @@ fn policy_files_are_read_as_the_server_reads_them() {
     assert!(error("{}\n{").starts_with("line 2: "));
     assert_eq!(error("{\"apiVersion\":\"v9\",\"kind\":\"Policy\",\"spec\":{}}"), "line 1: `v9` is not `abac.authorization.kubernetes.io/v1beta1`");
 }
+
+#[test]
+fn kubeadms_configuration_says_which_authorizers_are_asked() {
+    let chain = |text: &str| {
+        let snapshot = world::world(text, Provenance::Files, KubernetesVersion::NEWEST, Vec::new());
+        let authz = Authz::resolve(&snapshot, &Options::default());
+        (authz.chain().to_string(), authz.assumptions().first().cloned().unwrap_or_default())
+    };
+    let head = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n";
+    assert_eq!(chain(head).0, "Node,RBAC");
+    let (modes, assumption) = chain(&format!("{head}apiServer: {{extraArgs: [{{name: authorization-mode, value: \"Node,ABAC,RBAC\"}}]}}\n"));
+    assert_eq!(modes, "Node,ABAC,RBAC");
+    assert!(assumption.starts_with("authorization chain Node,ABAC,RBAC by the flags of "), "{assumption}");
+}

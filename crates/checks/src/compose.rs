@@ -108,7 +108,7 @@ fn coverage(snapshot: &Snapshot, reading: &Reading) -> Coverage {
 /// Facts that this kind of source does not have.
 fn not_in_source(snapshot: &Snapshot) -> Vec<String> {
     let mut facts = vec!["node-files".to_owned()];
-    let is_component = |component| snapshot.of_kind(Kind::Pod).flat_map(bartizan_cluster::PodView::of).any(|pod| ComponentView::of(component, pod).is_some());
+    let is_component = |component| !ComponentView::all(component, snapshot).is_empty();
     if ![Component::ApiServer, Component::ControllerManager, Component::Etcd].into_iter().any(is_component) {
         facts.push("component-flags".to_owned());
     }

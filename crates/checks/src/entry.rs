@@ -1,5 +1,6 @@
 //! One entry of the catalogue: the identity of a check, what it reads, and the function that judges.
 
+use bartizan_authz::login::Mechanism;
 use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_cluster::{ContainerView, Kind, Missing, ObjectView, PodView, Workload};
 use bartizan_report::Check;
@@ -22,6 +23,15 @@ pub struct Entry {
     pub judge: Judge,
 }
 
+/// What a check looks for in the inventory of logins.
+#[derive(Debug)]
+pub struct Logins {
+    /// The mechanisms.
+    pub mechanisms: &'static [Mechanism],
+    /// The faults that count. Each is the key of a message.
+    pub faults: &'static [&'static str],
+}
+
 /// A judging function, by what it is given.
 #[derive(Debug, Clone, Copy)]
 pub enum Judge {
@@ -39,6 +49,8 @@ pub enum Judge {
     Namespace(for<'a> fn(ObjectView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
     /// Each running or declared instance of a component of the control plane.
     Component(Component, for<'a> fn(ComponentView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
+    /// The ways to log in, as the inventory of logins has them.
+    Login(&'static Logins),
     /// The cluster, once.
     Cluster(for<'a> fn(&Facts<'a>, &mut Sink<'a>) -> Judged),
 }

@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use bartizan_authz::{Authz, Escalation, Options, Origin};
+use bartizan_authz::login::{Inventory, Mechanism};
+use bartizan_authz::{Authz, ESCALATION_READS, Escalation, GrantView, Options, Origin, Provision};
 use bartizan_cluster::access::User;
+use bartizan_cluster::node_file::NodeFiles;
 use bartizan_cluster::snapshot::Provenance;
-use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectRef, ObjectView, PodView, Snapshot, Workload, group_of};
+use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectRef, ObjectView, PodView, Reason, Snapshot, Workload, group_of};
 use bartizan_network::certificate::Certificates;
 use bartizan_network::{Model, Network, Standing};
+
+use crate::grant::Grants;
 
 /// The kinds that run pods: what an entry means when it declares [`Kind::Pod`].
 pub const WORKLOAD_KINDS: [Kind; 8] =
@@ -23,6 +27,22 @@ pub(crate) const POLICY: [Kind; 4] = [Kind::Role, Kind::ClusterRole, Kind::RoleB
 /// The kinds of which the network is made.
 pub(crate) const NETWORK: [Kind; 8] =
     [Kind::Namespace, Kind::Node, Kind::Pod, Kind::Service, Kind::Endpoints, Kind::EndpointSlice, Kind::Ingress, Kind::NetworkPolicy];
+/// What the engine of escalations reads: the policy and what its gates look at.
+pub(crate) const ESCALATIONS: [Kind; POLICY.len() + ESCALATION_READS.len()] = joined(&POLICY, ESCALATION_READS);
+
+const fn joined<const N: usize>(mut one: &[Kind], mut two: &[Kind]) -> [Kind; N] {
+    let mut all = [Kind::Other; N];
+    let mut rest: &mut [Kind] = &mut all;
+    while let Some((slot, behind)) = rest.split_first_mut() {
+        if let Some((kind, others)) = one.split_first() {
+            (*slot, one) = (*kind, others);
+        } else if let Some((kind, others)) = two.split_first() {
+            (*slot, two) = (*kind, others);
+        }
+        rest = behind;
+    }
+    all
+}
 
 /// Indexes over a snapshot that all judges share.
 #[derive(Debug)]
@@ -38,6 +58,9 @@ pub struct Ground<'a> {
     /// How workloads stand in the network, sorted by namespace, kind and name; found when a judge asks.
     standings: OnceLock<Vec<Standing<'a>>>,
     certificates: OnceLock<Certificates>,
+    grants: OnceLock<Grants>,
+    /// Who can log in; found when a judge asks.
+    logins: OnceLock<Inventory>,
 }
 
 impl<'a> Ground<'a> {
@@ -60,6 +83,8 @@ impl<'a> Ground<'a> {
             escalations: OnceLock::new(),
             standings: OnceLock::new(),
             certificates: OnceLock::new(),
+            grants: OnceLock::new(),
+            logins: OnceLock::new(),
         }
     }
 }
@@ -125,11 +150,28 @@ impl<'a> Facts<'a> {
     }
 
     /// The authorizers of the cluster; a judge that asks declares [`POLICY`].
-    fn authz(&self) -> &'a Authz<'a> {
+    pub(crate) fn authz(&self) -> &'a Authz<'a> {
         for kind in POLICY {
             self.declared(kind);
         }
         self.ground.authz.get_or_init(|| Authz::resolve(self.ground.snapshot, &Options::default()))
+    }
+
+    /// The roles and bindings of the input by their objects.
+    pub(crate) fn grants(&self) -> &'a Grants {
+        let authz = self.authz();
+        self.ground.grants.get_or_init(|| Grants::of(authz))
+    }
+
+    /// Who made a grant.
+    pub(crate) fn provision(&self, grant: &GrantView<'_>) -> Provision {
+        self.authz().provision(grant)
+    }
+
+    /// Ends in *unknown* unless every object of `kind` in `namespace` was read.
+    pub(crate) fn complete(&self, kind: Kind, namespace: Option<&str>) -> Result<(), Missing> {
+        self.declared(kind);
+        self.ground.snapshot.gap(kind, namespace).map_or(Ok(()), Err)
     }
 
     /// Whether every cluster of this version has the role from its first start; manifests leave it out.
@@ -215,6 +257,22 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Who can log in, as far as the snapshot shows it; a judge that asks declares what `mechanisms` read.
+    pub(crate) fn logins(&self, mechanisms: &[Mechanism]) -> &'a Inventory {
+        for kind in mechanisms.iter().flat_map(|mechanism| mechanism.reads()) {
+            self.declared(*kind);
+        }
+        self.ground.logins.get_or_init(|| Inventory::take(self.ground.snapshot, &NodeFiles::default(), &[]))
+    }
+
+    /// Why not every object of the kinds that the judge declares is known, if one of them was asked for and not had.
+    pub(crate) fn lost(&self) -> Option<Missing> {
+        let gaps = self.declared.iter().filter_map(|&kind| self.ground.snapshot.gap(kind, None));
+        let workloads = self.declared.contains(&Kind::Pod).then_some(WORKLOAD_KINDS).into_iter().flatten();
+        gaps.chain(workloads.filter_map(|kind| self.ground.snapshot.gap(kind, None)))
+            .find(|missing| !matches!(missing.reason, Reason::NotInSource | Reason::NotServed))
+    }
+
     /// The workloads of `namespace` (of all if `None`) that were read; for counting and naming, not for deciding absence.
     pub fn workloads(&self, namespace: Option<&str>) -> Vec<&'a Workload<'a>> {
         self.declared(Kind::Pod);
@@ -242,6 +300,12 @@ impl<'a> Facts<'a> {
     /// The object that an earlier one of the same name was overridden by.
     pub fn duplicate_of(&self, object: ObjectView<'_>) -> Option<ObjectView<'a>> {
         self.ground.overridden.get(&object.id()).copied()
+    }
+
+    /// The configuration of the kind `kind`, if the input holds one: which of several is meant is not known.
+    pub fn configuration(&self, kind: &str) -> Option<ObjectView<'a>> {
+        let mut found = self.ground.snapshot.configurations().filter(|document| document.kind_name() == kind);
+        found.next().filter(|_| found.next().is_none())
     }
 
     /// The snapshot itself, for family code that declares what it reads on its own.

@@ -14,12 +14,13 @@ pub mod sink;
 
 mod cluster;
 mod credential;
+mod grant;
 mod identity;
 mod image;
+mod login;
 mod namespace;
 mod network;
 mod object;
-mod rbac;
 mod relation;
 mod workload;
 
@@ -30,7 +31,7 @@ use bartizan_cluster::Kind;
 use bartizan_report::Page;
 
 pub use compose::{Reading, compose};
-pub use entry::{Entry, Judge, Judged};
+pub use entry::{Entry, Judge, Judged, Logins};
 pub use facts::Facts;
 pub use run::{Focus, Judgement, Selection, judge, selected};
 

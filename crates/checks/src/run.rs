@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::component::ComponentView;
-use bartizan_cluster::{ContainerView, FieldPath, KubernetesVersion, Locator, Missing, ObjectRef, ObjectView, PodView, Snapshot, Workload};
+use bartizan_cluster::{
+    ContainerView, FieldPath, Kind, KubernetesVersion, Locator, Missing, ObjectRef, ObjectView, PodView, Provenance, Reason, Snapshot, Workload,
+};
 use bartizan_report::{Finding, Fix, Language, Message, MissingFact, Place, PlaceOrigin, Related, Safety, Scope, Stage, Tally, Verdict};
 use rayon::prelude::*;
 
 use crate::entry::{Entry, Judge, Judged};
-use crate::facts::{Facts, Ground};
+use crate::facts::{Facts, Ground, WORKLOAD_KINDS};
+use crate::login::{self, Found};
 use crate::sink::{Msg, Raised, Sink};
 use crate::{CATALOGUE, benchmark};
 
@@ -76,6 +79,8 @@ pub struct Judgement {
     pub tally: Tally,
     /// Every verdict, if the selection asked for them.
     pub decided: Vec<Decided>,
+    /// The checks that said something of some subject, and what.
+    judged: BTreeSet<(&'static str, Verdict)>,
 }
 
 impl Judgement {
@@ -86,6 +91,7 @@ impl Judgement {
         for mut part in parts {
             all.findings.append(&mut part.findings);
             all.decided.append(&mut part.decided);
+            all.judged.append(&mut part.judged);
             all.tally.add(&part.tally);
         }
         sort(&mut all.findings);
@@ -147,7 +153,18 @@ pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
     let objects: Vec<ObjectView<'_>> = snapshot.objects().collect();
     let by_object = objects.par_iter().fold(|| run.bench(), |bench, &object| run.object(&entries, object, bench));
     parts.par_extend(by_object.map(|bench| bench.judgement));
+    let of_configurations = snapshot.configurations().map(|document| run.configuration(&entries, document).judgement);
+    parts.extend(of_configurations);
+    parts.push(run.logins(&entries).judgement);
     parts.push(run.cluster(&entries).judgement);
+    let wants_all = selection.benchmark.as_deref().and_then(|id| benchmark::ALL.get(id)).filter(|benchmark| benchmark.every_control);
+    if let Some(benchmark) = wants_all.filter(|_| focus.is_everything()) {
+        let judged: BTreeMap<&str, BTreeSet<Verdict>> = parts.iter().flat_map(|part| &part.judged).fold(BTreeMap::new(), |mut all, &(check, verdict)| {
+            all.entry(check).or_default().insert(verdict);
+            all
+        });
+        parts.push(run.open_controls(benchmark, &entries, &judged).judgement);
+    }
     Judgement::of(parts)
 }
 
@@ -179,6 +196,12 @@ struct Subject<'a> {
     scope: Scope,
     replicas: Option<u32>,
     broken_chain: bool,
+}
+
+impl Subject<'_> {
+    fn cluster() -> Self {
+        Self { reference: None, object: None, scope: Scope::Cluster, replicas: None, broken_chain: false }
+    }
 }
 
 impl<'a> Run<'_, 'a> {
@@ -214,13 +237,7 @@ impl<'a> Run<'_, 'a> {
                 }
                 Judge::Component(component, judge) => {
                     let instances = workload.variants.iter().filter_map(|variant| ComponentView::of(component, variant.pod));
-                    let parts: Vec<Part<'a>> = instances
-                        .map(|instance| {
-                            let mut sink = Sink { object: Some(instance.object()), container: Some(instance.container().name().to_owned()), ..Sink::default() };
-                            let judged = judge(instance, &facts, &mut sink);
-                            Part { judged, sink, base: instance.container().pod().whole().path() }
-                        })
-                        .collect();
+                    let parts: Vec<Part<'a>> = instances.map(|instance| component_part(instance, &facts, judge)).collect();
                     if parts.is_empty() {
                         continue;
                     }
@@ -238,7 +255,7 @@ impl<'a> Run<'_, 'a> {
         if !self.focus.holds(&reference, Some(object)) {
             return bench;
         }
-        let is_namespace = object.kind() == bartizan_cluster::Kind::Namespace;
+        let is_namespace = object.kind() == Kind::Namespace;
         let scope = if is_namespace { Scope::Namespace } else { Scope::Object };
         let subject = Subject { reference: Some(reference), object: Some(object), scope, replicas: None, broken_chain: false };
         for &entry in entries {
@@ -255,12 +272,107 @@ impl<'a> Run<'_, 'a> {
         bench
     }
 
+    /// The components that a configuration sets up. It has no name: it is called by its file.
+    fn configuration(&self, entries: &[&'static Entry], document: ObjectView<'a>) -> Bench<'a> {
+        let mut bench = self.bench();
+        let name = self.snapshot.source_of(document).map_or("", |source| source.name()).to_owned();
+        let reference = ObjectRef { name, ..document.reference() };
+        if !self.focus.holds(&reference, Some(document)) {
+            return bench;
+        }
+        let subject = Subject { reference: Some(reference), object: Some(document), scope: Scope::Object, replicas: None, broken_chain: false };
+        for &entry in entries {
+            let Judge::Component(component, judge) = entry.judge else { continue };
+            if let Some(instance) = ComponentView::of_configuration(component, document) {
+                let part = component_part(instance, &self.facts(entry), judge);
+                self.conclude(entry, &subject, vec![part], &mut bench);
+            }
+        }
+        bench
+    }
+
+    /// The ways to log in.
+    fn logins(&self, entries: &[&'static Entry]) -> Bench<'a> {
+        let mut bench = self.bench();
+        for &entry in entries {
+            let Judge::Login(wanted) = entry.judge else { continue };
+            let of_cluster = |judged: Judged, sink: Sink<'a>| vec![Part { judged, sink, base: FieldPath::default() }];
+            let cluster = Subject::cluster();
+            match login::look(wanted, &self.facts(entry), self.snapshot) {
+                Found::Faults(faults) => {
+                    for (reference, raised) in faults {
+                        let object = login::find(self.snapshot, &reference);
+                        if self.focus.holds(&reference, object) {
+                            let subject = Subject { reference: Some(reference), object, scope: Scope::Object, replicas: None, broken_chain: false };
+                            self.conclude(entry, &subject, of_cluster(Ok(()), Sink { raised, ..Sink::default() }), &mut bench);
+                        }
+                    }
+                }
+                _ if !self.focus.is_everything() => {}
+                Found::Nothing => self.conclude(entry, &cluster, of_cluster(Ok(()), Sink::default()), &mut bench),
+                Found::NoSubject(_) => self.conclude(entry, &cluster, of_cluster(Ok(()), Sink { not_applicable: true, ..Sink::default() }), &mut bench),
+                Found::Lost(missing) => self.conclude(entry, &cluster, of_cluster(Err(missing), Sink::default()), &mut bench),
+            }
+        }
+        bench
+    }
+
+    /// The controls of `benchmark` of which no check said anything: passed where everything was seen that could have been at
+    /// fault, else unknown.
+    fn open_controls(&self, benchmark: &benchmark::Benchmark, entries: &[&'static Entry], judged: &BTreeMap<&str, BTreeSet<Verdict>>) -> Bench<'a> {
+        let mut bench = self.bench();
+        let of = |control: &benchmark::Control| -> Vec<&'static Entry> {
+            entries.iter().copied().filter(|entry| control.checks.iter().any(|check| check == entry.check.id)).collect()
+        };
+        let mut told: BTreeSet<&str> = BTreeSet::new();
+        for control in benchmark.controls.iter().filter(|control| control.applies_to(self.snapshot.version())) {
+            let checks = of(control);
+            let said = |verdict| checks.iter().any(|entry| judged.get(entry.check.id).is_some_and(|said| said.contains(&verdict)));
+            let is_decided = if control.only_refuted { said(Verdict::Fail) } else { checks.iter().any(|entry| judged.contains_key(entry.check.id)) };
+            if is_decided || said(Verdict::Unknown) {
+                continue;
+            }
+            for entry in checks.into_iter().filter(|entry| told.insert(entry.check.id)) {
+                let unseen = if control.only_refuted { Some(elsewhere()) } else { self.unseen(entry) };
+                let judged = unseen.map_or(Ok(()), Err);
+                self.conclude(entry, &Subject::cluster(), vec![Part { judged, sink: Sink::default(), base: FieldPath::default() }], &mut bench);
+            }
+        }
+        bench
+    }
+
+    /// Why nothing could be judged; none if everything was seen, and there is nothing.
+    fn unseen(&self, entry: &'static Entry) -> Option<Missing> {
+        let missing = |fact: &str| Missing { fact: fact.to_owned(), scope: "cluster".to_owned(), reason: Reason::NotInSource };
+        let is_from_files = self.snapshot.circumstances().provenance == Provenance::Files;
+        let kinds: Vec<Kind> = match entry.judge {
+            Judge::Component(component, _) => {
+                return ComponentView::all(component, self.snapshot).is_empty().then(|| missing("component-flags"));
+            }
+            Judge::Login(wanted) => {
+                return match login::look(wanted, &self.facts(entry), self.snapshot) {
+                    Found::NoSubject(unseen) => unseen.map(|unseen| Missing { reason: Reason::NotInSource, ..unseen }),
+                    Found::Lost(missing) => Some(missing),
+                    Found::Faults(_) | Found::Nothing => None,
+                };
+            }
+            Judge::Object(kinds, _) => kinds.to_vec(),
+            Judge::Namespace(_) => vec![Kind::Namespace],
+            Judge::Pod(_) | Judge::Container(_) | Judge::Workload(_) => WORKLOAD_KINDS.to_vec(),
+            Judge::AnyObject(_) | Judge::Cluster(_) => entry.reads.to_vec(),
+        };
+        let gap = kinds.iter().find_map(|&kind| self.snapshot.gap(kind, None));
+        let is_there = kinds.iter().any(|&kind| self.snapshot.of_kind(kind).next().is_some());
+        let first = kinds.first().and_then(|kind| kind.resource()).map_or("objects", |resource| resource.plural);
+        gap.or_else(|| (is_from_files && !is_there).then(|| missing(first)))
+    }
+
     fn cluster(&self, entries: &[&'static Entry]) -> Bench<'a> {
         let mut bench = self.bench();
         if !self.focus.is_everything() {
             return bench;
         }
-        let subject = Subject { reference: None, object: None, scope: Scope::Cluster, replicas: None, broken_chain: false };
+        let subject = Subject::cluster();
         for &entry in entries {
             let Judge::Cluster(judge) = entry.judge else { continue };
             let mut sink = Sink::default();
@@ -298,6 +410,9 @@ impl<'a> Run<'_, 'a> {
             Verdict::NotApplicable
         };
         judgement.tally.count(entry.check.severity, verdict);
+        if verdict != Verdict::NotApplicable {
+            judgement.judged.insert((entry.check.id, verdict));
+        }
         if self.trace {
             judgement.decided.push(Decided { check: entry.check.id, subject: subject.reference.clone(), verdict });
         }
@@ -348,8 +463,11 @@ fn fill_failure<'a>(entry: &'static Entry, subject: &Subject<'a>, raised: Vec<(R
     // Most findings have one place, and a report has many findings: no room is kept for more.
     finding.places.reserve_exact(raised.len());
     for (one, base) in raised {
-        let path = one.spot.as_ref().map(bartizan_cluster::Spot::path).unwrap_or_default();
-        let relative = path.as_str().strip_prefix(base.as_str()).unwrap_or(path.as_str()).trim_start_matches('.').to_owned();
+        let path = match &one.place {
+            Some(place) => place.path.clone(),
+            None => one.spot.as_ref().map(|spot| spot.path().as_str().to_owned()).unwrap_or_default(),
+        };
+        let relative = path.strip_prefix(base.as_str()).unwrap_or(&path).trim_start_matches('.').to_owned();
         let message = spoken(entry, one.message);
         // The same fault in the template and in its pods is one place; a pod shows only what its template does not.
         if !seen.insert((relative, message.text.clone())) {
@@ -357,7 +475,7 @@ fn fill_failure<'a>(entry: &'static Entry, subject: &Subject<'a>, raised: Vec<(R
         }
         let object = one.object;
         let elsewhere = object.filter(|object| subject.object.is_none_or(|own| own.id() != object.id()));
-        let is_pod_of_owner = elsewhere.is_some_and(|object| object.kind() == bartizan_cluster::Kind::Pod) && subject.scope == Scope::Object;
+        let is_pod_of_owner = elsewhere.is_some_and(|object| object.kind() == Kind::Pod) && subject.scope == Scope::Object;
         match (&one.fix, elsewhere) {
             (Some((kind, operations)), None) => {
                 patch.extend(operations.iter().cloned());
@@ -376,10 +494,13 @@ fn fill_failure<'a>(entry: &'static Entry, subject: &Subject<'a>, raised: Vec<(R
             note: note.clone(),
         }));
         let differs = first.as_ref().is_some_and(|first| *first != message);
-        let location = object.zip(one.spot.as_ref()).and_then(|(object, spot)| locator.location(object, spot));
+        let location = match one.place {
+            Some(place) => place.location,
+            None => object.zip(one.spot.as_ref()).and_then(|(object, spot)| locator.location(object, spot)),
+        };
         finding.places.push(Place {
             container: one.container,
-            path: path.as_str().to_owned(),
+            path,
             location,
             origin: if is_pod_of_owner && subject.object.is_some() { PlaceOrigin::Admission } else { PlaceOrigin::Source },
             object: elsewhere.map(ObjectView::reference),
@@ -407,6 +528,18 @@ fn spoken(entry: &'static Entry, message: Msg) -> Message {
     // The tests of the catalogue see to it that every key that a judge uses stands on its page.
     let template = crate::page_of(entry).message(message.key, Language::English).unwrap_or(message.key);
     Message { key: message.key.to_owned(), text: bartizan_report::page::fill(template, &args), args }
+}
+
+/// Credentials that lie somewhere else are seen by nobody.
+fn elsewhere() -> Missing {
+    Missing { fact: "credentials".to_owned(), scope: "cluster".to_owned(), reason: Reason::NotInSource }
+}
+
+fn component_part<'a>(instance: ComponentView<'a>, facts: &Facts<'a>, judge: for<'x> fn(ComponentView<'x>, &Facts<'x>, &mut Sink<'x>) -> Judged) -> Part<'a> {
+    let container = instance.container();
+    let mut sink = Sink { object: Some(instance.object()), container: container.map(|container| container.name().to_owned()), ..Sink::default() };
+    let judged = judge(instance, facts, &mut sink);
+    Part { judged, sink, base: container.map(|container| container.pod().whole().path()).unwrap_or_default() }
 }
 
 fn pod_part<'a>(pod: PodView<'a>, facts: &Facts<'a>, judge: for<'x> fn(PodView<'x>, &Facts<'x>, &mut Sink<'x>) -> Judged) -> Part<'a> {

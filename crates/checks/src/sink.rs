@@ -1,5 +1,6 @@
 //! Where a judge says what it found.
 
+use bartizan_authz::login::Place;
 use bartizan_cluster::{ContainerView, ObjectView, Spot};
 use bartizan_report::{PatchOperation, Safety};
 
@@ -26,6 +27,8 @@ macro_rules! msg {
 #[derive(Debug)]
 pub struct Raised<'a> {
     pub(crate) spot: Option<Spot<'a>>,
+    /// The place, where it was found by somebody who keeps no cursor.
+    pub(crate) place: Option<Place>,
     pub(crate) object: Option<ObjectView<'a>>,
     pub(crate) container: Option<String>,
     pub(crate) message: Msg,
@@ -84,7 +87,7 @@ impl<'a> Sink<'a> {
 
     #[expect(clippy::indexing_slicing, reason = "the element was pushed the line before")]
     fn raise(&mut self, spot: Option<Spot<'a>>, message: Msg) -> &mut Raised<'a> {
-        self.raised.push(Raised { spot, object: self.object, container: self.container.clone(), message, fix: None, related: Vec::new() });
+        self.raised.push(Raised { spot, place: None, object: self.object, container: self.container.clone(), message, fix: None, related: Vec::new() });
         let last = self.raised.len() - 1;
         &mut self.raised[last]
     }

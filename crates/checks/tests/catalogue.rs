@@ -5,9 +5,9 @@ mod world;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use bartizan_checks::{Entry, Selection, all, judge, page_of};
+use bartizan_checks::{Entry, Judge, Selection, all, judge, page_of};
 use bartizan_cluster::read::{ProblemKind, split};
-use bartizan_cluster::{Kind, Missing, Reason};
+use bartizan_cluster::{Kind, Missing, ObjectRef, ObjectView, Reason};
 use bartizan_report::page::Example;
 use bartizan_report::{Language, PatchOperation, Verdict};
 use world::{world, world_of};
@@ -117,11 +117,13 @@ fn assert_fixed(
     let id = entry.check.id;
     let mut objects = Vec::new();
     let mut fixed = None;
-    for object in snapshot.objects() {
+    // Configurations have no name of their own: they are called by their file.
+    let called = |view: ObjectView<'_>| if view.name().is_empty() { ObjectRef { name: "page.yaml".to_owned(), ..view.reference() } } else { view.reference() };
+    for object in snapshot.objects().chain(snapshot.configurations()) {
         let mut json = object.root().to_json();
-        if is_subject(&object.reference()) && fixed.is_none() {
+        if is_subject(&called(object)) && fixed.is_none() {
             bartizan_checks::patch::apply(&mut json, patch).unwrap_or_else(|error| panic!("{id}: the fix does not apply: {error}\n{}", example.text));
-            fixed = Some(object.reference());
+            fixed = Some(called(object));
         }
         objects.push(json.to_string());
     }
@@ -227,7 +229,7 @@ fn kinds_of_documents(example: Example) -> Vec<Kind> {
         .iter()
         .map(|document| {
             let snapshot = world(&example.text[document.range.clone()], "", Vec::new());
-            snapshot.objects().next().map_or(Kind::Other, bartizan_cluster::ObjectView::kind)
+            snapshot.objects().next().map_or(Kind::Other, ObjectView::kind)
         })
         .collect()
 }
@@ -289,6 +291,27 @@ fn page_source_uses(entry: &Entry, key: &str) -> bool {
     ["cluster", "identity", "namespace", "network", "object", "pod_security", "relation", "workload"].iter().any(|family| {
         let own = source.join(family).join(&stem).with_extension("rs");
         let shared = source.join(family).with_extension("rs");
-        own.is_file() && [own, shared].iter().any(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains(&quoted)))
+        let of_grants = source.join("grant.rs");
+        own.is_file() && [own, shared, of_grants].iter().any(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains(&quoted)))
     })
+}
+
+/// A check of logins says what the inventory of logins says, word for word and in both languages.
+#[test]
+fn pages_of_logins_speak_as_the_inventory() {
+    let mut faults = 0;
+    for entry in all() {
+        let Judge::Login(wanted) = entry.judge else { continue };
+        for &key in wanted.faults {
+            let fault = bartizan_authz::login::faults().into_iter().find(|fault| fault.id == key);
+            let fault = fault.unwrap_or_else(|| panic!("{}: the inventory knows no fault `{key}`", entry.check.id));
+            for language in [Language::English, Language::Chinese] {
+                assert_eq!(page_of(entry).message(key, language), Some(fault.problem.of(language)), "{}: `{key}`", entry.check.id);
+            }
+            faults += 1;
+        }
+        let read: BTreeSet<Kind> = wanted.mechanisms.iter().flat_map(|mechanism| mechanism.reads()).copied().collect();
+        assert!(read.iter().all(|kind| entry.reads.contains(kind)), "{}: reads more than it declares", entry.check.id);
+    }
+    assert!(faults > 20, "{faults} faults");
 }

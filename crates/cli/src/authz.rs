@@ -14,8 +14,13 @@ mod subjects;
 mod table;
 mod who_can;
 
-use anyhow::{Result, bail};
-use bartizan_authz::{Authz, GrantView, Holder, Options};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use bartizan_authz::abac::Policies;
+use bartizan_authz::{AuthorizerKind, Authz, GrantView, Options};
 use bartizan_cluster::{Kind, Location, Snapshot};
 use bartizan_gather::Gathered;
 use bartizan_report::{Language, Outcome};
@@ -54,7 +59,7 @@ impl Cluster {
         gather(&self.sources, &wanted, global, terminal)
     }
 
-    fn options(&self) -> Options {
+    fn options(&self) -> Result<Options> {
         options(&self.policy)
     }
 }
@@ -65,20 +70,24 @@ fn gather(sources: &NamedSources, wanted: &[Kind], global: &Global, terminal: &T
     source::gather(&sources, &[], &[], wanted, global, terminal)
 }
 
-fn options(policy: &Policy) -> Options {
-    Options { default_policy: policy.default_policy, ..Options::default() }
+fn options(policy: &Policy) -> Result<Options> {
+    Ok(Options {
+        default_policy: policy.default_policy,
+        chain: policy.authorization_mode.clone(),
+        policies: policy.abac_policy.as_deref().map(read_policies).transpose()?,
+        ..Options::default()
+    })
 }
 
-/// Somebody as they are written on the command line: `User/NAME`, `Group/NAME`, `ServiceAccount/NAMESPACE/NAME`; a user where
-/// nothing is said.
-fn subject(text: &str) -> Result<Holder<'static>> {
-    let (kind, rest) = text.split_once('/').unwrap_or(("User", text));
-    match (kind.to_ascii_lowercase().as_str(), rest.split_once('/')) {
-        ("user", _) => Ok(Holder::user(rest.to_owned())),
-        ("group", _) => Ok(Holder::group(rest.to_owned())),
-        ("serviceaccount" | "sa", Some((namespace, name))) => Ok(Holder::service_account(namespace, name)),
-        _ => bail!("`{text}` names nobody: write `User/NAME`, `Group/NAME` or `ServiceAccount/NAMESPACE/NAME`"),
-    }
+/// A file of ABAC policies is a few lines that people write.
+const POLICY_FILE_MAX: u64 = 64 << 20;
+
+/// Reads a file of ABAC policies as the server does: whole or not at all.
+fn read_policies(file: &Path) -> Result<Policies> {
+    let failed = || format!("the ABAC policies `{}` could not be read", file.display());
+    let mut text = String::new();
+    File::open(file).and_then(|file| file.take(POLICY_FILE_MAX).read_to_string(&mut text)).with_context(failed)?;
+    Policies::read(&text).with_context(failed)
 }
 
 /// Says what was odd about the input and what is taken for granted; the outcome of a question that was answered.
@@ -88,6 +97,13 @@ fn tell(authz: &Authz<'_>, terminal: &Terminal) -> Outcome {
         Language::English => ("not counted", "assumed"),
         Language::Chinese => ("未计入", "假定"),
     };
+    if authz.has_policies() && !authz.chain().authorizers().iter().any(|authorizer| authorizer.kind == AuthorizerKind::Abac) {
+        let chain = authz.chain();
+        terminal.note(&match terminal.language {
+            Language::English => format!("note: the ABAC policies are not asked, since the authorizers are {chain}; `--authorization-mode` names others"),
+            Language::Chinese => format!("提示：授权器为 {chain}，不会查询 ABAC 策略；可用 `--authorization-mode` 指定"),
+        });
+    }
     for assumption in authz.assumptions() {
         terminal.note(&format!("{assumed}: {assumption}"));
     }

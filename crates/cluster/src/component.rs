@@ -1,8 +1,11 @@
-//! Components of the control plane, as far as manifests and mirror pods show them: their flags.
+//! Components of the control plane and of nodes, as far as manifests, mirror pods and kubeadm's configuration show them: their flags.
 //!
 //! Files that a flag names are on the node and are not read here; what a flag that is not given stands for is not said here.
 
-use crate::{ContainerView, Missing, ObjectView, PodView, Reason, Spot, Value, field};
+use std::borrow::Cow;
+
+use crate::kubeadm::{Argument, Section};
+use crate::{ContainerView, Kind, Missing, ObjectView, PodView, Reason, Snapshot, Spot, Value, field};
 
 /// A component that runs as a static pod on most clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,11 +38,18 @@ impl Component {
     }
 }
 
-/// One instance of a component: the container that runs it, and its flags.
+/// One instance of a component: the container that runs it or the configuration that sets it up, and its flags.
 #[derive(Debug, Clone, Copy)]
 pub struct ComponentView<'a> {
-    container: ContainerView<'a>,
+    origin: Origin<'a>,
     component: Component,
+}
+
+/// Where flags are written.
+#[derive(Debug, Clone, Copy)]
+enum Origin<'a> {
+    Container(ContainerView<'a>),
+    Kubeadm(Section<'a>),
 }
 
 /// Programs that start the one after them.
@@ -52,17 +62,48 @@ impl<'a> ComponentView<'a> {
         if pod.namespace() != "kube-system" && !pod.is_mirror() {
             return None;
         }
-        pod.containers().find(|container| arguments(container.value(), component).is_some()).map(|container| Self { container, component })
+        let container = pod.containers().find(|container| arguments(container.value(), component).is_some())?;
+        Some(Self { origin: Origin::Container(container), component })
     }
 
-    /// The object that holds the pod.
+    /// The instance of `component` that kubeadm makes from the configuration `document`.
+    pub fn of_configuration(component: Component, document: ObjectView<'a>) -> Option<Self> {
+        Section::of(component, document).map(|section| Self { origin: Origin::Kubeadm(section), component })
+    }
+
+    /// Every instance of `component` in `snapshot`: pods, what controllers make pods from, and configurations of kubeadm.
+    pub fn all(component: Component, snapshot: &'a Snapshot) -> Vec<Self> {
+        let is_candidate = |object: &ObjectView<'_>| match object.kind() {
+            Kind::Pod => true,
+            kind => kind.is_controller() && object.namespace() == Some("kube-system"),
+        };
+        let pods = snapshot.objects().filter(is_candidate).flat_map(PodView::of);
+        let running = pods.filter_map(|pod| Self::of(component, pod));
+        running.chain(snapshot.configurations().filter_map(|document| Self::of_configuration(component, document))).collect()
+    }
+
+    /// The object that holds the pod, or the configuration.
     pub fn object(self) -> ObjectView<'a> {
-        self.container.pod().object()
+        match self.origin {
+            Origin::Container(container) => container.pod().object(),
+            Origin::Kubeadm(section) => section.document(),
+        }
     }
 
-    /// The container.
-    pub fn container(self) -> ContainerView<'a> {
-        self.container
+    /// The container, if it is one.
+    pub fn container(self) -> Option<ContainerView<'a>> {
+        match self.origin {
+            Origin::Container(container) => Some(container),
+            Origin::Kubeadm(_) => None,
+        }
+    }
+
+    /// The container, or the part of the configuration that is about the component.
+    pub fn whole(self) -> Value<'a> {
+        match self.origin {
+            Origin::Container(container) => container.value(),
+            Origin::Kubeadm(section) => section.whole(),
+        }
     }
 
     /// The value of flag `name` (without dashes): the last one given, in either form (`--name=value`, `--name value`).
@@ -77,14 +118,29 @@ impl<'a> ComponentView<'a> {
 
     /// Every flag that is given, in order: its name with `-` for `_`, its value if it has one after `=`, and the word after it.
     pub fn given(self) -> Vec<Given<'a>> {
-        let words = arguments(self.container.value(), self.component).unwrap_or_default();
+        let container = match self.origin {
+            Origin::Container(container) => container,
+            Origin::Kubeadm(section) => {
+                let given = |flag: Argument<'a>| Given { name: flag.name, value: Some(flag.value), next: None, word: flag.place };
+                return section.arguments().into_iter().map(given).collect();
+            }
+        };
+        let words = arguments(container.value(), self.component).unwrap_or_default();
         let texts: Vec<&str> = words.iter().map(|word| word.text).collect();
+        let next = |at: usize| words.get(at + 1).map(|word| Cow::Borrowed(word.text));
         let given = given(&texts).into_iter();
-        given.filter_map(|(at, name, value)| Some(Given { name, value, next: words.get(at + 1).map(|word| word.text), word: words.get(at)?.item })).collect()
+        given.filter_map(|(at, name, value)| Some(Given { name, value: value.map(Cow::Borrowed), next: next(at), word: words.get(at)?.item })).collect()
     }
 
     fn find(self, name: &str, form: Form) -> Option<Flag<'a>> {
-        let words = arguments(self.container.value(), self.component).unwrap_or_default();
+        let container = match self.origin {
+            Origin::Container(container) => container,
+            Origin::Kubeadm(section) => {
+                let found = section.arguments().into_iter().rfind(|argument| argument.name == name)?;
+                return Some(Flag { value: found.value, word: found.place, shape: if found.is_written { FlagShape::Value } else { FlagShape::Implied } });
+            }
+        };
+        let words = arguments(container.value(), self.component).unwrap_or_default();
         let texts: Vec<&str> = words.iter().map(|word| word.text).collect();
         let (at, _, value) = given(&texts).into_iter().rfind(|(_, key, _)| key == name)?;
         let word = words.get(at)?;
@@ -92,24 +148,48 @@ impl<'a> ComponentView<'a> {
             Form::Switch => None,
             Form::WithValue => words.get(at + 1).map(|next| next.text),
         };
-        Some(Flag { value: value.or(next).unwrap_or("true"), word: word.item, is_whole: word.is_whole && value.is_some() })
+        let shape = if word.is_whole && value.is_some() { FlagShape::Word } else { FlagShape::Part };
+        Some(Flag { value: Cow::Borrowed(value.or(next).unwrap_or("true")), word: word.item, shape })
     }
 
-    /// The value of an environment variable that is written down.
+    /// An environment variable that is written down.
     pub fn variable(self, name: &str) -> Option<Value<'a>> {
-        let entry = self.container.value().list(field::ENV).find(|entry| entry.str(field::NAME) == Some(name))?;
-        entry.get(field::VALUE)
+        match self.origin {
+            Origin::Container(container) => {
+                let entry = container.value().list(field::ENV).find(|entry| entry.str(field::NAME) == Some(name))?;
+                entry.get(field::VALUE)
+            }
+            Origin::Kubeadm(section) => section.variable(name),
+        }
     }
 
     /// Where a flag that is not there would have to be added.
     pub fn flags_spot(self) -> Spot<'a> {
-        let list = if self.container.value().get(field::ARGS).is_some() { field::ARGS } else { field::COMMAND };
-        self.container.at(&[list])
+        match self.origin {
+            Origin::Container(container) => {
+                let list = if container.value().get(field::ARGS).is_some() { field::ARGS } else { field::COMMAND };
+                container.at(&[list])
+            }
+            Origin::Kubeadm(section) => section.spot(),
+        }
     }
 
-    /// Whether every word of the command line is an item of its own, so that another can be put behind them; a script is not.
-    pub fn is_in_words(self) -> bool {
-        arguments(self.container.value(), self.component).is_some_and(|words| words.iter().all(|word| word.is_whole))
+    /// How another flag is added at [`ComponentView::flags_spot`]; none where the command line is a script or the pod is the
+    /// kubelet's image of a file on its node.
+    pub fn flags_shape(self) -> Option<FlagsShape> {
+        match self.origin {
+            Origin::Container(container) if container.pod().is_mirror() => None,
+            Origin::Container(container) => {
+                arguments(container.value(), self.component).is_some_and(|words| words.iter().all(|word| word.is_whole)).then_some(FlagsShape::Words)
+            }
+            Origin::Kubeadm(section) => {
+                let is_list = section.spot().is_present() && section.spot().nearest().is_list();
+                // Lists came with the version after `v1beta3`.
+                let wants_list =
+                    !section.spot().is_present() && !matches!(section.document().api_version(), "kubeadm.k8s.io/v1beta3" | "kubeadm.k8s.io/v1beta2");
+                Some(if is_list || wants_list { FlagsShape::Pairs } else { FlagsShape::Map })
+            }
+        }
     }
 
     /// Why a judge cannot know what stands in a file on the node.
@@ -118,16 +198,27 @@ impl<'a> ComponentView<'a> {
     }
 }
 
+/// How the flags of a component are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlagsShape {
+    /// A list of words: `--name=value`.
+    Words,
+    /// A map from names to values.
+    Map,
+    /// A list of maps with `name` and `value`.
+    Pairs,
+}
+
 /// A flag as it is given.
 #[derive(Debug, Clone)]
 pub struct Given<'a> {
     /// The name without dashes, with `-` for `_`.
     pub name: String,
-    /// What stands after `=`.
-    pub value: Option<&'a str>,
+    /// What stands after `=`, or the value in a configuration.
+    pub value: Option<Cow<'a, str>>,
     /// The word after it, which is its value if it takes one and none stands after `=`.
-    pub next: Option<&'a str>,
-    /// The item of the command line in which it stands.
+    pub next: Option<Cow<'a, str>>,
+    /// The item of the command line in which it stands, or the value in a configuration.
     pub word: Value<'a>,
 }
 
@@ -154,20 +245,38 @@ enum Form {
 }
 
 /// A flag that was given.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Flag<'a> {
     /// Its value.
-    pub value: &'a str,
-    /// The item of the command line in which it stands.
+    pub value: Cow<'a, str>,
+    /// The item of the command line in which it stands, or its value in a configuration.
     pub word: Value<'a>,
-    /// Whether that item is the flag and its value, and nothing else.
-    pub is_whole: bool,
+    /// What that is.
+    pub shape: FlagShape,
+}
+
+/// How one flag is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlagShape {
+    /// `--name=value`, and nothing else.
+    Word,
+    /// Something with more in it: a script, or a name whose value is the next word.
+    Part,
+    /// The value alone, under its name.
+    Value,
+    /// Nothing is written: kubeadm gives the flag on its own.
+    Implied,
 }
 
 impl Flag<'_> {
     /// Whether a switch is on, as Go reads booleans.
     pub fn is_on(&self) -> bool {
-        is_on(self.value)
+        is_on(&self.value)
+    }
+
+    /// The items of a value that is a list.
+    pub fn items(&self) -> impl Iterator<Item = &str> {
+        self.value.split(',').map(str::trim).filter(|item| !item.is_empty())
     }
 }
 

@@ -198,4 +198,13 @@ fields! {
     EXCEPT = "except",
     END_PORT = "endPort",
     NAMESPACE_NAME = "kubernetes.io/metadata.name",
+    API_SERVER = "apiServer",
+    CONTROLLER_MANAGER = "controllerManager",
+    SCHEDULER = "scheduler",
+    ETCD = "etcd",
+    LOCAL = "local",
+    NODE_REGISTRATION = "nodeRegistration",
+    EXTRA_ARGS = "extraArgs",
+    EXTRA_ENVS = "extraEnvs",
+    KUBELET_EXTRA_ARGS = "kubeletExtraArgs",
 }

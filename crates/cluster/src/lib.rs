@@ -16,6 +16,7 @@ pub mod intern;
 pub mod issuer;
 mod json;
 pub mod kind;
+mod kubeadm;
 pub mod locator;
 pub mod node_file;
 pub mod object;

@@ -47,6 +47,13 @@ pub fn read(request: &Request) -> Result<NodeFiles, Error> {
     Ok(files)
 }
 
+/// The text of the file `path` of a node whose file system begins at `root`, for authorities: what they hold is public.
+pub fn text(root: &Path, path: &str) -> Result<String, FileFault> {
+    let found = resolve(root, path).map_err(|error| fault(&error))?;
+    let (_, bytes) = bytes(&found)?;
+    String::from_utf8(bytes).map_err(|_| FileFault::Unreadable("it is no text".to_owned()))
+}
+
 /// The permission bits of a file, where the system has them.
 pub fn mode_of(path: &Path) -> Option<u32> {
     fs::metadata(path).ok().and_then(|metadata| mode(&metadata))

@@ -3,10 +3,11 @@
 //! Features and plugins are at their defaults unless the flags of a server say otherwise; what cannot be seen at all is a
 //! doubt, which makes a way possible and never confirms or hides it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::component::{Component, ComponentView};
-use bartizan_cluster::{Kind, Missing, PodView, Provenance, Snapshot, Value};
+use bartizan_cluster::{Kind, Missing, Provenance, Snapshot, Value};
 use bartizan_report::Language;
 use foldhash::{HashMap, HashSet};
 
@@ -118,15 +119,15 @@ struct Server {
 impl Server {
     fn of(snapshot: &Snapshot) -> Self {
         let mut server = Self::default();
-        for instance in snapshot.of_kind(Kind::Pod).flat_map(PodView::of).filter_map(|pod| ComponentView::of(Component::ApiServer, pod)) {
+        for instance in ComponentView::all(Component::ApiServer, snapshot) {
             server.is_seen = true;
             for given in instance.given() {
-                let value = given.value.or(given.next.filter(|next| !next.starts_with('-'))).unwrap_or("true");
+                let value = given.value.or(given.next.filter(|next| !next.starts_with('-'))).unwrap_or(Cow::Borrowed("true"));
                 if given.name == "feature-gates" {
                     let gates = value.split(',').filter_map(|gate| gate.split_once('='));
                     server.features.extend(gates.map(|(name, on)| (name.trim().to_owned(), bartizan_cluster::component::is_on(on.trim()))));
                 } else {
-                    server.flags.insert(given.name.clone(), value.to_owned());
+                    server.flags.insert(given.name.clone(), value.into_owned());
                 }
             }
         }

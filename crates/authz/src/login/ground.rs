@@ -1,9 +1,11 @@
 //! What the judgements of logins stand on: the snapshot, files beside it, and the flags of components wherever they were found.
 
+use std::borrow::Cow;
+
 use bartizan_cluster::component::{Component, ComponentView, given, is_on};
 use bartizan_cluster::issuer::IssuerFacts;
 use bartizan_cluster::node_file::{FileContent, FileFault, FileKind, NodeFile, NodeFiles, configuration};
-use bartizan_cluster::{Kind, KubernetesVersion, ObjectView, PodView, Snapshot, field};
+use bartizan_cluster::{Kind, KubernetesVersion, ObjectView, Snapshot, field};
 use jiff::Timestamp;
 
 use super::Place;
@@ -39,11 +41,11 @@ impl Flags {
         let place = |value| Place::of(snapshot, component.object(), value);
         let flags = component.given().into_iter().map(|flag| GivenFlag {
             name: flag.name,
-            value: flag.value.map(str::to_owned),
-            next: flag.next.map(str::to_owned),
+            value: flag.value.map(Cow::into_owned),
+            next: flag.next.map(Cow::into_owned),
             place: place(flag.word),
         });
-        Self { given: flags.collect(), place: Place::of(snapshot, component.object(), component.container().value()) }
+        Self { given: flags.collect(), place: Place::of(snapshot, component.object(), component.whole()) }
     }
 
     fn of_words(file: &str, words: &[String]) -> Self {
@@ -131,12 +133,7 @@ pub(super) struct Ground<'a> {
 
 impl<'a> Ground<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, files: &'a NodeFiles, issuers: &'a [IssuerFacts], embedded: &'a [Snapshot]) -> Self {
-        let pods: Vec<PodView<'_>> =
-            snapshot.objects().filter(|object| object.kind() == Kind::Pod || object.kind().is_controller()).flat_map(PodView::of).collect();
-        let flags = |component| {
-            let views = pods.iter().filter_map(move |&pod| ComponentView::of(component, pod));
-            views.map(|view| Flags::of(snapshot, view)).collect::<Vec<_>>()
-        };
+        let flags = |component| ComponentView::all(component, snapshot).into_iter().map(|view| Flags::of(snapshot, view)).collect::<Vec<_>>();
         let mut kubelets = flags(Component::Kubelet);
         if let Some(NodeFile { name, content: Ok(FileContent::Words(words)), .. }) = files.of_node.get(KUBELET_FLAGS) {
             kubelets.push(Flags::of_words(name, words));

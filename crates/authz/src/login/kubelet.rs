@@ -3,7 +3,8 @@
 //! What is not said stands for something else in a configuration file than on a command line without one: there, everybody may do
 //! everything.
 
-use bartizan_cluster::Value;
+use bartizan_cluster::component::is_on;
+use bartizan_cluster::{ObjectView, Value, group_of};
 
 use super::Place;
 use super::fault::{Judgement, fault};
@@ -73,7 +74,43 @@ fault!(
     ("set `authentication.x509.clientCAFile`", "设置 `authentication.x509.clientCAFile`"),
 );
 
-pub(super) static FAULTS: [&super::Fault; 6] = [&OPEN, &ANONYMOUS, &ALWAYS_ALLOW, &READ_ONLY_PORT, &NO_TOKENS, &NO_AUTHORITY];
+fault!(
+    UNROTATED,
+    "kubelet-certificate-unrotated",
+    Low,
+    ("kubelet does not renew its client certificate", "kubelet 不会更换其客户端证书"),
+    (
+        "One certificate is good for a year or longer, whoever copied it; when it ends, the node is lost.",
+        "同一张证书在一年甚至更久内有效，无论被谁复制；到期之后节点便会失联。"
+    ),
+    ("set `rotateCertificates: true`", "设置 `rotateCertificates: true`"),
+);
+
+fault!(
+    SERVING_UNROTATED,
+    "kubelet-serving-certificate-unrotated",
+    Low,
+    (
+        "kubelet cannot renew its serving certificate: the feature `RotateKubeletServerCertificate` is off",
+        "kubelet 无法更换其服务端证书：特性 `RotateKubeletServerCertificate` 已关闭"
+    ),
+    (
+        "The kubelet then signs its certificate itself, and the API server cannot tell it from somebody in between.",
+        "此时 kubelet 使用自签名证书，API server 无法将其与中间人区分开。"
+    ),
+    (
+        "leave `RotateKubeletServerCertificate` on and set `serverTLSBootstrap: true`",
+        "保持 `RotateKubeletServerCertificate` 开启，并设置 `serverTLSBootstrap: true`"
+    ),
+);
+
+pub(super) static FAULTS: [&super::Fault; 8] = [&OPEN, &ANONYMOUS, &ALWAYS_ALLOW, &READ_ONLY_PORT, &NO_TOKENS, &NO_AUTHORITY, &UNROTATED, &SERVING_UNROTATED];
+
+/// The feature by which a kubelet asks for a serving certificate.
+const SERVING_ROTATION: &str = "RotateKubeletServerCertificate";
+
+/// The file of authorities that kubeadm tells kubelets of.
+const KUBEADM_AUTHORITY: &str = "/etc/kubernetes/pki/ca.crt";
 
 /// How a kubelet decides about requests.
 struct Settings {
@@ -83,7 +120,10 @@ struct Settings {
     mode: (String, Place),
     read_only_port: (i64, Place),
     authority: Option<String>,
-    facts: Vec<(&'static str, bool)>,
+    /// What is said about renewing the client certificate, and the feature for the serving one.
+    rotation: Option<(bool, Place)>,
+    serving_rotation: Option<(bool, Place)>,
+    serving_bootstrap: bool,
 }
 
 pub(super) fn section(ground: &Ground<'_>) -> Section {
@@ -100,6 +140,13 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
                 Some(config) => {
                     configs.retain(|other| other.name() != config.name());
                     all.push(of_flags(Some(of_file(&config)), flags));
+                }
+                None if is_kubeadm_document(flags) => {
+                    // kubeadm writes the file from what stands beside the arguments.
+                    let source = flags.place.configuration.as_ref().map(|document| document.name.clone()).unwrap_or_default();
+                    let beside = configs.iter().position(|config| config.name() == source).map(|at| configs.remove(at));
+                    let base = beside.map_or_else(|| by_kubeadm(flags.place.clone()), |config| of_file(&config));
+                    all.push(of_flags(Some(base), flags));
                 }
                 None => {
                     if let Err(unseen) = ground.file(&path) {
@@ -122,6 +169,29 @@ fn is_kubeadm(flags: &Flags) -> bool {
     flags.place.file.as_deref().is_some_and(|file| file.ends_with("kubeadm-flags.env"))
 }
 
+/// Whether the flags stand in a configuration of kubeadm.
+fn is_kubeadm_document(flags: &Flags) -> bool {
+    flags.place.configuration.as_ref().is_some_and(|document| group_of(&document.api_version) == KUBEADM_GROUP)
+}
+
+const KUBEADM_GROUP: &str = "kubeadm.k8s.io";
+
+/// A kubelet of which kubeadm is told nothing.
+fn by_kubeadm(place: Place) -> Settings {
+    let here = || place.clone();
+    Settings {
+        anonymous: (false, here()),
+        webhook: (true, here()),
+        mode: ("Webhook".to_owned(), here()),
+        read_only_port: (0, here()),
+        authority: Some(KUBEADM_AUTHORITY.to_owned()),
+        rotation: Some((true, here())),
+        serving_rotation: None,
+        serving_bootstrap: false,
+        place,
+    }
+}
+
 /// What a configuration file says; what it leaves out is strict.
 fn of_file(config: &Configured<'_>) -> Settings {
     let root = config.view.root();
@@ -137,6 +207,11 @@ fn of_file(config: &Configured<'_>) -> Settings {
         Place::of(config.snapshot, config.view, nearest)
     };
     let switch = |names: &[&str], default: bool| (field(names).and_then(Value::as_bool).unwrap_or(default), place(names));
+    let said = |names: &[&str]| field(names).and_then(Value::as_bool).map(|value| (value, place(names)));
+    // kubeadm fills in what is left out of a document beside its own.
+    let is_beside = |other: ObjectView<'_>| other.group() == KUBEADM_GROUP && other.origin().source == config.view.origin().source;
+    let is_of_kubeadm = config.snapshot.configurations().any(is_beside);
+    let authority = field(&["authentication", "x509", "clientCAFile"]).and_then(Value::as_str).filter(|file| !file.is_empty());
     let mode = field(&["authorization", "mode"]).and_then(Value::as_str).filter(|mode| !mode.is_empty()).unwrap_or("Webhook");
     Settings {
         place: Place::whole(config.snapshot, config.view),
@@ -144,11 +219,10 @@ fn of_file(config: &Configured<'_>) -> Settings {
         webhook: switch(&["authentication", "webhook", "enabled"], true),
         mode: (mode.to_owned(), place(&["authorization", "mode"])),
         read_only_port: (field(&["readOnlyPort"]).and_then(Value::as_i64).unwrap_or(0), place(&["readOnlyPort"])),
-        authority: field(&["authentication", "x509", "clientCAFile"]).and_then(Value::as_str).filter(|file| !file.is_empty()).map(str::to_owned),
-        facts: vec![
-            ("rotateCertificates", field(&["rotateCertificates"]).and_then(Value::as_bool).unwrap_or(false)),
-            ("serverTLSBootstrap", field(&["serverTLSBootstrap"]).and_then(Value::as_bool).unwrap_or(false)),
-        ],
+        authority: authority.or_else(|| is_of_kubeadm.then_some(KUBEADM_AUTHORITY)).map(str::to_owned),
+        rotation: said(&["rotateCertificates"]),
+        serving_rotation: said(&["featureGates", SERVING_ROTATION]),
+        serving_bootstrap: field(&["serverTLSBootstrap"]).and_then(Value::as_bool).unwrap_or(false),
     }
 }
 
@@ -162,7 +236,9 @@ fn of_flags(file: Option<Settings>, flags: &Flags) -> Settings {
         mode: ("AlwaysAllow".to_owned(), here()),
         read_only_port: (10_255, here()),
         authority: None,
-        facts: Vec::new(),
+        rotation: None,
+        serving_rotation: None,
+        serving_bootstrap: false,
     });
     if let Some(found) = flags.switch("anonymous-auth") {
         settings.anonymous = found;
@@ -180,6 +256,15 @@ fn of_flags(file: Option<Settings>, flags: &Flags) -> Settings {
     }
     if let Some(value) = flags.value("client-ca-file") {
         settings.authority = Some(value.text).filter(|file| !file.is_empty());
+    }
+    if let Some(found) = flags.switch("rotate-certificates") {
+        settings.rotation = Some(found);
+    }
+    for value in flags.all("feature-gates") {
+        let gates = value.text.split(',').filter_map(|gate| gate.split_once('='));
+        for (_, on) in gates.filter(|(name, _)| name.trim() == SERVING_ROTATION) {
+            settings.serving_rotation = Some((is_on(on.trim()), value.place.clone()));
+        }
     }
     settings
 }
@@ -203,14 +288,20 @@ fn judged(settings: Settings) -> Login {
     if settings.authority.is_none() {
         found.push(Judgement::new(&NO_AUTHORITY, []));
     }
-    let mut login = Login::new("kubelet", settings.place)
+    let rotates = settings.rotation.as_ref().map(|(is_on, _)| *is_on);
+    if let Some((false, place)) = settings.rotation {
+        found.push(Judgement::new(&UNROTATED, []).at(place));
+    }
+    if let Some((false, place)) = settings.serving_rotation {
+        found.push(Judgement::new(&SERVING_UNROTATED, []).at(place));
+    }
+    Login::new("kubelet", settings.place)
         .fact("anonymous", settings.anonymous.0)
         .fact("tokenReview", settings.webhook.0)
         .fact("authorizationMode", settings.mode.0)
         .fact("readOnlyPort", settings.read_only_port.0)
-        .fact_if("clientCAFile", settings.authority);
-    for (name, value) in settings.facts {
-        login = login.fact(name, value);
-    }
-    login.judged(found)
+        .fact_if("clientCAFile", settings.authority)
+        .fact("rotateCertificates", rotates.unwrap_or(false))
+        .fact("serverTLSBootstrap", settings.serving_bootstrap)
+        .judged(found)
 }

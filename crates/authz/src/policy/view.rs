@@ -182,6 +182,16 @@ impl<'a> RuleView<'a> {
         self.role.policy.book.texts_of(self.said().urls)
     }
 
+    /// Whether it allows `verb` on `resource` (`pods`, `pods/exec`) of the API group `group`, the names aside to which it is limited:
+    /// `*` is every resource and subresource, `*/exec` that subresource of every resource, and `pods/*` nothing.
+    pub fn covers(self, verb: &str, group: &str, resource: &str) -> bool {
+        let subresource = resource.split_once('/').map(|(_, subresource)| subresource);
+        let is_it = |written: &str| written == "*" || written == resource || (subresource.is_some() && written.strip_prefix("*/") == subresource);
+        self.verbs().any(|written| written == "*" || written == verb)
+            && self.groups().any(|written| written == "*" || written == group)
+            && self.resources().any(is_it)
+    }
+
     /// The role in which it was written: another one where it came by aggregation.
     pub fn written_in(self) -> (RoleView<'a>, u32) {
         let source = self.role.role().and_then(|role| role.sources.as_ref()?.get(self.place as usize).copied());

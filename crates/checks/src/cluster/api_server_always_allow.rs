@@ -3,7 +3,7 @@
 use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_report::{Check, Severity, Stage};
 
-use super::{absent_flag, wrong_flag};
+use super::{Modes, absent_flag, modes, wrong_flag};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -20,15 +20,19 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 const FLAG: &str = "authorization-mode";
+const ALWAYS: &str = "AlwaysAllow";
 const USUAL: &str = "Node,RBAC";
 
-fn judge<'a>(server: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    match server.flag(FLAG) {
-        Some(flag) if flag.value.split(',').any(|mode| mode.trim() == "AlwaysAllow") => wrong_flag(server, flag, FLAG, USUAL, msg!("chosen"), out),
-        Some(_) => {}
-        // The file may name the same mode as a link of its chain.
-        None if server.flag("authorization-config").is_some() => return Err(ComponentView::unread_file()),
-        None => absent_flag(server, FLAG, USUAL, msg!("default"), out),
+fn judge<'a>(server: ComponentView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    match modes(server, facts)? {
+        Modes::Flag(flag) if flag.items().any(|mode| mode == ALWAYS) => wrong_flag(server, &flag, FLAG, USUAL, msg!("chosen"), out),
+        Modes::Configuration(document, types) => {
+            if let Some(&found) = types.iter().find(|one| one.as_str() == Some(ALWAYS)) {
+                out.fail(found, msg!("configured")).object(document);
+            }
+        }
+        Modes::Default => absent_flag(server, FLAG, USUAL, msg!("default"), out),
+        Modes::Flag(_) => {}
     }
     out.done()
 }

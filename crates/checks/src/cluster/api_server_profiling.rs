@@ -23,7 +23,7 @@ const FLAG: &str = "profiling";
 
 fn judge<'a>(server: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     match server.switch(FLAG) {
-        Some(flag) if flag.is_on() => wrong_flag(server, flag, FLAG, "false", msg!("on"), out),
+        Some(flag) if flag.is_on() => wrong_flag(server, &flag, FLAG, "false", msg!("on"), out),
         Some(_) => {}
         None => absent_flag(server, FLAG, "false", msg!("default"), out),
     }

@@ -24,7 +24,7 @@ const FLAG: &str = "use-service-account-credentials";
 fn judge<'a>(manager: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     match manager.switch(FLAG) {
         Some(flag) if flag.is_on() => {}
-        Some(flag) => wrong_flag(manager, flag, FLAG, "true", msg!("off"), out),
+        Some(flag) => wrong_flag(manager, &flag, FLAG, "true", msg!("off"), out),
         None => absent_flag(manager, FLAG, "true", msg!("default"), out),
     }
     out.done()

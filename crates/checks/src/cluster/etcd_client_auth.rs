@@ -1,5 +1,7 @@
 //! `etcd-client-auth`: etcd answers clients that show no certificate.
 
+use std::borrow::Cow;
+
 use bartizan_cluster::Value;
 use bartizan_cluster::component::{Component, ComponentView, is_on};
 use bartizan_report::{Check, Severity, Stage};
@@ -39,7 +41,7 @@ fn judge<'a>(etcd: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judg
     }
     match (etcd.switch(FLAG), etcd.variable("ETCD_CLIENT_CERT_AUTH")) {
         (Some(flag), _) if flag.is_on() => {}
-        (Some(flag), _) => wrong_flag(etcd, flag, FLAG, "true", msg!("off"), out),
+        (Some(flag), _) => wrong_flag(etcd, &flag, FLAG, "true", msg!("off"), out),
         (None, Some(value)) if value.as_str().is_some_and(is_on) => {}
         (None, Some(value)) => {
             out.fail(value, msg!("off"));
@@ -50,8 +52,9 @@ fn judge<'a>(etcd: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judg
 }
 
 /// A setting and where it is given: the flag, else the variable.
-fn setting<'a>(etcd: ComponentView<'a>, flag: &str, variable: &str) -> Option<(Value<'a>, &'a str)> {
-    etcd.flag(flag).map(|flag| (flag.word, flag.value)).or_else(|| etcd.variable(variable).and_then(|value| Some((value, value.as_str()?))))
+fn setting<'a>(etcd: ComponentView<'a>, flag: &str, variable: &str) -> Option<(Value<'a>, Cow<'a, str>)> {
+    let given = etcd.flag(flag).map(|flag| (flag.word, flag.value));
+    given.or_else(|| etcd.variable(variable).and_then(|value| Some((value, Cow::Borrowed(value.as_str()?)))))
 }
 
 /// Whether an address without TLS is reachable from outside the machine.

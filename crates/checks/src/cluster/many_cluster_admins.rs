@@ -1,11 +1,14 @@
-//! `many-cluster-admins`: more subjects hold `cluster-admin` than anybody can watch over.
+//! `many-cluster-admins`: more subjects hold everything than anybody can watch over.
 
 use std::collections::BTreeMap;
 
+use bartizan_authz::RuleView;
+use bartizan_cluster::access::PRIVILEGED_GROUP;
 use bartizan_cluster::{Kind, ObjectView, Value};
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::rbac::{Subject, role_name, subjects};
+use crate::facts::POLICY;
+use crate::grant::{Subject, subjects};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -17,7 +20,7 @@ pub(super) static ENTRY: Entry = Entry {
         aliases: &[],
         page: include_str!("many_cluster_admins.md"),
     },
-    reads: &[Kind::ClusterRoleBinding],
+    reads: &POLICY,
     judge: Judge::Cluster(judge),
 };
 
@@ -26,22 +29,27 @@ const SUBJECTS_MOST: usize = 3;
 
 fn judge<'a>(facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     let mut admins: BTreeMap<String, (ObjectView<'a>, Value<'a>)> = BTreeMap::new();
-    let all_read = facts.any(Kind::ClusterRoleBinding, None, |binding| {
-        if role_name(binding, "ClusterRole") == Some("cluster-admin") {
-            // The server itself binds `system:masters`, and would again.
-            let counted = subjects(binding).filter(|(_, subject)| *subject != Subject::Group("system:masters"));
-            for (value, subject) in counted {
-                admins.entry(subject.describe()).or_insert((binding, value));
-            }
+    for binding in facts.authz().bindings().filter(|binding| binding.is_cluster()) {
+        let holds_everything = binding.role().is_some_and(|role| role.rules().any(is_everything));
+        let Some(object) = binding.object().filter(|_| holds_everything) else { continue };
+        // The server itself binds `system:masters`, and would again.
+        let counted = subjects(object).filter(|(_, subject)| *subject != Subject::Group(PRIVILEGED_GROUP));
+        for (value, subject) in counted {
+            admins.entry(subject.describe()).or_insert((object, value));
         }
-        false
-    });
+    }
     if admins.len() > SUBJECTS_MOST {
         for &(binding, subject) in admins.values() {
             out.fail(subject, msg!("many", count = admins.len(), most = SUBJECTS_MOST)).object(binding);
         }
         return out.done();
     }
-    all_read?;
+    facts.complete(Kind::ClusterRoleBinding, None)?;
+    facts.complete(Kind::ClusterRole, None)?;
     out.done()
+}
+
+/// Whether a rule allows every verb on every resource there is.
+fn is_everything(rule: RuleView<'_>) -> bool {
+    rule.covers("*", "*", "*") && rule.names().len() == 0
 }

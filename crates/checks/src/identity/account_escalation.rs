@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use bartizan_authz::{Certainty, Doubt, Effect, Escalation, Provision};
-use bartizan_cluster::{Kind, PodView, field};
+use bartizan_cluster::{PodView, field};
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::facts::ESCALATIONS;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -17,22 +18,7 @@ pub(super) static ENTRY: Entry = Entry {
         aliases: &[],
         page: include_str!("account_escalation.md"),
     },
-    reads: &[
-        Kind::Role,
-        Kind::ClusterRole,
-        Kind::RoleBinding,
-        Kind::ClusterRoleBinding,
-        Kind::Namespace,
-        Kind::Pod,
-        Kind::ServiceAccount,
-        Kind::ConfigMap,
-        Kind::Node,
-        Kind::CustomResourceDefinition,
-        Kind::ValidatingWebhookConfiguration,
-        Kind::MutatingWebhookConfiguration,
-        Kind::ValidatingAdmissionPolicy,
-        Kind::ValidatingAdmissionPolicyBinding,
-    ],
+    reads: &ESCALATIONS,
     judge: Judge::Pod(judge),
 };
 

@@ -3,7 +3,7 @@
 use bartizan_cluster::{Kind, Missing, ObjectView, Reason};
 use bartizan_report::{Check, Safety, Severity, Stage};
 
-use crate::rbac::{Subject, is_bootstrap, role_label, subjects};
+use crate::grant::{Subject, is_bootstrap, role_label, subjects};
 use crate::sink::remove;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 

@@ -4,7 +4,7 @@ use bartizan_cluster::{Kind, ObjectView};
 use bartizan_report::{Check, Safety, Severity, Stage};
 
 use crate::facts::POLICY;
-use crate::rbac::{Granted, Subject, granted, is_bootstrap, role_label, subjects};
+use crate::grant::{Granted, Subject, granted, is_bootstrap, role_label, subjects};
 use crate::sink::remove;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 

@@ -3,7 +3,8 @@
 use bartizan_cluster::{Kind, ObjectView, field};
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::rbac::{Rule, is_bootstrap, own_rules};
+use crate::facts::POLICY;
+use crate::grant::{Rule, is_bootstrap, own_rules};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -15,7 +16,7 @@ pub(super) static ENTRY: Entry = Entry {
         aliases: &[],
         page: include_str!("escalation_grant.md"),
     },
-    reads: &[Kind::ClusterRole],
+    reads: &POLICY,
     judge: Judge::Object(&[Kind::Role, Kind::ClusterRole], judge),
 };
 

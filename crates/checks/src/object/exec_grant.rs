@@ -3,12 +3,13 @@
 use bartizan_cluster::{Kind, KubernetesVersion, ObjectView, field};
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::rbac::{REACH_READS, Reach, Rule, is_bootstrap, own_rules, reach};
+use crate::facts::POLICY;
+use crate::grant::{Reach, Rule, is_bootstrap, own_rules, reach};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check { id: "exec-grant", severity: Severity::Medium, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("exec_grant.md") },
-    reads: REACH_READS,
+    reads: &POLICY,
     judge: Judge::Object(&[Kind::Role, Kind::ClusterRole], judge),
 };
 
@@ -40,7 +41,10 @@ fn judge<'a>(role: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Jud
         } else {
             msg!("system-namespace", resource = resource)
         };
-        out.fail(rule.value().spot(&[field::RESOURCES]), message).related(binding, "grants it");
+        let raised = out.fail(rule.value().spot(&[field::RESOURCES]), message);
+        if let Some(object) = binding.object() {
+            raised.related(object, "grants it");
+        }
     }
     out.done()
 }

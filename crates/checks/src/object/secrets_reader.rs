@@ -3,7 +3,8 @@
 use bartizan_cluster::{Kind, ObjectView, field};
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::rbac::{REACH_READS, Reach, Rule, is_bootstrap, own_rules, reach};
+use crate::facts::POLICY;
+use crate::grant::{Reach, Rule, is_bootstrap, own_rules, reach};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -15,7 +16,7 @@ pub(super) static ENTRY: Entry = Entry {
         aliases: &[],
         page: include_str!("secrets_reader.md"),
     },
-    reads: REACH_READS,
+    reads: &POLICY,
     judge: Judge::Object(&[Kind::Role, Kind::ClusterRole], judge),
 };
 
@@ -37,7 +38,10 @@ fn judge<'a>(role: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Jud
     };
     for rule in found {
         let message = if is_wide { msg!("cluster") } else { msg!("system-namespace") };
-        out.fail(rule.value().spot(&[field::RESOURCES]), message).related(binding, "grants it");
+        let raised = out.fail(rule.value().spot(&[field::RESOURCES]), message);
+        if let Some(object) = binding.object() {
+            raised.related(object, "grants it");
+        }
     }
     out.done()
 }

@@ -3,12 +3,13 @@
 use bartizan_cluster::{Kind, ObjectView, field};
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::rbac::{is_bootstrap, own_rules};
+use crate::facts::POLICY;
+use crate::grant::{is_bootstrap, own_rules};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check { id: "wildcard-rule", severity: Severity::High, stage: Stage::Default, since: "0.1.0", aliases: &[], page: include_str!("wildcard_rule.md") },
-    reads: &[Kind::ClusterRole],
+    reads: &POLICY,
     judge: Judge::Object(&[Kind::Role, Kind::ClusterRole], judge),
 };
 

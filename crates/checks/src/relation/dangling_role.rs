@@ -4,7 +4,7 @@ use bartizan_cluster::{Kind, ObjectView, field};
 use bartizan_report::{Check, Severity, Stage};
 
 use crate::facts::POLICY;
-use crate::rbac::role_name;
+use crate::grant::role_name;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {

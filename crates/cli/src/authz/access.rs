@@ -39,9 +39,9 @@ pub(crate) struct Access {
 
 pub(super) fn run(access: &Access, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let gathered = access.cluster.gather(global, terminal)?;
-    let authz = Authz::resolve(&gathered.snapshot, &access.cluster.options());
+    let authz = Authz::resolve(&gathered.snapshot, &access.cluster.options()?);
     let outcome = tell(&authz, terminal);
-    let user = subject::read(&access.subject, &access.as_group);
+    let user = subject::read(&access.subject)?.logged_in(&access.as_group);
     let matrix = authz.matrix(&user, access.namespace.as_deref());
     let mut out = BufWriter::new(io::stdout().lock());
     match access.output {

@@ -1,6 +1,8 @@
 //! The command line of `bartizan authz`.
 
-use bartizan_authz::DefaultPolicy;
+use std::path::PathBuf;
+
+use bartizan_authz::{AuthorizerKind, Chain, DefaultPolicy};
 use clap::{Args, Subcommand};
 
 use super::{access, can_i, diff, roles, subjects, who_can};
@@ -61,6 +63,24 @@ pub(crate) struct Policy {
     /// Which default policy stands beside the roles of the input: auto, none, or that of a version.
     #[arg(long, value_name = "auto|none|1.N", default_value = "auto", value_parser = default_policy, help_heading = "Sources")]
     pub(crate) default_policy: DefaultPolicy,
+    /// The authorizers of the server in their order, where the input shall not be asked for them: `Node,ABAC,RBAC`.
+    #[arg(long, value_name = "MODES", value_parser = modes, help_heading = "Sources")]
+    pub(crate) authorization_mode: Option<Chain>,
+    /// File of ABAC policies, one JSON object a line, as `--authorization-policy-file` names it.
+    #[arg(long, value_name = "FILE", help_heading = "Sources")]
+    pub(crate) abac_policy: Option<PathBuf>,
+}
+
+fn modes(text: &str) -> Result<Chain, String> {
+    let chain = Chain::of_modes(text);
+    let unknown = chain.authorizers().iter().find_map(|authorizer| match &authorizer.kind {
+        AuthorizerKind::Other(mode) => Some(mode.clone()),
+        _ => None,
+    });
+    match unknown {
+        Some(mode) => Err(format!("`{mode}` is none of `Node`, `RBAC`, `ABAC`, `Webhook`, `AlwaysAllow`, `AlwaysDeny`")),
+        None => Ok(chain),
+    }
 }
 
 fn default_policy(text: &str) -> Result<DefaultPolicy, String> {
@@ -70,7 +90,7 @@ fn default_policy(text: &str) -> Result<DefaultPolicy, String> {
 /// `bartizan authz escalations`
 #[derive(Debug, Args)]
 pub(crate) struct Escalations {
-    /// Only this subject, with what its groups give it: `User/NAME`, `Group/NAME` or `ServiceAccount/NAMESPACE/NAME`.
+    /// Only this subject, with what its groups give it: `NAME`, `Group/NAME` or `ServiceAccount/NAMESPACE/NAME`.
     #[arg(value_name = "SUBJECT")]
     pub(crate) subject: Option<String>,
     /// Also what Kubernetes itself and installers grant, and every way that a rule of stars includes.

@@ -71,7 +71,7 @@ pub(super) fn run(can_i: &CanI, global: &Global, terminal: &Terminal) -> Result<
         bail!("`--batch -` and `-f -` both read standard input");
     }
     let gathered = can_i.cluster.gather(global, terminal)?;
-    let authz = Authz::resolve(&gathered.snapshot, &can_i.cluster.options());
+    let authz = Authz::resolve(&gathered.snapshot, &can_i.cluster.options()?);
     let outcome = tell(&authz, terminal);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     if let Some(file) = &can_i.batch {
@@ -98,7 +98,7 @@ pub(super) fn run(can_i: &CanI, global: &Global, terminal: &Terminal) -> Result<
         });
     }
     let user = match &can_i.who {
-        Some(who) => subject::read(who, &can_i.as_group),
+        Some(who) => subject::read(who)?.logged_in(&can_i.as_group),
         None => bartizan_cluster::access::User::new("", can_i.as_group.clone()),
     };
     let request = Request { user, action: question.action };

@@ -45,7 +45,7 @@ pub(crate) struct Diff {
 
 pub(super) fn run(diff: &Diff, terminal: &Terminal) -> Result<Outcome> {
     let before = read(diff, &diff.before, terminal)?;
-    let options = options(&diff.policy);
+    let options = options(&diff.policy)?;
     let old = Authz::resolve(&before.snapshot, &options);
     tell(&old, terminal);
     if let Some(version) = diff.to_kubernetes {

@@ -20,10 +20,10 @@ const SCHEMA: &str = "bartizan.escalations/1";
 pub(super) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let wanted: Vec<Kind> = super::WANTED.iter().chain(ESCALATION_READS).copied().collect();
     let gathered = gather(&command.sources, &wanted, global, terminal)?;
-    let authz = Authz::resolve(&gathered.snapshot, &options(&command.policy));
+    let authz = Authz::resolve(&gathered.snapshot, &options(&command.policy)?);
     let mut is_incomplete = tell_reading(&gathered.snapshot, terminal);
     let mut escalations = match &command.subject {
-        Some(text) => authz.escalations_of(&subject(text)?),
+        Some(text) => authz.escalations_of(&subject::read(text)?.holder()),
         None => authz.escalations(),
     };
     if !command.all {

@@ -16,6 +16,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::WANTED;
 use super::args::Policy;
+use super::subject;
 use crate::args::Global;
 use crate::network::args::NamedSources;
 use crate::output::Terminal;
@@ -88,7 +89,7 @@ pub(crate) fn run(command: &LeastPrivilege, global: &Global, terminal: &Terminal
         bail!("`--audit -` and `-f -` both read standard input");
     }
     let options = NarrowOptions {
-        subjects: command.subject.iter().map(|subject| super::subject(subject)).collect::<Result<_>>()?,
+        subjects: command.subject.iter().map(|text| Ok(subject::read(text)?.holder())).collect::<Result<_>>()?,
         unseen: match command.unseen {
             UnseenChoice::Keep => Unseen::Stays,
             UnseenChoice::Remove => Unseen::Goes,
@@ -104,7 +105,7 @@ pub(crate) fn run(command: &LeastPrivilege, global: &Global, terminal: &Terminal
         index.read(file).with_context(|| format!("`{}` could not be read", file.display()))?;
     }
     let is_cut = index.tell(terminal) | super::tell_reading(&gathered.snapshot, terminal);
-    let authz = Authz::resolve(&gathered.snapshot, &super::options(&command.policy));
+    let authz = Authz::resolve(&gathered.snapshot, &super::options(&command.policy)?);
     let narrowing = narrow::narrow(&authz, &index.usage, &options);
     if !narrowing.certificate.holds() {
         bail!("the narrowed policy does not pass its own test, so it is not given out: {:?}", narrowing.certificate);

@@ -1,7 +1,7 @@
 //! `bartizan authz logins`: who can log in, and how.
 
 use std::io::{self, BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 #[cfg(feature = "live")]
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ pub(super) fn run(options: &Logins, global: &Global, terminal: &Terminal) -> Res
     }
     let gathered = gather(options, global, terminal)?;
     let files = read_files(options, &gathered)?;
-    let issuers = if options.probe { probe(&gathered, &files, terminal) } else { Vec::new() };
+    let issuers = if options.probe { probe(&gathered, &files, options.node_root.as_deref(), terminal) } else { Vec::new() };
     let inventory = Inventory::take(&gathered.snapshot, &files, &issuers);
     let mut out = BufWriter::new(io::stdout().lock());
     match options.output {
@@ -110,23 +110,34 @@ fn read_files(options: &Logins, gathered: &Gathered) -> Result<NodeFiles> {
 const PROBE_SECONDS: u64 = 10;
 
 #[cfg(feature = "live")]
-fn probe(gathered: &Gathered, files: &NodeFiles, terminal: &Terminal) -> Vec<IssuerFacts> {
+fn probe(gathered: &Gathered, files: &NodeFiles, root: Option<&Path>, terminal: &Terminal) -> Vec<IssuerFacts> {
     use bartizan_gather::issuer;
 
     let mut found = Vec::new();
     for one in login::issuers(&gathered.snapshot, files) {
         terminal.note(&format!("note: asking {}", one.url));
-        let question = issuer::Question { url: one.url, discovery_url: one.discovery_url, authority: one.authority };
-        // The authorities in a file of the node are read only as facts; without them, nothing that is answered could be believed.
-        found.push(match one.authority_file {
+        let mut question = issuer::Question { url: one.url, discovery_url: one.discovery_url, authority: one.authority };
+        // Without the authorities that a flag names, nothing that is answered could be believed.
+        let lost = match (&one.authority_file, root) {
+            (None, _) => None,
+            (Some(file), None) => Some(format!("its certificate is checked against `{file}` of the node, and no `--node-root` is given")),
+            (Some(file), Some(root)) => match node::text(root, file) {
+                Ok(text) => {
+                    question.authority = Some(text);
+                    None
+                }
+                Err(fault) => Some(format!("its certificate is checked against `{file}` of the node: {fault}")),
+            },
+        };
+        found.push(match lost {
             None => issuer::ask(&question, Duration::from_secs(PROBE_SECONDS)),
-            Some(file) => issuer::not_asked(&question, &format!("its certificate is checked against `{file}` of the node")),
+            Some(reason) => issuer::not_asked(&question, &reason),
         });
     }
     found
 }
 
 #[cfg(not(feature = "live"))]
-fn probe(_: &Gathered, _: &NodeFiles, _: &Terminal) -> Vec<IssuerFacts> {
+fn probe(_: &Gathered, _: &NodeFiles, _: Option<&Path>, _: &Terminal) -> Vec<IssuerFacts> {
     Vec::new()
 }

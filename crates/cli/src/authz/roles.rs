@@ -28,7 +28,7 @@ pub(crate) struct Roles {
 
 pub(super) fn run(roles: &Roles, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let gathered = roles.cluster.gather(global, terminal)?;
-    let authz = Authz::resolve(&gathered.snapshot, &roles.cluster.options());
+    let authz = Authz::resolve(&gathered.snapshot, &roles.cluster.options()?);
     let outcome = tell(&authz, terminal);
     let listed: Vec<_> = authz.role_inventory().into_iter().filter(|(_, facts)| roles.all || !facts.contains(&RoleFact::Default)).collect();
     let mut out = BufWriter::new(io::stdout().lock());

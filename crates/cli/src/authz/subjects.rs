@@ -28,7 +28,7 @@ pub(crate) struct Subjects {
 
 pub(super) fn run(subjects: &Subjects, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let gathered = subjects.cluster.gather(global, terminal)?;
-    let authz = Authz::resolve(&gathered.snapshot, &subjects.cluster.options());
+    let authz = Authz::resolve(&gathered.snapshot, &subjects.cluster.options()?);
     let outcome = tell(&authz, terminal);
     let holders: Vec<Standing<'_>> = authz.standings().into_iter().filter(|holder| subjects.all || !holder.is_default).collect();
     let mut out = BufWriter::new(io::stdout().lock());

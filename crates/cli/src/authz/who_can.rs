@@ -48,7 +48,7 @@ pub(crate) struct WhoCan {
 
 pub(super) fn run(who_can: &WhoCan, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let gathered = who_can.cluster.gather(global, terminal)?;
-    let authz = Authz::resolve(&gathered.snapshot, &who_can.cluster.options());
+    let authz = Authz::resolve(&gathered.snapshot, &who_can.cluster.options()?);
     let outcome = tell(&authz, terminal);
     let asked_in = match &who_can.namespace {
         _ if who_can.all_namespaces => Place::Everywhere,

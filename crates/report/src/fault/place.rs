@@ -12,6 +12,9 @@ pub struct Place {
     /// The file or source, where it is no object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The configuration, where it is one: its kind, by the name of its file or source.
+    #[serde(skip)]
+    pub configuration: Option<ObjectRef>,
     /// The field.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
@@ -32,6 +35,11 @@ impl Place {
         Self { file: Some(file.to_owned()), ..Self::default() }
     }
 
+    /// What stands there, for people and machines: the object, or the configuration by the name of its file.
+    pub fn subject(&self) -> Option<&ObjectRef> {
+        self.object.as_ref().or(self.configuration.as_ref())
+    }
+
     /// A field of an object or a configuration.
     pub fn of<'a>(snapshot: &Snapshot, view: ObjectView<'a>, spot: impl Into<Spot<'a>>) -> Self {
         let spot = spot.into();
@@ -40,6 +48,7 @@ impl Place {
         Self {
             object: is_object.then(|| view.reference()),
             file: if is_object { None } else { file() },
+            configuration: if is_object { None } else { file().map(|name| ObjectRef { name, ..view.reference() }) },
             path: spot.path().as_str().to_owned(),
             location: snapshot.location(view, &spot),
         }
@@ -52,7 +61,8 @@ impl Place {
 
     /// The field `names` of `value`, there or not.
     pub fn field(snapshot: &Snapshot, view: ObjectView<'_>, value: Value<'_>, name: &str) -> Self {
-        if let Some(found) = value.entry(name) {
+        // A credential that was taken out is still where it stood.
+        if let Some((_, found)) = value.entries().find(|(key, _)| *key == name) {
             return Self::of(snapshot, view, found);
         }
         let mut place = Self::of(snapshot, view, value);

@@ -1,0 +1,29 @@
+//! `client-authority-unset`: API server takes no client certificates.
+
+use bartizan_cluster::component::{Component, ComponentView};
+use bartizan_report::{Check, Severity, Stage};
+
+use super::absent_flag;
+use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
+
+pub(super) static ENTRY: Entry = Entry {
+    check: Check {
+        id: "client-authority-unset",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("client_authority_unset.md"),
+    },
+    reads: &[],
+    judge: Judge::Component(Component::ApiServer, judge),
+};
+
+const FLAG: &str = "client-ca-file";
+
+fn judge<'a>(server: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    if server.flag(FLAG).is_none_or(|flag| flag.value.is_empty()) {
+        absent_flag(server, FLAG, "/etc/kubernetes/pki/ca.crt", msg!("unset"), out);
+    }
+    out.done()
+}

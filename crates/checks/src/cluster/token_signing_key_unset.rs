@@ -1,0 +1,29 @@
+//! `token-signing-key-unset`: controller manager has no key for tokens.
+
+use bartizan_cluster::component::{Component, ComponentView};
+use bartizan_report::{Check, Severity, Stage};
+
+use super::absent_flag;
+use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
+
+pub(super) static ENTRY: Entry = Entry {
+    check: Check {
+        id: "token-signing-key-unset",
+        severity: Severity::Medium,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("token_signing_key_unset.md"),
+    },
+    reads: &[],
+    judge: Judge::Component(Component::ControllerManager, judge),
+};
+
+const FLAG: &str = "service-account-private-key-file";
+
+fn judge<'a>(manager: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    if manager.flag(FLAG).is_none_or(|flag| flag.value.is_empty()) {
+        absent_flag(manager, FLAG, "/etc/kubernetes/pki/sa.key", msg!("unset"), out);
+    }
+    out.done()
+}

@@ -1,0 +1,27 @@
+//! `secret-read-grant`: somebody may read Secrets.
+
+use bartizan_cluster::{Kind, ObjectView};
+use bartizan_report::{Check, Severity, Stage};
+
+use crate::facts::POLICY;
+use crate::grant::{Right, hold};
+use crate::{Entry, Facts, Judge, Judged, sink::Sink};
+
+pub(super) static ENTRY: Entry = Entry {
+    check: Check {
+        id: "secret-read-grant",
+        severity: Severity::Medium,
+        stage: Stage::Auditor,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("secret_read_grant.md"),
+    },
+    reads: &POLICY,
+    judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
+};
+
+const RIGHTS: &[Right] = &[Right { verbs: &["get", "list", "watch"], group: "", resource: "secrets" }];
+
+fn judge<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    hold(binding, facts, RIGHTS, true, out)
+}

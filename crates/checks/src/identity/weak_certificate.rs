@@ -1,0 +1,22 @@
+//! `weak-certificate`: client certificate can be forged.
+
+use bartizan_authz::login::Mechanism;
+use bartizan_report::{Check, Severity, Stage};
+
+use crate::{Entry, Judge, Logins};
+
+pub(super) static ENTRY: Entry = Entry {
+    check: Check {
+        id: "weak-certificate",
+        severity: Severity::High,
+        stage: Stage::Default,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("weak_certificate.md"),
+    },
+    reads: Mechanism::ClientCertificates.reads(),
+    judge: Judge::Login(&Logins {
+        mechanisms: &[Mechanism::ClientCertificates],
+        faults: &["certificate-weak-key", "certificate-weak-signature", "csr-weak-key"],
+    }),
+};

@@ -1,0 +1,38 @@
+//! `webhook-write-grant`: somebody may change admission webhooks.
+
+use bartizan_cluster::{Kind, ObjectView};
+use bartizan_report::{Check, Severity, Stage};
+
+use crate::facts::POLICY;
+use crate::grant::{Right, hold};
+use crate::{Entry, Facts, Judge, Judged, sink::Sink};
+
+pub(super) static ENTRY: Entry = Entry {
+    check: Check {
+        id: "webhook-write-grant",
+        severity: Severity::High,
+        stage: Stage::Auditor,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("webhook_write_grant.md"),
+    },
+    reads: &POLICY,
+    judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
+};
+
+const RIGHTS: &[Right] = &[
+    Right {
+        verbs: &["create", "update", "patch", "delete", "deletecollection"],
+        group: "admissionregistration.k8s.io",
+        resource: "mutatingwebhookconfigurations",
+    },
+    Right {
+        verbs: &["create", "update", "patch", "delete", "deletecollection"],
+        group: "admissionregistration.k8s.io",
+        resource: "validatingwebhookconfigurations",
+    },
+];
+
+fn judge<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    hold(binding, facts, RIGHTS, false, out)
+}
