@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask ci|tidy|generate|conformance|bench|kit`.
+//! The project's own commands: `cargo xtask ci|tidy|generate|conformance|bench|kit|matrix`.
 //!
 //! Nothing here is shipped. `ci` is what the test command of the README runs; the others are its parts.
 
@@ -8,6 +8,7 @@ mod conformance;
 mod default_policy;
 mod generate;
 mod kit;
+mod matrix;
 mod schema;
 mod tidy;
 
@@ -22,7 +23,8 @@ usage: cargo xtask COMMAND
   schema FILE   write the table of Kubernetes' field types from an OpenAPI document (`/openapi/v2` of an API server)
   conformance   public test suites: passed and total of each; `--data DIR` says where they are
   bench NAME    benchmarks: `scan`, `authz` and `network`; without a name it lists their options
-  kit authz     the conformance kit for authorizers; without more it lists its options";
+  kit authz     the conformance kit for authorizers; without more it lists its options
+  matrix        the authorizer against several releases of the API server, a million questions; writes docs/matrix.md";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(&rest),
         "schema" => write_schema(&rest),
         "kit" => kit::run(&rest),
+        "matrix" => matrix::run(&rest),
         "conformance" => conformance::run(&rest),
         _ => {
             say(USAGE);

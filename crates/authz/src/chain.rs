@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use bartizan_cluster::component::{Component, ComponentView};
-use bartizan_cluster::{KubernetesVersion, ObjectView, Snapshot, Value, field, group_of};
+use bartizan_cluster::component::ComponentView;
+use bartizan_cluster::{ObjectView, Snapshot, Value, field, group_of};
 
 use crate::abac::Policies;
-use crate::feature::Features;
 
 /// One authorizer, with the name by which the server calls it when nobody allowed a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,23 +110,18 @@ impl std::fmt::Display for Chain {
     }
 }
 
-/// What the input says about the server.
+/// The authorizers that the input says a server asks.
 #[derive(Debug)]
-pub(crate) struct ServerFacts {
+pub(crate) struct Configured {
     pub(crate) chain: Chain,
-    pub(crate) features: Features,
     pub(crate) policies: Option<Policies>,
     /// Where the chain comes from, for the report.
     pub(crate) assumption: String,
 }
 
-impl ServerFacts {
-    pub(crate) fn read(snapshot: &Snapshot, version: KubernetesVersion) -> Self {
-        let servers = ComponentView::all(Component::ApiServer, snapshot);
-        let mut features = Features::of(version);
-        if let Some(gates) = servers.first().and_then(|server| server.flag("feature-gates")) {
-            features = features.with_flag(&gates.value);
-        }
+impl Configured {
+    /// By the flags of `servers`, or by a configuration file.
+    pub(crate) fn read(snapshot: &Snapshot, servers: &[ComponentView<'_>]) -> Self {
         let configuration = snapshot.configurations().find(|object| is_authorization(*object));
         let (chain, assumption) = match (servers.first(), configuration) {
             (Some(server), configuration) => by_flags(*server, &called(snapshot, *server), configuration),
@@ -142,7 +136,7 @@ impl ServerFacts {
         } else {
             assumption
         };
-        Self { chain, features, policies: Policies::of(snapshot.configurations()), assumption }
+        Self { chain, policies: Policies::of(snapshot.configurations()), assumption }
     }
 }
 

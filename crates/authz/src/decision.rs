@@ -95,6 +95,10 @@ pub enum Unknown {
     Webhook(String),
     /// The policies of ABAC, which the input does not hold.
     PolicyFile,
+    /// Whether an admission plugin runs that is off by default, by its name.
+    Plugin(&'static str),
+    /// For which audiences the driver of a volume asks for tokens.
+    VolumeDriver,
 }
 
 impl std::fmt::Display for Unknown {
@@ -103,6 +107,8 @@ impl std::fmt::Display for Unknown {
             Unknown::Missing(missing) => write!(out, "not read: {missing}"),
             Unknown::Webhook(name) => write!(out, "the webhook authorizer `{name}` would be asked"),
             Unknown::PolicyFile => write!(out, "the file of ABAC policies is not in the input"),
+            Unknown::Plugin(name) => write!(out, "whether the admission plugin `{name}` runs is not in the input"),
+            Unknown::VolumeDriver => write!(out, "which tokens the drivers of the pod's volumes ask for is not looked at"),
         }
     }
 }
@@ -211,6 +217,9 @@ impl Authz<'_> {
 
     /// The errors that RBAC met on its way: bindings whose roles are not there.
     fn rbac_errors(&self, request: &Request<'_>) -> String {
+        if !self.policy.has_dangling(&request.user) {
+            return String::new();
+        }
         let held = self.held(&request.user, request.action.namespace());
         let errors: Vec<String> =
             held.iter().filter(|holding| holding.set.is_none()).map(|holding| reason::dangling(self.policy.binding(holding.binding))).collect();
@@ -228,25 +237,12 @@ fn decided(decision: Decision, unknown: Vec<Unknown>) -> Decision {
 /// The grant that stands before all others, and the subject that stands first in its binding.
 fn first_grant(policy: &Policy<'_>, user: &User<'_>, wanted: Wanted<'_>, namespace: &str) -> Option<Grant> {
     let mut best: Option<Grant> = None;
-    let mut look = |holdings: &[Holding]| {
-        for holding in holdings {
-            match &mut best {
-                Some(best) if holding.binding > best.binding => return,
-                Some(best) if holding.binding == best.binding => {
-                    best.subject = best.subject.min(holding.subject);
-                    return;
-                }
-                _ => {}
-            }
-            if let Some(rule) = holding.set.and_then(|set| policy.book.first_match(set, wanted)) {
-                best = Some(Grant { binding: holding.binding, subject: holding.subject, rule });
-                return;
-            }
+    for reach in policy.reaches(user, namespace).flatten() {
+        let Some((holding, rule)) = reach.first(&policy.book, wanted, best.map(|best| best.binding)) else { continue };
+        match &mut best {
+            Some(best) if best.binding == holding.binding => best.subject = best.subject.min(holding.subject),
+            _ => best = Some(Grant { binding: holding.binding, subject: holding.subject, rule }),
         }
-    };
-    for (cluster, local) in policy.holdings(user, namespace) {
-        look(cluster);
-        look(local);
     }
     best
 }

@@ -36,7 +36,7 @@ use table::nodes::KUBELET;
 use way::{Extent, Held, Open, Proof, Rules};
 
 pub use gate::Doubt;
-pub use primitive::{Effect, Feature, Gain, Gate, Name as RequestName, Need, On, Place, Primitive, Said, Untold, Way};
+pub use primitive::{Effect, Gain, Gate, Name as RequestName, Need, On, Place, Primitive, Said, Untold, Way};
 
 /// The kinds that escalations look at, besides roles and bindings.
 pub const ESCALATION_READS: &[Kind] = gate::READS;

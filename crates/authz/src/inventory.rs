@@ -10,7 +10,8 @@ use crate::Authz;
 use crate::default_policy::{self, BOOTSTRAPPING, DEFAULTS};
 use crate::enumeration::Scope;
 use crate::policy::{BindingId, Origin, PrincipalView, RoleView};
-use crate::rule::{RuleId, SetId};
+use crate::rule::SetId;
+use crate::subsumption::Containers;
 
 /// One line of what somebody holds: verbs on one resource or path, in one scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub enum RoleFact<'a> {
     Unused,
     /// It has the same rules as this one, which stands before it.
     Duplicate(RoleView<'a>),
-    /// Everything that it allows, this one allows too.
+    /// Everything that it allows, this one of the same reach allows too, however it is written; it does not allow everything.
     Contained(RoleView<'a>),
 }
 
@@ -218,7 +219,7 @@ impl Authz<'_> {
                     facts.push(RoleFact::Duplicate(same));
                 } else {
                     kept.insert((role.namespace(), set), role);
-                    facts.extend(containers.of_role(role, self).map(RoleFact::Contained));
+                    facts.extend(containers.of_role(role).map(RoleFact::Contained));
                 }
             }
             inventory.push((role, facts));
@@ -248,36 +249,4 @@ fn default_fact<'a>(role: RoleView<'a>, authz: &Authz<'_>) -> Option<RoleFact<'a
     // The rules of an aggregated one are those of others.
     let is_same = role.is_aggregated() || rules(object.root()) == rules(default.root());
     Some(if is_same { RoleFact::Default } else { RoleFact::ModifiedDefault })
-}
-
-/// Roles that may contain others, by their rules.
-struct Containers<'a> {
-    /// The roles in which a rule stands word for word.
-    by_rule: HashMap<RuleId, Vec<RoleView<'a>>>,
-}
-
-impl<'a> Containers<'a> {
-    fn of(authz: &'a Authz<'_>) -> Self {
-        let mut by_rule: HashMap<RuleId, Vec<RoleView<'a>>> = HashMap::new();
-        for role in authz.roles() {
-            for &rule in role.set().map(|set| authz.policy.book.rules_of(set)).unwrap_or_default() {
-                let roles = by_rule.entry(rule).or_default();
-                if roles.last() != Some(&role) {
-                    roles.push(role);
-                }
-            }
-        }
-        Self { by_rule }
-    }
-
-    /// A role of the same reach in which every rule of `role` stands, and more.
-    fn of_role(&self, role: RoleView<'a>, authz: &'a Authz<'_>) -> Option<RoleView<'a>> {
-        let rules = authz.policy.book.rules_of(role.set()?);
-        let fewest = rules.iter().filter_map(|rule| self.by_rule.get(rule)).min_by_key(|roles| roles.len())?;
-        let holds_all = |other: &&RoleView<'a>| {
-            let set = other.set().map(|set| authz.policy.book.rules_of(set)).unwrap_or_default();
-            other.id() != role.id() && other.namespace() == role.namespace() && set.len() > rules.len() && rules.iter().all(|rule| set.contains(rule))
-        };
-        fewest.iter().find(holds_all).copied()
-    }
 }

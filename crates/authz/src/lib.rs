@@ -13,6 +13,8 @@
 //!   place in the input.
 //! - [`Authz::may_write_role`] and [`Authz::may_write_binding`] say whether the server would let somebody write a role or a
 //!   binding; [`Authz::uncovered`] what they would grant and do not hold.
+//! - [`Authz::admits`] says what admission refuses to those whom the authorizers let through.
+//! - [`Authz::impersonate`] says whether somebody may act as somebody else, and as whom they then go on.
 //! - [`Authz::escalations`] lists who can become whom: every way from one's own rights to those of others.
 //!
 //! ```
@@ -47,6 +49,7 @@ mod enumeration;
 mod escalation;
 mod familiar;
 mod feature;
+mod impersonation;
 mod inventory;
 pub mod login;
 pub mod narrow;
@@ -56,34 +59,43 @@ mod options;
 mod policy;
 pub mod question;
 mod reason;
+pub mod restriction;
 pub mod review;
 mod rule;
+mod server;
+mod subsumption;
 pub mod usage;
+mod writing;
 
 use std::sync::OnceLock;
 
+use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_cluster::{KubernetesVersion, Snapshot};
 
 use abac::Policies;
-use chain::ServerFacts;
+use chain::Configured;
 use familiar::Familiar;
 use node::Nodes;
 use policy::Policy;
+use server::Server;
 
 pub use chain::{Authorizer, AuthorizerKind, Chain};
-pub use cover::{Atom, BindingDraft, Refusal, RoleDraft, RuleText, Write, Writing};
+pub use cover::{Atom, RuleText};
 pub use decision::{Decision, Grant, GrantView, Ground, Unknown};
 pub use difference::{Change, changes};
 pub use enumeration::{Scope, WhoCan};
 pub use escalation::{
-    Certainty, Doubt, ESCALATION_READS, Effect, Escalation, Escalations, Feature, Gain, Gate, Holder, Need, On, Place, Primitive, RequestName, Said, Untold,
-    Way, primitives,
+    Certainty, Doubt, ESCALATION_READS, Effect, Escalation, Escalations, Gain, Gate, Holder, Need, On, Place, Primitive, RequestName, Said, Untold, Way,
+    primitives,
 };
 pub use familiar::Provision;
+pub use feature::Feature;
+pub use impersonation::{Impersonation, Mode, Obstacle};
 pub use inventory::{Holding, Presence, RoleFact, Standing};
 pub use near::{Lack, NearMiss};
 pub use options::{DefaultPolicy, NoSuchDefaultPolicy, Options};
 pub use policy::{BindingId, BindingView, Origin, PrincipalView, RoleId, RoleView, RuleView, SubjectKind, SubjectView};
+pub use writing::{BindingDraft, Refusal, RoleDraft, Write, Writing};
 
 /// The authorizers of a cluster, resolved from its snapshot.
 #[derive(Debug)]
@@ -93,6 +105,7 @@ pub struct Authz<'s> {
     policies: Option<Policies>,
     chain: Chain,
     version: KubernetesVersion,
+    server: Server,
     assumptions: Vec<String>,
     defaults: OnceLock<Snapshot>,
     familiar: OnceLock<Familiar>,
@@ -104,10 +117,12 @@ impl<'s> Authz<'s> {
         let version = options.upgrade.unwrap_or_else(|| snapshot.version());
         let default = options.default_policy_of(snapshot);
         let policy = Policy::read(snapshot, default, options.upgrade.is_some());
-        let server = ServerFacts::read(snapshot, version);
+        let instances = ComponentView::all(Component::ApiServer, snapshot);
+        let server = Server::read(instances.iter().copied(), version);
+        let configured = Configured::read(snapshot, &instances);
         let (chain, chain_assumption) = match &options.chain {
             Some(chain) => (chain.clone(), format!("authorization chain {chain}")),
-            None => (server.chain, server.assumption),
+            None => (configured.chain, configured.assumption),
         };
         let mut assumptions = vec![chain_assumption];
         if let Some(default) = default {
@@ -116,13 +131,14 @@ impl<'s> Authz<'s> {
         if policy.is_cut {
             assumptions.push("the rules of some aggregated roles were left out: there are too many".to_owned());
         }
-        let nodes = Nodes::new(snapshot, version, server.features);
+        let nodes = Nodes::new(snapshot, version, server.features.clone());
         Self {
             policy,
             nodes,
-            policies: options.policies.clone().or(server.policies),
+            policies: options.policies.clone().or(configured.policies),
             chain,
             version,
+            server,
             assumptions,
             defaults: OnceLock::new(),
             familiar: OnceLock::new(),

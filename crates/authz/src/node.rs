@@ -11,7 +11,7 @@ use bartizan_cluster::{Interner, Kind, KubernetesVersion, Missing, ObjectView, P
 use foldhash::{HashMap, HashSet};
 
 use crate::default_policy;
-use crate::feature::{Feature, Features};
+use crate::feature::{CSI_VOLUME_HEALTH, Features, KUBELET_READS_ACCOUNTS, POD_CERTIFICATE};
 use crate::reason::quote;
 use crate::rule::{Rule, RuleBook, SetId};
 
@@ -137,7 +137,7 @@ impl<'s> Nodes<'s> {
 
     fn service_account(&self, node: &str, verb: &str, target: &Resource<'_>) -> Answer {
         if verb == "get" && target.subresource.is_empty() && self.version.at_least(33) {
-            let features = [Feature::KubeletServiceAccountTokenForCredentialProviders, Feature::PodCertificateRequest];
+            let features = [KUBELET_READS_ACCOUNTS, POD_CERTIFICATE];
             let is_on = features.iter().any(|&feature| self.features.is_on(feature));
             return if is_on { self.read(node, Thing::ServiceAccount, verb, target) } else { says("not allowed to get service accounts") };
         }
@@ -157,7 +157,7 @@ impl<'s> Nodes<'s> {
             }
             "" => {}
             "status" if self.version.at_least(37) => {
-                if !self.features.is_on(Feature::CsiVolumeHealth) {
+                if !self.features.is_on(CSI_VOLUME_HEALTH) {
                     return says("CSINode status access requires CSIVolumeHealth feature");
                 }
                 if !matches!(verb, "get" | "update" | "patch") {
@@ -186,7 +186,7 @@ impl<'s> Nodes<'s> {
     }
 
     fn certificate_request(&self, node: &str, verb: &str, target: &Resource<'_>) -> Answer {
-        if !self.features.is_on(Feature::PodCertificateRequest) {
+        if !self.features.is_on(POD_CERTIFICATE) {
             return nothing();
         }
         if !target.subresource.is_empty() {

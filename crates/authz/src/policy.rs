@@ -3,6 +3,7 @@
 //! It knows who holds which rules and nothing about the order in which authorizers are asked. Start with
 //! [`Policy::read`]; the views are what other modules and crates look at.
 
+mod index;
 mod view;
 
 use std::ops::Range;
@@ -14,7 +15,9 @@ use foldhash::{HashMap, HashMapExt as _};
 use crate::aggregation::{self, Part};
 use crate::default_policy;
 use crate::rule::{EMPTY, Rule, RuleBook, RuleId, SetId, count};
+use index::Index;
 
+pub(crate) use index::Reach;
 pub use view::{BindingView, PrincipalView, RoleView, RuleView, SubjectView};
 
 /// The number of a role.
@@ -117,6 +120,20 @@ struct Principal {
     holdings: Vec<Holding>,
     /// How many of them hold in the whole cluster.
     cluster: usize,
+    /// Whether some of them give a role that is not there.
+    has_dangling: bool,
+    /// Where they are many.
+    index: Option<Box<Index>>,
+}
+
+impl Principal {
+    /// What is held in the whole cluster, and by the bindings whose numbers are `local`.
+    fn held(&self, local: &Range<u32>) -> (&[Holding], &[Holding]) {
+        let Some((cluster, rest)) = self.holdings.split_at_checked(self.cluster) else { return (&[], &[]) };
+        let before = |number: u32| rest.partition_point(|holding| holding.binding.0 < number);
+        let local = if local.is_empty() { 0..0 } else { before(local.start)..before(local.end) };
+        (cluster, rest.get(local).unwrap_or_default())
+    }
 }
 
 /// Roles and bindings.
@@ -169,6 +186,7 @@ impl<'s> Policy<'s> {
         policy.read_roles(default.as_ref(), repaired);
         policy.read_bindings(default.as_ref(), repaired);
         policy.file_holdings();
+        policy.index_holdings();
         policy
     }
 
@@ -317,7 +335,7 @@ impl<'s> Policy<'s> {
         let name = self.book.word(name);
         let known = if is_group { &mut self.groups } else { &mut self.users };
         *known.entry(name).or_insert_with(|| {
-            self.principals.push(Principal { is_group, name, holdings: Vec::new(), cluster: 0 });
+            self.principals.push(Principal { is_group, name, holdings: Vec::new(), cluster: 0, has_dangling: false, index: None });
             PrincipalId(count(self.principals.len() - 1))
         })
     }
@@ -340,7 +358,16 @@ impl<'s> Policy<'s> {
                 }
                 principal.holdings.push(Holding { binding: binding_id, subject: place, set });
                 principal.cluster += usize::from(binding.is_cluster);
+                principal.has_dangling |= set.is_none();
             }
+        }
+    }
+
+    fn index_holdings(&mut self) {
+        let mut budget = index::BUDGET;
+        let namespace = |holding: &Holding| self.bindings.get(holding.binding.0 as usize).map(|binding| binding.namespace);
+        for principal in &mut self.principals {
+            principal.index = Index::of(&principal.holdings, principal.cluster, namespace, &self.book, &mut budget);
         }
     }
 
@@ -359,27 +386,44 @@ impl<'s> Policy<'s> {
         self.default_version
     }
 
-    /// What the principals that `user` is hold: their holdings in the whole cluster, then those in `namespace`.
-    pub(crate) fn holdings<'p>(&'p self, user: &'p User<'_>, namespace: &str) -> impl Iterator<Item = (&'p [Holding], &'p [Holding])> + use<'p, 's> {
-        let local = if namespace.is_empty() { None } else { self.book.find(namespace).and_then(|namespace| self.namespaces.get(&namespace)) };
+    /// The principals that `user` is: themselves and their groups.
+    fn principals_of<'p>(&'p self, user: &'p User<'_>) -> impl Iterator<Item = &'p Principal> + use<'p, 's> {
         let user_id = self.book.find(&user.name).and_then(|name| self.users.get(&name));
         let groups = user.groups.iter().filter_map(|group| self.book.find(group).and_then(|name| self.groups.get(&name)));
-        user_id.into_iter().chain(groups).filter_map(move |id| {
-            let principal = self.principals.get(id.0 as usize)?;
-            let (cluster, rest) = principal.holdings.split_at_checked(principal.cluster)?;
-            let local = local.map_or(0..0, |range| {
-                let before = |number: u32| rest.partition_point(|holding| holding.binding.0 < number);
-                before(range.start)..before(range.end)
-            });
-            Some((cluster, rest.get(local).unwrap_or_default()))
+        user_id.into_iter().chain(groups).filter_map(|id| self.principals.get(id.0 as usize))
+    }
+
+    /// The numbers of the bindings of `namespace`.
+    fn bindings_of(&self, namespace: &str) -> Range<u32> {
+        let known = if namespace.is_empty() { None } else { self.book.find(namespace).and_then(|namespace| self.namespaces.get(&namespace)) };
+        known.cloned().unwrap_or(0..0)
+    }
+
+    /// What the principals that `user` is hold: their holdings in the whole cluster, then those in `namespace`.
+    pub(crate) fn holdings<'p>(&'p self, user: &'p User<'_>, namespace: &str) -> impl Iterator<Item = (&'p [Holding], &'p [Holding])> + use<'p, 's> {
+        let local = self.bindings_of(namespace);
+        self.principals_of(user).map(move |principal| principal.held(&local))
+    }
+
+    /// The same, for looking for the one that allows something.
+    pub(crate) fn reaches<'p>(&'p self, user: &'p User<'_>, namespace: &str) -> impl Iterator<Item = [Reach<'p>; 2]> + use<'p, 's> {
+        let local = self.bindings_of(namespace);
+        self.principals_of(user).map(move |principal| {
+            let (cluster, local) = principal.held(&local);
+            let index = principal.index.as_deref();
+            let slice = index.and_then(|index| index.local.get(&local.first()?.binding.0));
+            [Reach::new(cluster, index.and_then(|index| index.cluster.as_ref())), Reach::new(local, slice)]
         })
+    }
+
+    /// Whether `user` holds something, wherever, that gives a role that is not there.
+    pub(crate) fn has_dangling(&self, user: &User<'_>) -> bool {
+        self.principals_of(user).any(|principal| principal.has_dangling)
     }
 
     /// Every holding of the principals that `user` is, wherever it holds.
     pub(crate) fn holdings_everywhere<'p>(&'p self, user: &'p User<'_>) -> impl Iterator<Item = &'p Holding> + use<'p, 's> {
-        let user_id = self.book.find(&user.name).and_then(|name| self.users.get(&name));
-        let groups = user.groups.iter().filter_map(|group| self.book.find(group).and_then(|name| self.groups.get(&name)));
-        user_id.into_iter().chain(groups).filter_map(|id| self.principals.get(id.0 as usize)).flat_map(|principal| &principal.holdings)
+        self.principals_of(user).flat_map(|principal| &principal.holdings)
     }
 
     /// The user or group `name`, if a binding names it.

@@ -130,6 +130,11 @@ impl RuleBook {
         self.words.find(word)
     }
 
+    /// The word `*`.
+    pub(crate) fn star(&self) -> Symbol {
+        self.star
+    }
+
     pub(crate) fn text(&self, word: Symbol) -> &str {
         self.words.text(word)
     }

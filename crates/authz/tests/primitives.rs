@@ -536,7 +536,7 @@ fn strict_pod(name: &str) -> Value {
 fn request(client: &Client, name: &str, user: &str, groups: &[&str], signer: &str) -> Result<CertificateRequest, u16> {
     let mine = CertificateRequest::new(user, groups).unwrap();
     let body = json!({"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name},
-        "spec": {"request": base64(&mine.request), "signerName": signer, "usages": ["client auth", "digital signature"]}});
+        "spec": {"request": mine.base64(), "signerName": signer, "usages": ["client auth", "digital signature"]}});
     match client.post(REQUESTS, &body).unwrap().0 {
         201 => Ok(mine),
         status => Err(status),
@@ -558,18 +558,6 @@ fn certificate(request: &Value) -> Option<String> {
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn base64(text: &str) -> String {
-    let mut coded = String::new();
-    for chunk in text.as_bytes().chunks(3) {
-        let number = chunk.iter().fold(0_usize, |number, &byte| number << 8 | usize::from(byte)) << (8 * (3 - chunk.len()));
-        for place in 0..=chunk.len() {
-            coded.push(char::from(ALPHABET[number >> (18 - 6 * place) & 63]));
-        }
-        coded.extend(std::iter::repeat_n('=', 3 - chunk.len()));
-    }
-    coded
-}
 
 fn decoded(text: &str) -> Vec<u8> {
     let digits: Vec<usize> = text.bytes().filter_map(|byte| ALPHABET.iter().position(|&letter| letter == byte)).collect();

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
 
 use crate::error::{Error, Result};
 use crate::keeper::tail;
@@ -129,47 +130,55 @@ impl Build {
     }
 
     fn build(&self, root: &Path, home: &Path, version: &str) -> Result<()> {
-        let module = self.directory();
-        let unfinished =
-            tempfile::Builder::new().prefix(".building-").tempdir_in(root).map_err(Error::io(format!("creating a directory in `{}`", root.display())))?;
-        say(&format!("building {} {version} (about {}, once per machine)", self.part, self.about));
-        let started = Instant::now();
-        let output = Command::new("go")
-            .current_dir(&module)
-            .env("CGO_ENABLED", "0")
-            .env("GOWORK", "off")
-            .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &self.linker_flags(version), "-o"])
-            .arg(unfinished.path().join(self.part))
-            .arg(self.package)
-            .output()
-            .map_err(|error| match error.kind() {
-                ErrorKind::NotFound => Error::NoGo { part: self.part.to_owned(), wanted: go_version(&module) },
-                _ => Error::Io { doing: "running `go build`".to_owned(), source: error },
-            })?;
-        if !output.status.success() {
-            let log = tail(&String::from_utf8_lossy(&output.stderr));
-            return Err(Error::Build { part: self.part.to_owned(), module, log });
-        }
-        fs::rename(unfinished.keep(), home).map_err(Error::io(format!("moving the build to `{}`", home.display())))?;
-        say(&format!("built {} {version} in {} s", self.part, started.elapsed().as_secs()));
-        Ok(())
-    }
-
-    fn linker_flags(&self, version: &str) -> String {
-        let mut flags = "-s -w".to_owned();
-        if self.stamped {
-            let mut numbers = version.split('.');
-            let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-            for (name, value) in [("gitVersion", format!("v{version}").as_str()), ("gitMajor", major), ("gitMinor", minor)] {
-                flags = format!("{flags} -X k8s.io/component-base/version.{name}={value}");
-            }
-        }
-        flags
+        let unfinished = unfinished(root)?;
+        compile(self.part, version, &self.directory(), self.package, self.about, self.stamped, &unfinished.path().join(self.part))?;
+        fs::rename(unfinished.keep(), home).map_err(Error::io(format!("moving the build to `{}`", home.display())))
     }
 }
 
+/// A directory for a build, which is moved when it is finished.
+pub(crate) fn unfinished(root: &Path) -> Result<TempDir> {
+    tempfile::Builder::new().prefix(".building-").tempdir_in(root).map_err(Error::io(format!("creating a directory in `{}`", root.display())))
+}
+
+/// Builds `package` of the Go module in the directory `module`, which takes `about` that long.
+pub(crate) fn compile(part: &str, version: &str, module: &Path, package: &str, about: &str, stamped: bool, program: &Path) -> Result<()> {
+    say(&format!("building {part} {version} (about {about}, once per machine)"));
+    let started = Instant::now();
+    let output = Command::new("go")
+        .current_dir(module)
+        .env("CGO_ENABLED", "0")
+        .env("GOWORK", "off")
+        .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &linker_flags(version, stamped), "-o"])
+        .arg(program)
+        .arg(package)
+        .output()
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::NoGo { part: part.to_owned(), wanted: go_version(module) },
+            _ => Error::Io { doing: "running `go build`".to_owned(), source: error },
+        })?;
+    if !output.status.success() {
+        let log = tail(&String::from_utf8_lossy(&output.stderr));
+        return Err(Error::Build { part: part.to_owned(), module: module.to_owned(), log });
+    }
+    say(&format!("built {part} {version} in {} s", started.elapsed().as_secs()));
+    Ok(())
+}
+
+fn linker_flags(version: &str, stamped: bool) -> String {
+    let mut flags = "-s -w".to_owned();
+    if stamped {
+        let mut numbers = version.split('.');
+        let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+        for (name, value) in [("gitVersion", format!("v{version}").as_str()), ("gitMajor", major), ("gitMinor", minor)] {
+            flags = format!("{flags} -X k8s.io/component-base/version.{name}={value}");
+        }
+    }
+    flags
+}
+
 /// `$BARTIZAN_CACHE`, else a directory of the user's cache; parts are below `real`.
-fn cache_directory() -> Result<PathBuf> {
+pub(crate) fn cache_directory() -> Result<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let own = variable("BARTIZAN_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("bartizan")))
@@ -178,7 +187,7 @@ fn cache_directory() -> Result<PathBuf> {
 }
 
 /// One build at a time on a machine: each uses every core.
-fn lock(root: &Path, part: &str) -> Result<File> {
+pub(crate) fn lock(root: &Path, part: &str) -> Result<File> {
     let path = root.join("lock");
     let locking = || format!("locking `{}`", path.display());
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(Error::io(locking()))?;
@@ -233,11 +242,11 @@ mod tests {
     #[test]
     fn the_release_is_linked_into_kubernetes_components_only() {
         assert_eq!(
-            API_SERVER.linker_flags("1.37.2"),
+            linker_flags("1.37.2", API_SERVER.stamped),
             "-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2 \
              -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37"
         );
-        assert_eq!(ETCD.linker_flags("3.7.3"), "-s -w");
+        assert_eq!(linker_flags("3.7.3", ETCD.stamped), "-s -w");
     }
 
     #[test]

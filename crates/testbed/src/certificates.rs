@@ -166,6 +166,11 @@ impl CertificateRequest {
         Ok(Self { request: pem("CERTIFICATE REQUEST", &request), key: pem("PRIVATE KEY", &keys.pkcs8) })
     }
 
+    /// The request as a field of bytes in an object.
+    pub fn base64(&self) -> String {
+        STANDARD.encode(&self.request)
+    }
+
     /// The identity that this becomes once somebody signed it as `certificate` (PEM).
     pub fn signed(&self, certificate: &str) -> Identity {
         Identity { certificate: certificate.to_owned(), key: self.key.clone(), public_key: String::new() }

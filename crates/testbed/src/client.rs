@@ -34,7 +34,7 @@ pub struct Client {
     url: String,
     token: Option<String>,
     /// Headers that go along with every request.
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(String, String)>,
 }
 
 impl Client {
@@ -57,16 +57,22 @@ impl Client {
     #[must_use]
     pub fn acting_as(&self, user: &str, groups: &[&str]) -> Self {
         let mut client = self.clone();
-        client.headers = vec![("impersonate-user", user.to_owned())];
-        client.headers.extend(groups.iter().map(|&group| ("impersonate-group", group.to_owned())));
+        client.headers = vec![("impersonate-user".to_owned(), user.to_owned())];
+        client.headers.extend(groups.iter().map(|&group| ("impersonate-group".to_owned(), group.to_owned())));
         client
+    }
+
+    /// The same client with these headers in every request.
+    #[must_use]
+    pub fn with_headers(&self, headers: Vec<(String, String)>) -> Self {
+        Self { headers, ..self.clone() }
     }
 
     /// Asks for a WebSocket at a path, as `kubectl exec` does. The answer is the status; nothing is spoken over it.
     pub fn upgrade(&self, path: &str) -> Result<u16> {
         let mut client = self.clone();
         let headers = [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"), ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==")];
-        client.headers.extend(headers.map(|(name, value)| (name, value.to_owned())));
+        client.headers.extend(headers.map(|(name, value)| (name.to_owned(), value.to_owned())));
         client.get(path).map(|(status, _)| status)
     }
 
@@ -92,7 +98,8 @@ impl Client {
 
     /// Applies an object on the server's side, taking over fields that others own.
     pub fn server_side_apply(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
-        let path = format!("{path}?fieldManager=bartizan-testbed&force=true");
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let path = format!("{path}{mark}fieldManager=bartizan-testbed&force=true");
         self.send("PATCH", &path, Some(("application/apply-patch+yaml", body)))
     }
 
@@ -120,7 +127,7 @@ impl Client {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         for (name, value) in &self.headers {
-            request = request.header(*name, value);
+            request = request.header(name, value);
         }
         if let Some((content_type, _)) = body {
             request = request.header("content-type", content_type);

@@ -30,6 +30,7 @@ mod parts;
 mod proxy;
 mod random;
 mod rbac_world;
+mod releases;
 mod reviews;
 mod settlement;
 mod tls;
@@ -46,6 +47,6 @@ pub use oracles::{AuthenticationOracle, Keys, Level, PodQuestion, PodSecurityOra
 pub use parts::{KubernetesVersion, Parts};
 pub use proxy::{Fault, Proxy, Rule, Seen};
 pub use random::Random;
-pub use rbac_world::{Attempt, Estate, Fit, RbacWorld, WRITERS};
+pub use rbac_world::{Attempt, Change, Estate, Fit, Method, RbacWorld, UPDATERS, WRITERS};
 pub use reviews::Reviewed;
 pub use tls::TlsServer;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::builds;
 use crate::error::{Error, Result};
+use crate::releases;
 
 /// The minor releases of Kubernetes 1 that tests may run against.
 const SUPPORTED: std::ops::RangeInclusive<u32> = 34..=37;
@@ -109,6 +110,12 @@ impl Parts {
             }
         };
         Ok(Self { etcd, api_server, controller_manager, version })
+    }
+
+    /// A directory with the API server of a release that is not pinned, and etcd: what `$KUBEBUILDER_ASSETS` may name. The
+    /// server is built when it is first asked for.
+    pub fn assets_of(version: KubernetesVersion) -> Result<PathBuf> {
+        releases::assets(version)
     }
 
     /// The release of the API server.

@@ -5,6 +5,7 @@
 #![expect(clippy::indexing_slicing, reason = "keys are set in objects that were made a line before")]
 
 mod attempts;
+mod changes;
 mod estate;
 mod questions;
 mod vocabulary;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::random::Random;
 pub use attempts::{Attempt, WRITERS};
+pub use changes::{Change, Method, UPDATERS};
 pub use estate::Estate;
 use vocabulary::{
     ACCOUNTS, AGGREGATED_BY_DEFAULT, API_GROUPS, DEFAULT_ROLES, GROUPS, NAMES, NAMESPACES, ODD_API_GROUPS, ODD_NAMES, ODD_RESOURCES, ODD_VERBS, RESOURCES,

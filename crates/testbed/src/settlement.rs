@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::control_plane::ControlPlane;
 use crate::error::{Error, Result};
-use crate::rbac_world::RbacWorld;
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const KINDS: [&str; 4] = ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
@@ -24,8 +23,8 @@ const WRITERS: usize = 4;
 impl ControlPlane {
     /// Creates the objects of a world, waits until aggregated roles are filled and the authorizer has seen everything, and returns
     /// all roles and bindings as the server stores them, its default policy among them.
-    pub fn settle(&self, world: &RbacWorld) -> Result<Vec<Value>> {
-        self.create(world.objects())?;
+    pub fn settle(&self, world: &[Value]) -> Result<Vec<Value>> {
+        self.create(world)?;
         let stored = self.until_aggregated()?;
         self.until_seen()?;
         Ok(stored)
@@ -41,8 +40,8 @@ impl ControlPlane {
     }
 
     /// Deletes the roles and bindings of a world.
-    pub fn clear(&self, world: &RbacWorld) -> Result<()> {
-        self.each(world.objects(), |client, object| {
+    pub fn clear(&self, world: &[Value]) -> Result<()> {
+        self.each(world, |client, object| {
             if object["kind"] == "Namespace" {
                 return Ok(());
             }
@@ -153,6 +152,7 @@ impl ControlPlane {
     }
 }
 
+/// The path of the collection in which an object of RBAC, a Namespace or a ServiceAccount is.
 fn collection(object: &Value) -> String {
     let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
     match object["metadata"]["namespace"].as_str() {

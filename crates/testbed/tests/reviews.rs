@@ -12,7 +12,7 @@ fn the_server_and_its_authorizers_agree_on_random_worlds() {
     let mut reasons = BTreeSet::new();
     for seed in [31, 32] {
         let world = RbacWorld::draw(seed, 120, Fit::Server);
-        let stored = control_plane.settle(&world).expect("a settled world");
+        let stored = control_plane.settle(world.objects()).expect("a settled world");
         let specs = world.questions(seed, 2_500);
         let served = control_plane.review(&specs, &["team-a", "team-b"], 8).expect("answers of the server");
         let asked = oracle.ask_every(&[Inquiry { world: &stored, specs: &specs }]).expect("answers of the oracle").remove(0);
@@ -28,7 +28,7 @@ fn the_server_and_its_authorizers_agree_on_random_worlds() {
                 _ => panic!("{spec}\n{served:?}\n{asked:?}"),
             }
         }
-        control_plane.clear(&world).expect("a cleared server");
+        control_plane.clear(world.objects()).expect("a cleared server");
     }
     assert!(reasons.len() > 100, "{} different reasons", reasons.len());
 }

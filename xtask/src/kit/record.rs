@@ -29,7 +29,7 @@ pub(super) fn record(kit: &Path) -> Result<()> {
     for (seed, size) in WORLDS {
         let started = Instant::now();
         let world = RbacWorld::draw(seed, size, Fit::Server);
-        let stored = control_plane.settle(&world)?;
+        let stored = control_plane.settle(world.objects())?;
         let specs = world.questions(seed, QUESTIONS);
         let served = control_plane.review(&specs, &["team-a", "team-b"], CONNECTIONS)?;
         let every = oracle.ask_every(&[Inquiry { world: &stored, specs: &specs }])?.pop().context("no answers of the oracle")?;
@@ -37,7 +37,7 @@ pub(super) fn record(kit: &Path) -> Result<()> {
         let lines: Vec<String> = specs.iter().map(|spec| json!({ "spec": spec }).to_string()).collect();
         let case = Case { name: format!("world-{seed}"), written: list(world.objects()), stored: list(&stored), questions: lines.join("\n") + "\n", answers };
         case.write(kit)?;
-        control_plane.clear(&world)?;
+        control_plane.clear(world.objects())?;
         say(&format!(
             "{}: {} objects, {} answers of Kubernetes {} in {:.0} s",
             case.name,

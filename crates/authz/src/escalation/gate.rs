@@ -3,18 +3,18 @@
 //! Features and plugins are at their defaults unless the flags of a server say otherwise; what cannot be seen at all is a
 //! doubt, which makes a way possible and never confirms or hides it.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_cluster::{Kind, Missing, Provenance, Snapshot, Value};
 use bartizan_report::Language;
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
-use super::primitive::{Feature, Gate, Untold};
+use super::primitive::{Gate, Untold};
 use crate::Authz;
 use crate::chain::{Authorizer, AuthorizerKind};
+use crate::feature::STATIC_POLICIES;
 use crate::policy::{Origin, SubjectKind};
+use crate::server::Server;
 
 /// What stays open about a way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,42 +108,11 @@ pub(super) const READS: &[Kind] = &[
     Kind::ValidatingAdmissionPolicyBinding,
 ];
 
-/// The flags of the API servers that can be seen.
-#[derive(Debug, Default)]
-struct Server {
-    is_seen: bool,
-    features: HashMap<String, bool>,
-    flags: HashMap<String, String>,
-}
-
-impl Server {
-    fn of(snapshot: &Snapshot) -> Self {
-        let mut server = Self::default();
-        for instance in ComponentView::all(Component::ApiServer, snapshot) {
-            server.is_seen = true;
-            for given in instance.given() {
-                let value = given.value.or(given.next.filter(|next| !next.starts_with('-'))).unwrap_or(Cow::Borrowed("true"));
-                if given.name == "feature-gates" {
-                    let gates = value.split(',').filter_map(|gate| gate.split_once('='));
-                    server.features.extend(gates.map(|(name, on)| (name.trim().to_owned(), bartizan_cluster::component::is_on(on.trim()))));
-                } else {
-                    server.flags.insert(given.name.clone(), value.into_owned());
-                }
-            }
-        }
-        server
-    }
-
-    fn lists(&self, flag: &str, word: &str) -> bool {
-        self.flags.get(flag).is_some_and(|value| value.split(',').any(|one| one.trim() == word))
-    }
-}
-
 /// The facts that gates look at, each found once.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
     authz: &'a Authz<'a>,
-    server: Server,
+    server: &'a Server,
     is_from_files: bool,
     /// The enforced level of Pod Security that is written on each namespace.
     levels: BTreeMap<&'a str, Option<&'a str>>,
@@ -163,14 +132,14 @@ pub(super) struct Facts<'a> {
 impl<'a> Facts<'a> {
     pub(super) fn of(authz: &'a Authz<'a>) -> Self {
         let snapshot = authz.snapshot();
-        let server = Server::of(snapshot);
+        let server = &authz.server;
         let level = |namespace: bartizan_cluster::ObjectView<'a>| namespace.label("pod-security.kubernetes.io/enforce");
         let before_rbac = authz.chain().authorizers().iter().take_while(|authorizer| authorizer.kind != AuthorizerKind::Rbac);
         let is_webhook = |authorizer: &&Authorizer| authorizer.kind == AuthorizerKind::Webhook;
         Self {
             is_from_files: snapshot.circumstances().provenance == Provenance::Files,
             levels: snapshot.of_kind(Kind::Namespace).map(|namespace| (namespace.name(), level(namespace))).collect(),
-            guards: guards(snapshot, &server, authz.version().minor_number()),
+            guards: guards(snapshot, server),
             dangling: dangling(authz),
             parameters: parameters(snapshot),
             served: snapshot.of_kind(Kind::CustomResourceDefinition).map(bartizan_cluster::ObjectView::name).collect(),
@@ -191,10 +160,15 @@ impl<'a> Facts<'a> {
         match gate {
             Gate::PodSecurity => self.pod_security(namespace),
             Gate::PodAdmission => doubtful(self.guards.clone()),
-            Gate::Feature(feature) => self.feature(feature),
-            Gate::Without(plugin) => closed_unless(self.server.lists("disable-admission-plugins", plugin)),
+            Gate::Feature(feature) => match self.server.features.known(feature) {
+                Some(is_on) => closed_unless(is_on),
+                None => Passage::Doubtful(vec![Doubt::Feature(feature.name)]),
+            },
+            // Off by default, and nobody can be seen to have switched it on: then it is off.
+            Gate::WithoutFeature(feature) => closed_unless(!self.server.features.is_on(feature)),
+            Gate::Without(plugin) => closed_unless(!self.server.runs_default_plugin(plugin)),
             Gate::Flag(flag) if !self.server.is_seen => Passage::Doubtful(vec![Doubt::Flag(flag)]),
-            Gate::Flag(flag) => closed_unless(self.server.flags.get(flag).is_some_and(|value| bartizan_cluster::component::is_on(value))),
+            Gate::Flag(flag) => closed_unless(self.server.is_on(flag)),
             Gate::Exists(kind, home) => self.exists(kind, home, names),
             Gate::DanglingAccount => self.keep_dangling(namespace, names),
             Gate::Bound => self.keep_bound(namespace, names),
@@ -210,7 +184,7 @@ impl<'a> Facts<'a> {
     }
 
     fn pod_security(&self, namespace: Option<&str>) -> Passage {
-        if self.server.lists("disable-admission-plugins", "PodSecurity") {
+        if !self.server.runs_default_plugin("PodSecurity") {
             return Passage::Open;
         }
         if let Some(namespace) = namespace {
@@ -238,29 +212,11 @@ impl<'a> Facts<'a> {
             Some(Some("privileged")) => Passage::Open,
             Some(Some("baseline" | "restricted")) => Passage::Closed,
             // Without a file that says otherwise, the server takes every pod.
-            _ if self.server.is_seen && !self.server.flags.contains_key("admission-control-config-file") => match self.levels.get(namespace) {
+            _ if self.server.is_seen && !self.server.has("admission-control-config-file") => match self.levels.get(namespace) {
                 Some(_) => Passage::Open,
                 None => doubtful(self.unread(Kind::Namespace, Some(namespace)).into_iter().collect()),
             },
             _ => Passage::Doubtful(vec![self.unread(Kind::Namespace, Some(namespace)).unwrap_or(Doubt::PodSecurityDefault(namespace.to_owned()))]),
-        }
-    }
-
-    fn feature(&self, feature: Feature) -> Passage {
-        let minor = self.authz.version().minor_number();
-        let given = self.server.features.get(feature.name).copied();
-        let is_on = match given {
-            _ if minor < feature.alpha => Some(false),
-            Some(given) => Some(given),
-            None if minor >= feature.on => Some(true),
-            None if self.server.is_seen => Some(false),
-            None => None,
-        };
-        match is_on {
-            // Off by default, and nobody can be seen to have switched it on.
-            None if feature.is_absent => Passage::Open,
-            None => Passage::Doubtful(vec![Doubt::Feature(feature.name)]),
-            Some(is_on) => closed_unless(is_on != feature.is_absent),
         }
     }
 
@@ -361,7 +317,7 @@ fn is_about_pods(rule: Value<'_>) -> bool {
 }
 
 /// What may refuse a pod besides Pod Security.
-fn guards(snapshot: &Snapshot, server: &Server, minor: u16) -> Vec<Doubt> {
+fn guards(snapshot: &Snapshot, server: &Server) -> Vec<Doubt> {
     let mut doubts = Vec::new();
     for kind in [Kind::ValidatingWebhookConfiguration, Kind::MutatingWebhookConfiguration] {
         for configuration in snapshot.of_kind(kind) {
@@ -383,8 +339,8 @@ fn guards(snapshot: &Snapshot, server: &Server, minor: u16) -> Vec<Doubt> {
     }
     doubts.extend(snapshot.gap(Kind::ValidatingAdmissionPolicyBinding, None).map(Doubt::Unread));
     // Since 1.37 policies and webhooks can lie in files of the API server, which no API shows.
-    let can_be_static = minor >= 37 && server.features.get("ManifestBasedAdmissionControlConfig") != Some(&false);
-    if can_be_static && (!server.is_seen || server.flags.contains_key("admission-control-config-file")) {
+    let can_be_static = server.features.is_on(STATIC_POLICIES);
+    if can_be_static && (!server.is_seen || server.has("admission-control-config-file")) {
         doubts.push(Doubt::StaticPolicies);
     }
     doubts

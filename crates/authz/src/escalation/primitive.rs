@@ -5,6 +5,8 @@
 use bartizan_cluster::Kind;
 use bartizan_report::{Language, Severity};
 
+use crate::feature::Feature;
+
 /// A text in both languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Said {
@@ -355,8 +357,10 @@ pub enum Gate {
     PodSecurity,
     /// No webhook or policy stands before pods.
     PodAdmission,
-    /// A feature of the server.
+    /// A feature of the server is on.
     Feature(Feature),
+    /// A feature of the server is off.
+    WithoutFeature(Feature),
     /// An admission plugin that the server runs unless told otherwise is switched off.
     Without(&'static str),
     /// A switch of the API server that is off unless it is given.
@@ -375,19 +379,6 @@ pub enum Gate {
     WebhookAuthorizer,
     /// What no source tells.
     Untold(Untold),
-}
-
-/// A feature of the server, by the name of its gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Feature {
-    /// The gate.
-    pub name: &'static str,
-    /// The minor version that has it first, off by default.
-    pub alpha: u16,
-    /// The minor version from which on it is on by default.
-    pub on: u16,
-    /// Whether it is the absence of the feature that matters.
-    pub is_absent: bool,
 }
 
 /// What no source tells, so that a way stays possible.

@@ -152,7 +152,8 @@ fn is_name(name: &str) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
-fn is_dns_name(name: &str) -> bool {
+/// Whether `name` is a DNS subdomain: labels of lower-case letters, digits and `-`, with dots between.
+pub(crate) fn is_dns_name(name: &str) -> bool {
     let is_part = |part: &str| {
         let is_outer = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         let bytes = part.as_bytes();

@@ -3,7 +3,8 @@
 use bartizan_report::Severity;
 
 use super::{ADMISSION, CHANGE, CONFIG_MAPS};
-use crate::escalation::primitive::{Effect, Feature, Gain, Gate, Need, On, Primitive, Untold, Way, said};
+use crate::escalation::primitive::{Effect, Gain, Gate, Need, On, Primitive, Untold, Way, said};
+use crate::feature::{MUTATING_POLICY, WEBHOOKS_MISS_REVIEWS};
 
 const MUTATING_WEBHOOKS: &[On] = &[On::Resource(ADMISSION, "mutatingwebhookconfigurations")];
 const VALIDATING_WEBHOOKS: &[On] = &[On::Resource(ADMISSION, "validatingwebhookconfigurations")];
@@ -19,10 +20,6 @@ const GUARDS: &[On] = &[
     On::Resource(ADMISSION, "mutatingwebhookconfigurations"),
 ];
 const NAMESPACES: &[On] = &[On::Resource("", "namespaces"), On::Resource("", "namespaces/status")];
-
-const MUTATING_POLICY: Feature = Feature { name: "MutatingAdmissionPolicy", alpha: 32, on: 36, is_absent: false };
-/// With it, webhooks no longer see reviews of access and tokens.
-const EXCLUDES_REVIEWS: Feature = Feature { name: "ExcludeAdmissionWebhookVirtualResources", alpha: 37, on: 37, is_absent: true };
 
 pub(super) static ALL: &[Primitive] = &[
     Primitive {
@@ -58,8 +55,8 @@ pub(super) static ALL: &[Primitive] = &[
         effect: Effect::Escalation,
         technique: "T1557",
         ways: &[
-            Way::to(Gain::ServiceAccounts, &[Need::create(WEBHOOKS).other().cluster()]).gated(&[Gate::Feature(EXCLUDES_REVIEWS)]),
-            Way::to(Gain::ServiceAccounts, &[Need::may(CHANGE, WEBHOOKS).other().cluster()]).gated(&[Gate::Feature(EXCLUDES_REVIEWS)]),
+            Way::to(Gain::ServiceAccounts, &[Need::create(WEBHOOKS).other().cluster()]).gated(&[Gate::WithoutFeature(WEBHOOKS_MISS_REVIEWS)]),
+            Way::to(Gain::ServiceAccounts, &[Need::may(CHANGE, WEBHOOKS).other().cluster()]).gated(&[Gate::WithoutFeature(WEBHOOKS_MISS_REVIEWS)]),
         ],
     },
     Primitive {

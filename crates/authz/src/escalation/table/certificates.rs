@@ -3,7 +3,9 @@
 use bartizan_report::Severity;
 
 use super::{CERTIFICATES, CHANGE, SECRETS};
-use crate::escalation::primitive::{Effect, Feature, Gain, Gate, Need, On, Primitive, Untold, Way, said};
+use crate::escalation::primitive::{Effect, Gain, Gate, Need, On, Primitive, Untold, Way, said};
+use crate::feature::{CLUSTER_TRUST_BUNDLE, POD_CERTIFICATE};
+use crate::restriction::{CERTIFICATE_SUBJECT, CLIENT_SIGNER, KUBELET_CLIENT_SIGNER};
 
 const REQUESTS: &[On] = &[On::Resource(CERTIFICATES, "certificatesigningrequests")];
 const APPROVAL: &[On] = &[On::Resource(CERTIFICATES, "certificatesigningrequests/approval")];
@@ -12,11 +14,8 @@ const SIGNERS: &[On] = &[On::Resource(CERTIFICATES, "signers")];
 const BUNDLES: &[On] = &[On::Resource(CERTIFICATES, "clustertrustbundles")];
 const POD_CERTIFICATES: &[On] = &[On::Resource(CERTIFICATES, "podcertificaterequests/status")];
 
-const CLIENTS: &[&str] = &["kubernetes.io/kube-apiserver-client", "kubernetes.io/*"];
-const KUBELETS: &[&str] = &["kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/*"];
-
-const BUNDLE: Feature = Feature { name: "ClusterTrustBundle", alpha: 27, on: 37, is_absent: false };
-const POD_CERTIFICATE: Feature = Feature { name: "PodCertificateRequest", alpha: 34, on: 37, is_absent: false };
+const CLIENTS: &[&str] = &[CLIENT_SIGNER, "kubernetes.io/*"];
+const KUBELETS: &[&str] = &[KUBELET_CLIENT_SIGNER, "kubernetes.io/*"];
 
 pub(super) static ALL: &[Primitive] = &[
     // The answer to the approval shows the certificate as soon as there is one, so that no right to read is needed.
@@ -47,7 +46,7 @@ pub(super) static ALL: &[Primitive] = &[
                     Need::may(&["approve"], SIGNERS).called(CLIENTS).cluster(),
                 ],
             )
-            .gated(&[Gate::Without("CertificateSubjectRestriction")]),
+            .gated(&[Gate::Without(CERTIFICATE_SUBJECT)]),
         ],
     },
     Primitive {
@@ -111,8 +110,12 @@ pub(super) static ALL: &[Primitive] = &[
         technique: "T1553.004",
         ways: &[
             // A bundle that names no signer asks for no `attest`.
-            Way::to(Gain::Trust, &[Need::create(BUNDLES).other().cluster()]).gated(&[Gate::Feature(BUNDLE), Gate::Untold(Untold::Reliance)]).since(27),
-            Way::to(Gain::Trust, &[Need::may(CHANGE, BUNDLES).other().cluster()]).gated(&[Gate::Feature(BUNDLE), Gate::Untold(Untold::Reliance)]).since(27),
+            Way::to(Gain::Trust, &[Need::create(BUNDLES).other().cluster()])
+                .gated(&[Gate::Feature(CLUSTER_TRUST_BUNDLE), Gate::Untold(Untold::Reliance)])
+                .since(27),
+            Way::to(Gain::Trust, &[Need::may(CHANGE, BUNDLES).other().cluster()])
+                .gated(&[Gate::Feature(CLUSTER_TRUST_BUNDLE), Gate::Untold(Untold::Reliance)])
+                .since(27),
         ],
     },
     Primitive {

@@ -3,15 +3,13 @@
 use bartizan_report::Severity;
 
 use super::{ACCOUNTS, AUTHENTICATION, CHANGE, READ, RUNNERS, SECRETS, TOKENS};
-use crate::escalation::primitive::{Effect, Feature, Gain, Gate, Need, On, Primitive, Untold, Way, said};
+use crate::escalation::primitive::{Effect, Gain, Gate, Need, On, Primitive, Untold, Way, said};
+use crate::feature::CONSTRAINED_IMPERSONATION;
 
 const USERS: &[On] = &[On::Resource("", "users")];
 const GROUPS: &[On] = &[On::Resource("", "groups")];
 const UIDS: &[On] = &[On::Resource(AUTHENTICATION, "uids")];
 const EXTRAS: &[On] = &[On::Resource(AUTHENTICATION, "userextras/")];
-
-/// One verb for becoming somebody, and one for what is then done.
-const CONSTRAINED: Feature = Feature { name: "ConstrainedImpersonation", alpha: 35, on: 36, is_absent: false };
 
 pub(super) static ALL: &[Primitive] = &[
     // A user whose name is that of a ServiceAccount is asked for as that ServiceAccount, never as a user.
@@ -82,7 +80,7 @@ pub(super) static ALL: &[Primitive] = &[
                     Need::may(&["impersonate-on:user-info:"], &[On::Anything]).other(),
                 ],
             )
-            .gated(&[Gate::Feature(CONSTRAINED)])
+            .gated(&[Gate::Feature(CONSTRAINED_IMPERSONATION)])
             .since(35),
             Way::to(
                 Gain::ServiceAccounts,
@@ -91,7 +89,7 @@ pub(super) static ALL: &[Primitive] = &[
                     Need::may(&["impersonate-on:serviceaccount:"], &[On::Anything]).other(),
                 ],
             )
-            .gated(&[Gate::Feature(CONSTRAINED)])
+            .gated(&[Gate::Feature(CONSTRAINED_IMPERSONATION)])
             .since(35),
             Way::to(
                 Gain::Kubelets,
@@ -100,7 +98,7 @@ pub(super) static ALL: &[Primitive] = &[
                     Need::may(&["impersonate-on:arbitrary-node:"], &[On::Anything]).other(),
                 ],
             )
-            .gated(&[Gate::Feature(CONSTRAINED)])
+            .gated(&[Gate::Feature(CONSTRAINED_IMPERSONATION)])
             .since(35),
             Way::to(
                 Gain::Kubelets,
@@ -109,7 +107,7 @@ pub(super) static ALL: &[Primitive] = &[
                     Need::may(&["impersonate-on:associated-node:"], &[On::Anything]).other(),
                 ],
             )
-            .gated(&[Gate::Feature(CONSTRAINED)])
+            .gated(&[Gate::Feature(CONSTRAINED_IMPERSONATION)])
             .since(35),
         ],
     },

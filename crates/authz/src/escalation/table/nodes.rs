@@ -3,12 +3,10 @@
 use bartizan_report::Severity;
 
 use super::{CHANGE, NODES};
-use crate::escalation::primitive::{Effect, Feature, Gain, Gate, Need, On, Primitive, Untold, Way, said};
+use crate::escalation::primitive::{Effect, Gain, Gate, Need, On, Primitive, Untold, Way, said};
+use crate::feature::FINE_GRAINED_KUBELET;
 
 const PROXY: &[On] = &[On::Resource("", "nodes/proxy")];
-
-/// With it, the kubelet asks for a subresource of its own before it asks for `nodes/proxy`.
-const FINE_GRAINED: Feature = Feature { name: "KubeletFineGrainedAuthz", alpha: 32, on: 33, is_absent: false };
 
 /// The primitive of a kubelet, whose rights follow from what runs on its node.
 pub(in crate::escalation) const KUBELET: &str = "node-identity";
@@ -64,7 +62,7 @@ pub(super) static ALL: &[Primitive] = &[
                     .other()
                     .cluster()],
             )
-            .gated(&[Gate::Feature(FINE_GRAINED)])
+            .gated(&[Gate::Feature(FINE_GRAINED_KUBELET)])
             .since(32),
         ],
     },

@@ -3,7 +3,8 @@
 use bartizan_report::Severity;
 
 use super::{CHANGE, PODS, RUNNERS, WORKLOADS};
-use crate::escalation::primitive::{Effect, Feature, Gain, Gate, Need, On, Primitive, Way, said};
+use crate::escalation::primitive::{Effect, Gain, Gate, Need, On, Primitive, Way, said};
+use crate::feature::WEBSOCKETS_TAKE_CREATE;
 
 const COMMANDS: &[On] = &[On::Resource("", "pods/exec"), On::Resource("", "pods/attach")];
 const FORWARDING: &[On] = &[On::Resource("", "pods/portforward")];
@@ -11,9 +12,6 @@ const DEBUGGING: &[On] = &[On::Resource("", "pods/ephemeralcontainers")];
 const PROXIES: &[On] = &[On::Resource("", "pods/proxy"), On::Resource("", "services/proxy")];
 const VOLUMES: &[On] = &[On::Resource("", "persistentvolumes")];
 const CLAIMS: &[On] = &[On::Resource("", "persistentvolumeclaims")];
-
-/// With it, opening a WebSocket by `GET` asks for `create` as well.
-const ASKS_FOR_CREATE: Feature = Feature { name: "AuthorizePodWebsocketUpgradeCreatePermission", alpha: 35, on: 35, is_absent: true };
 
 const PRIVILEGED: &[Gate] = &[Gate::PodSecurity, Gate::PodAdmission];
 
@@ -88,7 +86,7 @@ pub(super) static ALL: &[Primitive] = &[
         technique: "T1609",
         ways: &[
             Way::to(Gain::Pods, &[Need::may(&["create"], COMMANDS)]),
-            Way::to(Gain::Pods, &[Need::may(&["get"], COMMANDS)]).gated(&[Gate::Feature(ASKS_FOR_CREATE)]),
+            Way::to(Gain::Pods, &[Need::may(&["get"], COMMANDS)]).gated(&[Gate::WithoutFeature(WEBSOCKETS_TAKE_CREATE)]),
         ],
     },
     Primitive {
@@ -100,7 +98,7 @@ pub(super) static ALL: &[Primitive] = &[
         technique: "T1090",
         ways: &[
             Way::to(Gain::PodNetwork, &[Need::may(&["create"], FORWARDING)]),
-            Way::to(Gain::PodNetwork, &[Need::may(&["get"], FORWARDING)]).gated(&[Gate::Feature(ASKS_FOR_CREATE)]),
+            Way::to(Gain::PodNetwork, &[Need::may(&["get"], FORWARDING)]).gated(&[Gate::WithoutFeature(WEBSOCKETS_TAKE_CREATE)]),
         ],
     },
     Primitive {

@@ -3,7 +3,8 @@
 use bartizan_report::Severity;
 
 use super::{CONFIG_MAPS, READ, SECRETS};
-use crate::escalation::primitive::{Effect, Feature, Gain, Gate, Need, On, Primitive, Way, said};
+use crate::escalation::primitive::{Effect, Gain, Gate, Need, On, Primitive, Way, said};
+use crate::feature::UNSAFE_DELETE;
 
 pub(super) static ALL: &[Primitive] = &[
     Primitive {
@@ -65,5 +66,3 @@ pub(super) static ALL: &[Primitive] = &[
 
 /// What is usually encrypted in the store.
 const UNREADABLE: &[On] = SECRETS;
-
-const UNSAFE_DELETE: Feature = Feature { name: "AllowUnsafeMalformedObjectDeletion", alpha: 32, on: 37, is_absent: false };

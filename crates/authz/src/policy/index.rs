@@ -1,0 +1,154 @@
+//! An index over what somebody holds, for those who hold much: from a verb, a resource and a name to the bindings in question.
+//!
+//! It only narrows down; whether a rule matches is decided where all rules are. Who holds little has none, and neither has whose
+//! rules would make it larger than what it saves.
+
+use bartizan_cluster::Symbol;
+use foldhash::{HashMap, HashMapExt as _, HashSet};
+
+use super::{BindingId, Holding};
+use crate::rule::{EMPTY, RuleBook, SetId, Wanted};
+
+/// Holdings up to this number in one place are looked at one by one.
+const FEW: usize = 24;
+
+/// Entries of all indices of a policy together. Rules of thousands of words that thousands of bindings give would take more.
+pub(super) const BUDGET: usize = 1 << 22;
+
+/// The holdings of one principal in one place.
+#[derive(Debug)]
+pub(super) struct Slice {
+    /// By resource, verb and name as rules say them; for rules without names, the empty one.
+    by_words: HashMap<(Symbol, Symbol, Symbol), Vec<u32>>,
+    /// Those with rules about paths.
+    paths: Vec<u32>,
+}
+
+impl Slice {
+    /// The index of `holdings`, if they are many and there is room left in `budget`.
+    pub(super) fn of(holdings: &[Holding], book: &RuleBook, budget: &mut usize) -> Option<Self> {
+        if holdings.len() <= FEW {
+            return None;
+        }
+        let mut seen: HashSet<SetId> = HashSet::default();
+        let mut slice = Self { by_words: HashMap::new(), paths: Vec::new() };
+        for (holding, place) in holdings.iter().zip(0u32..) {
+            // The same rules once more allow nothing that they did not allow before.
+            let Some(set) = holding.set.filter(|&set| seen.insert(set)) else { continue };
+            for &rule in book.rules_of(set) {
+                let said = book.said(rule);
+                let [verbs, resources, names] = [said.verbs, said.resources, said.names].map(|list| book.words_of(list));
+                let entries = verbs.len().saturating_mul(resources.len()).saturating_mul(names.len().max(1));
+                *budget = budget.checked_sub(entries)?;
+                let names = if names.is_empty() { &[EMPTY] } else { names };
+                for &resource in resources {
+                    for &verb in verbs {
+                        for &name in names {
+                            add(slice.by_words.entry((resource, verb, name)).or_default(), place);
+                        }
+                    }
+                }
+                if !book.words_of(said.urls).is_empty() {
+                    add(&mut slice.paths, place);
+                }
+            }
+        }
+        Some(slice)
+    }
+
+    /// The places among `holdings` of those that may allow what is wanted, list by list, each in order.
+    pub(super) fn candidates<'i>(&'i self, book: &RuleBook, wanted: Wanted<'_>) -> impl Iterator<Item = &'i [u32]> + use<'i> {
+        let mut lists: [&[u32]; 12] = [&[]; 12];
+        let mut at = lists.iter_mut();
+        match wanted {
+            Wanted::Path { .. } => at.by_ref().take(1).for_each(|list| *list = &self.paths),
+            Wanted::Resource { verb, resource, any, name, .. } => {
+                let star = Some(book.star());
+                for resource in [star, resource, any].into_iter().flatten() {
+                    for verb in [star, verb].into_iter().flatten() {
+                        for name in [Some(EMPTY), name.filter(|&name| name != EMPTY)].into_iter().flatten() {
+                            if let (Some(found), Some(list)) = (self.by_words.get(&(resource, verb, name)), at.next()) {
+                                *list = found;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        lists.into_iter().filter(|list| !list.is_empty())
+    }
+}
+
+fn add(places: &mut Vec<u32>, place: u32) {
+    if places.last() != Some(&place) {
+        places.push(place);
+    }
+}
+
+/// The indices of one principal: of what holds in the whole cluster, and of each namespace.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) cluster: Option<Slice>,
+    /// By the number of the first binding of the namespace that the principal holds.
+    pub(super) local: HashMap<u32, Slice>,
+}
+
+impl Index {
+    /// The indices of `holdings`, of which the first `cluster` hold in the whole cluster; `namespace` gives that of a binding.
+    pub(super) fn of(
+        holdings: &[Holding],
+        cluster: usize,
+        namespace: impl Fn(&Holding) -> Option<Symbol>,
+        book: &RuleBook,
+        budget: &mut usize,
+    ) -> Option<Box<Self>> {
+        if holdings.len() <= FEW {
+            return None;
+        }
+        let (everywhere, rest) = holdings.split_at_checked(cluster)?;
+        let mut index = Self { cluster: Slice::of(everywhere, book, budget), local: HashMap::new() };
+        for here in rest.chunk_by(|one, next| namespace(one) == namespace(next)) {
+            if let (Some(first), Some(slice)) = (here.first(), Slice::of(here, book, budget)) {
+                index.local.insert(first.binding.0, slice);
+            }
+        }
+        (index.cluster.is_some() || !index.local.is_empty()).then(|| Box::new(index))
+    }
+}
+
+/// What somebody holds in one place, with the index over it where there is one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach<'p> {
+    holdings: &'p [Holding],
+    slice: Option<&'p Slice>,
+}
+
+impl<'p> Reach<'p> {
+    pub(super) fn new(holdings: &'p [Holding], slice: Option<&'p Slice>) -> Self {
+        Self { holdings, slice }
+    }
+
+    /// The holding that allows what is wanted and stands before all others that do, and the place of its rule; none where it
+    /// would stand behind `bound`.
+    pub(crate) fn first(self, book: &RuleBook, wanted: Wanted<'_>, bound: Option<BindingId>) -> Option<(Holding, u32)> {
+        let is_behind = |holding: &Holding| bound.is_some_and(|bound| holding.binding > bound);
+        let allowing = |holding: &Holding| Some((*holding, book.first_match(holding.set?, wanted)?));
+        let Some(slice) = self.slice else {
+            return self.holdings.iter().take_while(|holding| !is_behind(holding)).find_map(allowing);
+        };
+        let mut best: Option<(u32, (Holding, u32))> = None;
+        for list in slice.candidates(book, wanted) {
+            for &place in list.iter().take_while(|&&place| best.is_none_or(|(best, _)| place < best)) {
+                let Some(holding) = self.holdings.get(place as usize) else { continue };
+                if is_behind(holding) {
+                    break;
+                }
+                if let Some(found) = allowing(holding) {
+                    best = Some((place, found));
+                    break;
+                }
+            }
+        }
+        best.map(|(_, found)| found)
+    }
+}
