@@ -15,6 +15,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use bartizan_testbed::Reviewed;
+use cases::{Case, Recorded};
+use serde_json::{Value, json};
+
 use crate::{root, say};
 use judge::Tally;
 
@@ -75,6 +79,24 @@ fn measure(program: &str, arguments: &[String], written: bool, limit: Duration) 
     say(&tally.table());
     say(&format!("{} questions in {:.1} s, start and reading of the world included", tally.asked(), spent.as_secs_f64()));
     Ok(())
+}
+
+/// The errors of a program that answers on standard output, a line for each of `specs` in their order, as a table; `truth` is what
+/// should be answered. Also how long it took; none if `limit` came first, and then what it left open counts as no answer.
+pub(crate) fn errors_of(command: &mut Command, specs: &[Value], truth: &[Reviewed], limit: Duration) -> Result<(String, Option<Duration>)> {
+    let place = tempfile::tempdir()?;
+    let answers = place.path().join("answers.jsonl");
+    command.stdin(Stdio::null()).stdout(fs::File::create(&answers)?);
+    let time = finish(command, limit)?;
+    let lines: Vec<String> = specs.iter().map(|spec| json!({ "spec": spec }).to_string()).collect();
+    let recorded = truth.iter().map(|answer| match answer {
+        Ok(review) => Recorded { allowed: Some(review.allowed), reason: review.reason.clone(), reasons: review.reasons.clone(), error: None },
+        Err(error) => Recorded { error: Some(error.clone()), ..Recorded::default() },
+    });
+    let case = Case { name: "questions".to_owned(), written: String::new(), stored: String::new(), questions: lines.join("\n"), answers: recorded.collect() };
+    let mut tally = Tally::default();
+    tally.add(&case, &fs::read_to_string(&answers)?)?;
+    Ok((tally.table(), time))
 }
 
 /// The time of a command; none if the limit came first. Its exit status is not judged: what counts is what it has answered.

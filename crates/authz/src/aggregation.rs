@@ -41,6 +41,8 @@ impl<'s> Part<'s> {
 pub(crate) struct Aggregated {
     /// For each role that selects others, the rules that it would be given.
     pub(crate) made: Vec<Option<Rc<Vec<Made>>>>,
+    /// For each role that takes in the rules of others which, over however many steps, take in its own: the next one of them.
+    pub(crate) circles: Vec<Option<u32>>,
     /// Whether there was no room for all of them.
     pub(crate) is_cut: bool,
 }
@@ -51,8 +53,16 @@ pub(crate) fn resolve(parts: &[Part<'_>]) -> Aggregated {
     let mut made: Vec<Option<Rc<Vec<Made>>>> = vec![None; graph.next.len()];
     let mut room = MOST_RULES;
     let mut is_cut = false;
+    let mut circles = vec![None; parts.len()];
     for component in components(&graph.next) {
         let mut rules = Vec::new();
+        // The roles of a component that take in each other; selectors stand behind them.
+        let round: Vec<u32> = component.iter().copied().filter(|&node| (node as usize) < parts.len()).collect();
+        for (place, &node) in round.iter().enumerate().filter(|_| round.len() > 1) {
+            if let Some(slot) = circles.get_mut(node as usize) {
+                *slot = round.get((place + 1) % round.len()).copied();
+            }
+        }
         let mut seen = HashSet::new();
         let mut take = |rule: Made| {
             if seen.insert(rule.0) {
@@ -89,7 +99,7 @@ pub(crate) fn resolve(parts: &[Part<'_>]) -> Aggregated {
             *slot = None;
         }
     }
-    Aggregated { made, is_cut }
+    Aggregated { made, circles, is_cut }
 }
 
 /// Roles and, behind them, the different selectors: a role leads to its selectors, a selector to the roles that it picks.

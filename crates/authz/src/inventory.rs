@@ -9,8 +9,8 @@ use foldhash::{HashMap, HashMapExt as _, HashSet};
 use crate::Authz;
 use crate::default_policy::{self, BOOTSTRAPPING, DEFAULTS};
 use crate::enumeration::Scope;
-use crate::policy::{BindingId, Origin, PrincipalView, RoleView};
-use crate::rule::SetId;
+use crate::policy::{BindingId, Origin, PrincipalView, RoleView, RuleView};
+use crate::rule::{RuleId, SetId};
 use crate::subsumption::Containers;
 
 /// One line of what somebody holds: verbs on one resource or path, in one scope.
@@ -84,6 +84,10 @@ pub enum RoleFact<'a> {
     Overwritten,
     /// It is stored with other rules than its selectors would make.
     Drifted,
+    /// It takes in the rules of this one, which takes in its own.
+    Circular(RoleView<'a>),
+    /// One of its rules has this verb on a resource of Kubernetes, where no request carries it.
+    UnknownVerb(&'a str),
     /// It has no rules.
     Empty,
     /// No binding refers to it, and no other role takes its rules in.
@@ -103,6 +107,8 @@ impl RoleFact<'_> {
             RoleFact::Aggregated => "aggregated",
             RoleFact::Overwritten => "overwritten",
             RoleFact::Drifted => "drifted",
+            RoleFact::Circular(_) => "circular",
+            RoleFact::UnknownVerb(_) => "unknown-verb",
             RoleFact::Empty => "empty",
             RoleFact::Unused => "unused",
             RoleFact::Duplicate(_) => "duplicate",
@@ -116,17 +122,21 @@ impl Authz<'_> {
     /// cluster included), else everywhere.
     pub fn matrix<'a>(&'a self, user: &User<'_>, namespace: Option<&str>) -> Vec<Holding<'a>> {
         type Key<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Option<&'a str>, Vec<&'a str>);
-        let mut lines: BTreeMap<Key<'a>, (BTreeSet<&'a str>, BTreeSet<BindingId>)> = BTreeMap::new();
+        let mut lines: BTreeMap<Key<'a>, (BTreeSet<&'a str>, Vec<BindingId>)> = BTreeMap::new();
         let scope = namespace.map_or(Scope::Everywhere, Scope::Namespace);
+        // Many bindings may give the same rule; what it says is taken apart once for each place.
+        let mut rules: BTreeMap<(Option<&'a str>, RuleId), (RuleView<'a>, Vec<BindingId>)> = BTreeMap::new();
         for grant in self.rules_for(user, scope) {
-            let rule = grant.rule;
-            let place = grant.binding.namespace();
+            let (_, bindings) = rules.entry((grant.binding.namespace(), grant.rule.id())).or_insert_with(|| (grant.rule, Vec::new()));
+            bindings.push(grant.binding.id());
+        }
+        for ((place, _), (rule, given)) in rules {
             let mut names: Vec<&str> = rule.names().collect();
             names.sort_unstable();
             let mut add = |key: Key<'a>| {
                 let (verbs, bindings) = lines.entry(key).or_default();
                 verbs.extend(rule.verbs());
-                bindings.insert(grant.binding.id());
+                bindings.extend_from_slice(&given);
             };
             for group in rule.groups() {
                 for resource in rule.resources() {
@@ -138,9 +148,11 @@ impl Authz<'_> {
                 add((None, Some(url), "", None, Vec::new()));
             }
         }
-        let line = |(key, (verbs, bindings)): (Key<'a>, (BTreeSet<&'a str>, BTreeSet<BindingId>))| {
+        let line = |(key, (verbs, mut bindings)): (Key<'a>, (BTreeSet<&'a str>, Vec<BindingId>))| {
             let (namespace, url, group, resource, names) = key;
-            Holding { namespace, group, resource, url, names, verbs: verbs.into_iter().collect(), bindings: bindings.into_iter().collect() }
+            bindings.sort_unstable();
+            bindings.dedup();
+            Holding { namespace, group, resource, url, names, verbs: verbs.into_iter().collect(), bindings }
         };
         lines.into_iter().map(line).collect()
     }
@@ -210,6 +222,8 @@ impl Authz<'_> {
             facts.extend(role.is_aggregated().then_some(RoleFact::Aggregated));
             facts.extend((role.overwritten().len() > 0).then_some(RoleFact::Overwritten));
             facts.extend(role.drift().map(|_| RoleFact::Drifted));
+            facts.extend(role.circle().map(RoleFact::Circular));
+            facts.extend(unknown_verb(role).map(RoleFact::UnknownVerb));
             let is_used = self.bindings_of(role) > 0 || sources.contains(&role.id());
             facts.extend((!is_used).then_some(RoleFact::Unused));
             if role.rules().len() == 0 {
@@ -249,4 +263,47 @@ fn default_fact<'a>(role: RoleView<'a>, authz: &Authz<'_>) -> Option<RoleFact<'a
     // The rules of an aggregated one are those of others.
     let is_same = role.is_aggregated() || rules(object.root()) == rules(default.root());
     Some(if is_same { RoleFact::Default } else { RoleFact::ModifiedDefault })
+}
+
+/// Verbs that requests for resources of Kubernetes carry, or that its own authorization checks ask for.
+const VERBS: [&str; 19] = [
+    "*",
+    "approve",
+    "attest",
+    "bind",
+    "create",
+    "delete",
+    "deletecollection",
+    "escalate",
+    "get",
+    "impersonate",
+    "list",
+    "patch",
+    "request-serviceaccounts-podcertificate-signer",
+    "request-serviceaccounts-token-audience",
+    "sign",
+    "unsafe-delete-ignore-read-errors",
+    "update",
+    "use",
+    "watch",
+];
+
+/// The methods of HTTP, as they are asked for on paths.
+const METHODS: [&str; 9] = ["*", "connect", "delete", "get", "head", "options", "patch", "post", "put"];
+
+/// The verb, of those that no request carries, that sorts before the others. Controllers may ask for verbs of their own on their own
+/// resources, so only rules about Kubernetes' groups are looked at, and words in capitals, which no request has.
+fn unknown_verb(role: RoleView<'_>) -> Option<&str> {
+    let is_own = |group: &str| !group.contains('.') && group != "*" || group.ends_with(".k8s.io");
+    let unknown = role.rules().flat_map(|rule| {
+        let is_own = rule.groups().all(is_own);
+        let is_path = rule.urls().len() > 0;
+        let is_resource = rule.resources().len() > 0;
+        rule.verbs().filter(move |verb| {
+            let is_mode = verb.starts_with("impersonate:") || verb.starts_with("impersonate-on:");
+            let is_known = (is_resource && (VERBS.contains(verb) || is_mode)) || (is_path && METHODS.contains(verb));
+            !is_known && (is_own || verb.contains(|letter: char| letter.is_ascii_uppercase()))
+        })
+    });
+    unknown.min()
 }

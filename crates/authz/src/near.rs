@@ -1,10 +1,12 @@
 //! Near misses: rules that somebody holds and that fall short of a request by one part.
 
 use bartizan_cluster::access::{Action, Request};
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::Authz;
 use crate::decision::GrantView;
-use crate::policy::RuleView;
+use crate::policy::{RoleView, RuleView};
+use crate::rule::SetId;
 
 /// A rule that is held and misses a request by one part.
 #[derive(Debug, Clone, Copy)]
@@ -47,16 +49,20 @@ impl Authz<'_> {
     /// Rules that `request.user` holds and that fall short of the request by one part; at most `most` of them, nearest first.
     pub fn near_misses<'a>(&'a self, request: &Request<'_>, most: usize) -> Vec<NearMiss<'a>> {
         let mut misses = Vec::new();
+        // Many bindings may give the same rules: what those lack is found once.
+        let mut known: HashMap<SetId, Vec<(u32, Option<Lack>)>> = HashMap::new();
         for holding in self.policy.holdings_everywhere(&request.user) {
             let binding = self.policy.binding(holding.binding);
-            let (Some(role), Some(subject)) = (binding.role(), binding.subject(holding.subject)) else { continue };
+            let (Some(role), Some(set), Some(subject)) = (binding.role(), holding.set, binding.subject(holding.subject)) else { continue };
             let elsewhere = binding.namespace().is_some_and(|namespace| namespace != request.action.namespace());
-            for rule in role.rules() {
-                let Some(mut lacks) = lacks(rule, &request.action) else { continue };
-                lacks.extend(elsewhere.then_some(Lack::Namespace));
-                if let [lack] = lacks.as_slice() {
-                    misses.push(NearMiss { grant: GrantView { binding, subject, rule }, lack: *lack });
-                }
+            let near = known.entry(set).or_insert_with(|| nearly_matching(role, &request.action));
+            let fitting = near.iter().filter_map(|&(place, lack)| match lack {
+                None => elsewhere.then_some((place, Lack::Namespace)),
+                Some(lack) => (!elsewhere).then_some((place, lack)),
+            });
+            // Of one binding, no more than are wanted altogether; they are sorted by what they lack.
+            for (place, lack) in fitting.take(most) {
+                misses.extend(role.rule(place).map(|rule| NearMiss { grant: GrantView { binding, subject, rule }, lack }));
             }
         }
         misses.sort_by_key(|miss| (miss.lack, miss.grant.binding.id(), miss.grant.rule.place()));
@@ -64,6 +70,18 @@ impl Authz<'_> {
         misses.truncate(most);
         misses
     }
+}
+
+/// The rules of `role` that fit `action` but for at most one part, by that part and their place.
+fn nearly_matching(role: RoleView<'_>, action: &Action<'_>) -> Vec<(u32, Option<Lack>)> {
+    let near = role.rules().filter_map(|rule| match lacks(rule, action)?.as_slice() {
+        [] => Some((rule.place(), None)),
+        [lack] => Some((rule.place(), Some(*lack))),
+        _ => None,
+    });
+    let mut near: Vec<(u32, Option<Lack>)> = near.collect();
+    near.sort_by_key(|&(place, lack)| (lack, place));
+    near
 }
 
 /// The parts of `rule` that do not fit `action`; `None` where it is about other resources altogether.

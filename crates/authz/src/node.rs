@@ -53,22 +53,27 @@ pub(crate) struct Nodes<'s> {
     version: KubernetesVersion,
     features: Features,
     relations: OnceLock<Relations>,
-    book: RuleBook,
-    rules: SetId,
+    /// What every kubelet may do: made when a kubelet asks.
+    rules: OnceLock<(RuleBook, SetId)>,
+}
+
+/// The rules of every kubelet, by the default policy of `version`.
+fn rules(version: KubernetesVersion) -> (RuleBook, SetId) {
+    let mut book = RuleBook::new();
+    let default = default_policy::snapshot(version);
+    let role = default.find(Kind::ClusterRole, None, ROLE);
+    let rules = role.into_iter().flat_map(|role| role.root().list(field::RULES)).map(|rule| {
+        let said = Rule::read(rule, &mut book);
+        book.rule(said)
+    });
+    let rules = rules.collect();
+    let rules = book.set(rules);
+    (book, rules)
 }
 
 impl<'s> Nodes<'s> {
     pub(crate) fn new(snapshot: &'s Snapshot, version: KubernetesVersion, features: Features) -> Self {
-        let mut book = RuleBook::new();
-        let default = default_policy::snapshot(version);
-        let role = default.find(Kind::ClusterRole, None, ROLE);
-        let rules = role.into_iter().flat_map(|role| role.root().list(field::RULES)).map(|rule| {
-            let said = Rule::read(rule, &mut book);
-            book.rule(said)
-        });
-        let rules = rules.collect();
-        let rules = book.set(rules);
-        Self { snapshot, version, features, relations: OnceLock::new(), book, rules }
+        Self { snapshot, version, features, relations: OnceLock::new(), rules: OnceLock::new() }
     }
 
     /// What the authorizer says to `request`.
@@ -106,7 +111,8 @@ impl<'s> Nodes<'s> {
 
     /// What every kubelet may do.
     fn by_rules(&self, action: &Action<'_>) -> Answer {
-        match self.book.first_match(self.rules, self.book.wanted(action)) {
+        let (book, rules) = self.rules.get_or_init(|| rules(self.version));
+        match book.first_match(*rules, book.wanted(action)) {
             Some(_) => Answer::Allow,
             None => nothing(),
         }

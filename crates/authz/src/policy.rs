@@ -61,6 +61,8 @@ struct Role {
     overwritten: Option<SetId>,
     /// What the controller would make of a stored aggregated role, where that differs from what is stored.
     drift: Option<SetId>,
+    /// Another role that takes in its rules while it takes in those of that one.
+    circle: Option<RoleId>,
 }
 
 #[derive(Debug)]
@@ -216,8 +218,9 @@ impl<'s> Policy<'s> {
         self.roles = roles;
         let aggregated = aggregation::resolve(&parts);
         self.is_cut = aggregated.is_cut;
-        for ((role, part), made) in self.roles.iter_mut().zip(parts).zip(aggregated.made) {
+        for (((role, part), made), circle) in self.roles.iter_mut().zip(parts).zip(aggregated.made).zip(aggregated.circles) {
             role.set = self.book.set(part.rules);
+            role.circle = circle.map(RoleId);
             let Some(made) = made else { continue };
             let set = self.book.set(made.iter().map(|&(rule, ..)| rule).collect());
             if part.is_stored {
@@ -241,6 +244,7 @@ impl<'s> Policy<'s> {
             sources: None,
             overwritten: None,
             drift: None,
+            circle: None,
         };
         let text = |name| object.metadata().and_then(|metadata| metadata.str(name)).is_some_and(|text| !text.is_empty());
         let from_server = self.snapshot.circumstances().provenance == Provenance::Live && matches!(origin, StoredOrigin::Object(_));

@@ -62,22 +62,28 @@ impl<'a> Containers<'a> {
         Self { authz, by_word }
     }
 
-    /// The smallest role of the same reach that allows everything that `role` allows: more than that, or the same and standing before
-    /// it.
+    /// A role of the same reach that allows everything that `role` allows: more than that, or the same and standing before it. Of
+    /// several that are contained in each other, the innermost.
     pub(crate) fn of_role(&self, role: RoleView<'a>) -> Option<RoleView<'a>> {
         let book = &self.authz.policy.book;
         let set = role.set()?;
-        let atoms = atoms(book, set)?;
+        let own = atoms(book, set)?;
         let candidates =
-            atoms.iter().map(|&atom| self.covering(role.namespace(), atom)).min_by_key(|lists| lists.iter().map(|list| list.len()).sum::<usize>())?;
-        let contains = |other: &RoleView<'a>| {
-            let their = other.set()?;
-            let contains = other.id() != role.id() && covers(book, their, &atoms);
+            own.iter().map(|&atom| self.covering(role.namespace(), atom)).min_by_key(|lists| lists.iter().map(|list| list.len()).sum::<usize>())?;
+        let mut innermost: Option<(RoleView<'a>, SetId)> = None;
+        for &other in candidates.into_iter().flatten().take(CANDIDATES_MAX) {
+            let Some(their) = other.set().filter(|&their| other.id() != role.id() && covers(book, their, &own)) else { continue };
+            let Some(theirs) = atoms(book, their) else { continue };
             // Of roles that say the same, the one that stands before the others stays.
-            let is_kept = || other.id() < role.id() || !self::atoms(book, their).is_some_and(|their| covers(book, set, &their));
-            (contains && is_kept()).then(|| (size(book, their), other.id(), *other))
-        };
-        candidates.into_iter().flatten().take(CANDIDATES_MAX).filter_map(contains).min_by_key(|&(size, id, _)| (size, id)).map(|(.., other)| other)
+            let says_the_same = covers(book, set, &theirs);
+            let is_inner = innermost.is_none_or(|(inner, inner_set)| {
+                covers(book, inner_set, &theirs) && (other.id() < inner.id() || !atoms(book, inner_set).is_some_and(|inner| covers(book, their, &inner)))
+            });
+            if is_inner && !(says_the_same && role.id() < other.id()) {
+                innermost = Some((other, their));
+            }
+        }
+        innermost.map(|(other, _)| other)
     }
 
     /// The roles with a rule that may cover `atom`.

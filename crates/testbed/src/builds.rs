@@ -34,6 +34,9 @@ pub(crate) struct Build {
     about: &'static str,
 }
 
+/// The directory with the Go package that our own programs share.
+const LINES: &str = "lines";
+
 /// The API server.
 pub(crate) const API_SERVER: Build = kubernetes("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", "6 minutes");
 /// The controller manager.
@@ -111,7 +114,8 @@ impl Build {
     /// Sixteen hexadecimal digits over `go.sum`, which pins every dependency, and over our own source.
     fn fingerprint(&self) -> Result<String> {
         let mut files = vec![self.directory().join("go.sum")];
-        if let Some(source) = self.source {
+        // Our own programs share how they converse.
+        for source in self.source.into_iter().flat_map(|source| [source, LINES]) {
             let directory = self.directory().join(source);
             let reading = || format!("reading `{}`", directory.display());
             let mut sources = Vec::new();

@@ -8,6 +8,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Result;
+use bartizan_testbed::Random;
 use serde_json::{Value, json};
 
 /// A cluster of 100,000 pods has 20,000 workloads.
@@ -17,7 +18,7 @@ pub(super) const PODS_PER_WORKLOAD: usize = 5;
 /// every third an account with a Role and a binding. Answers with the number of files.
 pub(super) fn manifests(directory: &Path, workloads: usize) -> Result<usize> {
     let mut files = 0;
-    let mut random = Random(7);
+    let mut random = Random::of(7);
     for number in 0..workloads {
         let namespace = format!("team-{}", number / 20);
         let place = directory.join(&namespace);
@@ -39,8 +40,8 @@ pub(super) fn manifests(directory: &Path, workloads: usize) -> Result<usize> {
 }
 
 fn yaml_deployment(name: &str, namespace: &str, random: &mut Random) -> String {
-    let privileged = if random.one_in(20) { "            privileged: true\n" } else { "" };
-    let context = if random.one_in(2) {
+    let privileged = if random.below(20) == 0 { "            privileged: true\n" } else { "" };
+    let context = if random.below(2) == 0 {
         format!("          securityContext:\n            allowPrivilegeEscalation: false\n            runAsNonRoot: true\n{privileged}")
     } else {
         String::new()
@@ -86,7 +87,7 @@ fn yaml_identity(name: &str, namespace: &str) -> [(&'static str, String); 3] {
 pub(super) fn cluster(directory: &Path, pods: usize) -> Result<u64> {
     fs::create_dir_all(directory)?;
     let workloads = pods / PODS_PER_WORKLOAD;
-    let mut world = World { workload: 0, random: Random(11) };
+    let mut world = World { workload: 0, random: Random::of(11) };
     let mut lists = Lists::create(directory)?;
     for number in 0..workloads.div_ceil(20) {
         lists.namespaces.push(&stored(
@@ -160,10 +161,10 @@ impl World {
             "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
             "volumeMounts": [{"name": "config", "mountPath": "/etc/app", "readOnly": true}],
         });
-        if self.random.one_in(2) {
+        if self.random.below(2) == 0 {
             container["securityContext"] = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": true});
         }
-        if self.random.one_in(50) {
+        if self.random.below(50) == 0 {
             container["securityContext"] = json!({"privileged": true});
         }
         json!({
@@ -203,7 +204,7 @@ impl World {
             .iter()
             .map(|kind| json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": "2026-11-01T08:00:00Z", "observedGeneration": 1}))
             .collect();
-        let digest = format!("sha256:{:016x}{:016x}{:016x}{:016x}", self.random.next(), self.random.next(), self.random.next(), self.random.next());
+        let digest = format!("sha256:{:016x}{:016x}{:016x}{:016x}", self.random.draw(), self.random.draw(), self.random.draw(), self.random.draw());
         json!({
             "phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "hostIP": "192.0.2.10", "hostIPs": [{"ip": "192.0.2.10"}], "qosClass": "Burstable",
             "startTime": "2026-11-01T08:00:00Z", "conditions": conditions,
@@ -303,25 +304,5 @@ impl List {
         self.out.write_all(b"]}\n")?;
         self.out.flush()?;
         Ok(())
-    }
-}
-
-/// A small generator of numbers (xorshift), the same on every machine.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    pub(super) fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
     }
 }

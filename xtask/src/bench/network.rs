@@ -8,9 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use bartizan_testbed::Random;
 use serde_json::{Value, json};
 
-use super::generator::Random;
 use super::peers::cache;
 use super::process::{Limit, watch};
 use super::{built, median, megabytes};
@@ -207,7 +207,7 @@ fn workload_namespace(pod: usize, shape: &Shape) -> String {
 
 fn write_cluster(file: &Path, shape: &Shape) -> Result<()> {
     let mut out = BufWriter::new(File::create(file)?);
-    let mut random = Random(11);
+    let mut random = Random::of(11);
     out.write_all(b"{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[")?;
     let mut separator = "\n";
     let mut item = |value: &Value| -> Result<()> {
@@ -253,26 +253,26 @@ fn pod(number: usize, shape: &Shape) -> Value {
 fn policy(number: usize, shape: &Shape, random: &mut Random) -> Value {
     let (namespace, turn) = (namespace_of(number, shape), number / shape.namespaces);
     let metadata = json!({"name": format!("policy-{turn}"), "namespace": namespace});
-    let role = |random: &mut Random| *["web", "api", "db", "job"].get(below(random, 4)).unwrap_or(&"web");
+    let role = |random: &mut Random| *["web", "api", "db", "job"].get(random.below(4)).unwrap_or(&"web");
     let spec = match turn {
         0 => json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}),
         // Selects nothing today, as a quarter of the policies of a real cluster does.
         turn if turn % 4 == 3 => json!({"podSelector": {"matchLabels": {"app": format!("gone-{number}")}}, "ingress": [{"from": [{"podSelector": {}}]}]}),
         _ => {
-            let port = match below(random, 3) {
+            let port = match random.below(3) {
                 0 => json!({"port": "http"}),
-                1 => json!({"port": 8080, "endPort": 8080 + below(random, 20)}),
-                _ => json!({"port": 8000 + below(random, 100)}),
+                1 => json!({"port": 8080, "endPort": 8080 + random.below(20)}),
+                _ => json!({"port": 8000 + random.below(100)}),
             };
             let pods = |random: &mut Random| json!({"podSelector": {"matchLabels": {"role": role(random)}}});
-            let tier = *["gold", "silver", "bronze"].get(below(random, 3)).unwrap_or(&"gold");
-            let second = below(random, 200);
-            let from = match below(random, 3) {
+            let tier = *["gold", "silver", "bronze"].get(random.below(3)).unwrap_or(&"gold");
+            let second = random.below(200);
+            let from = match random.below(3) {
                 0 => json!([pods(random), pods(random)]),
                 1 => json!([{"namespaceSelector": {"matchLabels": {"tier": tier}}, "podSelector": {"matchLabels": {"role": role(random)}}}]),
                 _ => json!([{"ipBlock": {"cidr": format!("10.{second}.0.0/16"), "except": [format!("10.{second}.7.0/24")]}}]),
             };
-            let selected = if random.one_in(2) {
+            let selected = if random.percent(50) {
                 json!({"matchLabels": {"role": role(random)}})
             } else {
                 json!({"matchExpressions": [{"key": "role", "operator": "In", "values": ["web", "api"]}]})
@@ -283,17 +283,12 @@ fn policy(number: usize, shape: &Shape, random: &mut Random) -> Value {
     json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec})
 }
 
-/// A number below `bound`.
-fn below(random: &mut Random, bound: usize) -> usize {
-    usize::try_from(random.below(bound as u64)).unwrap_or(0)
-}
-
 fn write_questions(file: &Path, shape: &Shape) -> Result<()> {
     let mut out = BufWriter::new(File::create(file)?);
-    let mut random = Random(5);
+    let mut random = Random::of(5);
     for _ in 0..1_000 {
         let word = |pod: usize| format!("{}/{}", workload_namespace(pod, shape), pod_name(pod));
-        let (from, to) = (below(&mut random, shape.pods), below(&mut random, shape.pods));
+        let (from, to) = (random.below(shape.pods), random.below(shape.pods));
         serde_json::to_writer(&mut out, &json!({"from": word(from), "to": word(to), "port": 8080}))?;
         out.write_all(b"\n")?;
     }

@@ -94,11 +94,22 @@ pub(super) fn rbac_guard(install: bool) -> Result<Option<PathBuf>> {
     let runs = |program: &Path, line: &str| Command::new(program).args(["-c", line]).output().is_ok_and(|output| output.status.success());
     if install && !runs(&python, "import rbac_guard") {
         let recent = "import sys; sys.exit(sys.version_info < (3, 12))";
-        let found = ["python3", "python3.14", "python3.13", "python3.12"].into_iter().find(|name| runs(Path::new(name), recent));
-        done(Command::new(found.context("kubectl-rbac-guard needs Python 3.12 or newer")?).args(["-m", "venv"]).arg(&place))?;
+        let found = pythons().into_iter().find(|program| runs(program, recent));
+        done(Command::new(found.context("kubectl-rbac-guard needs Python 3.12 or newer, on the path or in ~/.pyenv")?).args(["-m", "venv"]).arg(&place))?;
         done(Command::new(&python).args(["-m", "pip", "install", "--quiet", "kubectl-rbac-guard==0.1.1"]))?;
     }
     Ok(runs(&python, "import rbac_guard").then_some(python))
+}
+
+/// Programs that may be a Python: those on the path, and those that pyenv keeps beside it.
+fn pythons() -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = ["python3", "python3.14", "python3.13", "python3.12"].map(PathBuf::from).into();
+    let pyenv = std::env::var_os("PYENV_ROOT").map(PathBuf::from).or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pyenv")));
+    let versions = pyenv.and_then(|pyenv| fs::read_dir(pyenv.join("versions")).ok());
+    let mut kept: Vec<PathBuf> = versions.into_iter().flatten().flatten().map(|entry| entry.path().join("bin/python3")).collect();
+    kept.sort();
+    found.extend(kept);
+    found
 }
 
 fn version(program: &Path, arguments: &[&str]) -> String {

@@ -33,16 +33,6 @@ const PODS: &[On] = &[On::Resource("", "pods")];
 const ACCOUNTS: &[On] = &[On::Resource("", "serviceaccounts")];
 const TOKENS: &[On] = &[On::Resource("", "serviceaccounts/token")];
 const NODES: &[On] = &[On::Resource("", "nodes")];
-/// Everything that makes pods from a template.
-const WORKLOADS: &[On] = &[
-    On::Resource("apps", "deployments"),
-    On::Resource("apps", "daemonsets"),
-    On::Resource("apps", "statefulsets"),
-    On::Resource("apps", "replicasets"),
-    On::Resource("batch", "jobs"),
-    On::Resource("batch", "cronjobs"),
-    On::Resource("", "replicationcontrollers"),
-];
 /// Pods, and everything that makes pods from a template.
 const RUNNERS: &[On] = &[
     On::Resource("", "pods"),
@@ -54,3 +44,8 @@ const RUNNERS: &[On] = &[
     On::Resource("batch", "cronjobs"),
     On::Resource("", "replicationcontrollers"),
 ];
+/// Everything that makes pods from a template.
+const WORKLOADS: &[On] = match RUNNERS {
+    [_pods, workloads @ ..] => workloads,
+    [] => &[],
+};

@@ -18,8 +18,8 @@ pub(super) const BUDGET: usize = 1 << 22;
 /// The holdings of one principal in one place.
 #[derive(Debug)]
 pub(super) struct Slice {
-    /// By resource, verb and name as rules say them; for rules without names, the empty one.
-    by_words: HashMap<(Symbol, Symbol, Symbol), Vec<u32>>,
+    /// By resource, group, verb and name as rules say them; for rules without names, the empty one.
+    by_words: HashMap<[Symbol; 4], Vec<u32>>,
     /// Those with rules about paths.
     paths: Vec<u32>,
 }
@@ -37,15 +37,14 @@ impl Slice {
             let Some(set) = holding.set.filter(|&set| seen.insert(set)) else { continue };
             for &rule in book.rules_of(set) {
                 let said = book.said(rule);
-                let [verbs, resources, names] = [said.verbs, said.resources, said.names].map(|list| book.words_of(list));
-                let entries = verbs.len().saturating_mul(resources.len()).saturating_mul(names.len().max(1));
+                let [verbs, groups, resources, names] = [said.verbs, said.groups, said.resources, said.names].map(|list| book.words_of(list));
+                let entries = verbs.len().saturating_mul(groups.len()).saturating_mul(resources.len()).saturating_mul(names.len().max(1));
                 *budget = budget.checked_sub(entries)?;
                 let names = if names.is_empty() { &[EMPTY] } else { names };
-                for &resource in resources {
-                    for &verb in verbs {
-                        for &name in names {
-                            add(slice.by_words.entry((resource, verb, name)).or_default(), place);
-                        }
+                let places = resources.iter().flat_map(|&resource| groups.iter().map(move |&group| (resource, group)));
+                for (resource, group) in places {
+                    for (&verb, &name) in verbs.iter().flat_map(|verb| names.iter().map(move |name| (verb, name))) {
+                        add(slice.by_words.entry([resource, group, verb, name]).or_default(), place);
                     }
                 }
                 if !book.words_of(said.urls).is_empty() {
@@ -58,16 +57,20 @@ impl Slice {
 
     /// The places among `holdings` of those that may allow what is wanted, list by list, each in order.
     pub(super) fn candidates<'i>(&'i self, book: &RuleBook, wanted: Wanted<'_>) -> impl Iterator<Item = &'i [u32]> + use<'i> {
-        let mut lists: [&[u32]; 12] = [&[]; 12];
+        let mut lists: [&[u32]; 24] = [&[]; 24];
         let mut at = lists.iter_mut();
         match wanted {
             Wanted::Path { .. } => at.by_ref().take(1).for_each(|list| *list = &self.paths),
-            Wanted::Resource { verb, resource, any, name, .. } => {
+            Wanted::Resource { verb, group, resource, any, name } => {
                 let star = Some(book.star());
-                for resource in [star, resource, any].into_iter().flatten() {
-                    for verb in [star, verb].into_iter().flatten() {
-                        for name in [Some(EMPTY), name.filter(|&name| name != EMPTY)].into_iter().flatten() {
-                            if let (Some(found), Some(list)) = (self.by_words.get(&(resource, verb, name)), at.next()) {
+                let names = [Some(EMPTY), name.filter(|&name| name != EMPTY)];
+                let both = |word: Option<Symbol>| [star, word].into_iter().flatten();
+                for resource in both(resource).chain(any) {
+                    for (group, verb) in both(group).flat_map(|group| both(verb).map(move |verb| (group, verb))) {
+                        for name in names.into_iter().flatten() {
+                            if let Some(found) = self.by_words.get(&[resource, group, verb, name])
+                                && let Some(list) = at.next()
+                            {
                                 *list = found;
                             }
                         }

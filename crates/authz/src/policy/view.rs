@@ -105,6 +105,11 @@ impl<'a> RoleView<'a> {
         Some(rules.iter().zip(0..u32::MAX).map(move |(&rule, place)| RuleView { role: self, rule, place }))
     }
 
+    /// Another role whose rules this one takes in by aggregation, and which takes in those of this one.
+    pub fn circle(self) -> Option<RoleView<'a>> {
+        self.role()?.circle.map(|other| self.policy.role(other))
+    }
+
     /// The rules that are written in an aggregated role and do not count, since those of others take their place.
     pub fn overwritten(self) -> impl ExactSizeIterator<Item = RuleView<'a>> {
         let rules = self.role().and_then(|role| role.overwritten).map_or(&[][..], |set| self.policy.book.rules_of(set));
@@ -145,6 +150,11 @@ impl PartialEq for RuleView<'_> {
 impl<'a> RuleView<'a> {
     fn said(self) -> Rule {
         self.role.policy.book.said(self.rule)
+    }
+
+    /// The number by which rules that say the same are known.
+    pub(crate) fn id(self) -> RuleId {
+        self.rule
     }
 
     /// The role that grants it.

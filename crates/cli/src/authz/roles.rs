@@ -107,6 +107,10 @@ fn note(fact: &RoleFact<'_>, language: Language) -> String {
         (RoleFact::Overwritten, Language::Chinese) => "自身规则会被聚合覆盖".to_owned(),
         (RoleFact::Drifted, Language::English) => "stored rules differ from what its selectors make".to_owned(),
         (RoleFact::Drifted, Language::Chinese) => "存储的规则与选择器的聚合结果不同".to_owned(),
+        (RoleFact::Circular(with), Language::English) => format!("takes in the rules of {}, which takes in its own", one(with)),
+        (RoleFact::Circular(with), Language::Chinese) => format!("与 {} 互相聚合", one(with)),
+        (RoleFact::UnknownVerb(verb), Language::English) => format!("no request has the verb `{verb}`"),
+        (RoleFact::UnknownVerb(verb), Language::Chinese) => format!("没有请求使用动词 `{verb}`"),
         (RoleFact::Duplicate(of), Language::English) => format!("same rules as {}", one(of)),
         (RoleFact::Duplicate(of), Language::Chinese) => format!("与 {} 规则相同", one(of)),
         (RoleFact::Contained(by), Language::English) => format!("all of it is in {}", one(by)),
@@ -121,7 +125,8 @@ fn note(fact: &RoleFact<'_>, language: Language) -> String {
 fn fact_json(fact: &RoleFact<'_>, role_json: &dyn Fn(RoleView<'_>) -> Value) -> Value {
     match fact {
         RoleFact::Duplicate(of) => json!({ "fact": fact.name(), "role": role_json(*of) }),
-        RoleFact::Contained(by) => json!({ "fact": fact.name(), "role": role_json(*by) }),
+        RoleFact::Contained(by) | RoleFact::Circular(by) => json!({ "fact": fact.name(), "role": role_json(*by) }),
+        RoleFact::UnknownVerb(verb) => json!({ "fact": fact.name(), "verb": verb }),
         _ => json!({ "fact": fact.name() }),
     }
 }

@@ -15,6 +15,8 @@ const ROLES: usize = 5_000;
 const BINDINGS: usize = 20_000;
 const ACCOUNTS: usize = 10_000;
 const NAMESPACES: usize = 500;
+/// Bindings of the ServiceAccount with many.
+const CROWD: usize = 5_000;
 
 /// 20,000 bindings, 5,000 roles and 10,000 service accounts in 500 namespaces, and questions of those who live there.
 #[derive(Debug)]
@@ -34,6 +36,46 @@ impl Estate {
         objects.extend((0..ROLES).map(|number| role(number, &mut random)));
         objects.extend((0..BINDINGS).map(|number| binding(number, &mut random)));
         Self { objects }
+    }
+
+    /// One ServiceAccount that 5,000 bindings name, half of them in its namespace, each with a role of its own.
+    pub fn crowd(seed: u64) -> Self {
+        let mut random = Random::of(seed ^ 0xc40d);
+        let mut objects = vec![json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace(0)}})];
+        for number in 0..CROWD {
+            // Of the whole cluster, so that a binding of either kind can refer to it.
+            let mut role = role(20 * number, &mut random);
+            if random.percent(60) {
+                role["rules"][0]["resourceNames"] = json!([format!("app-{}", random.below(ACCOUNTS))]);
+            }
+            let mut metadata = json!({"name": format!("binding-{number}")});
+            if number.is_multiple_of(2) {
+                metadata["namespace"] = json!(namespace(0));
+            }
+            objects.push(json!({
+                "apiVersion": RBAC_V1, "kind": if number.is_multiple_of(2) { "RoleBinding" } else { "ClusterRoleBinding" }, "metadata": metadata,
+                "subjects": [{"kind": "ServiceAccount", "name": "app-0", "namespace": namespace(0)}],
+                "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role["metadata"]["name"]},
+            }));
+            objects.push(role);
+        }
+        Self { objects }
+    }
+
+    /// Questions of that ServiceAccount.
+    pub fn questions_of_crowd(&self, seed: u64, count: usize) -> Vec<Value> {
+        let mut random = Random::of(seed ^ 0xc40d_0000_0000_0000);
+        let account = format!("system:serviceaccount:{}:app-0", namespace(0));
+        (0..count)
+            .map(|_| {
+                let mut spec = question(&mut random);
+                spec["user"] = json!(account);
+                // Verbs and groups that few of its rules have; a rule of stars would answer everything at once.
+                spec["resourceAttributes"]["group"] = json!(random.one_of(&["", "apps", "batch", "other.example.com"]));
+                spec["resourceAttributes"]["namespace"] = json!(namespace(random.below(2)));
+                spec
+            })
+            .collect()
     }
 
     /// The objects, namespaces first.

@@ -6,11 +6,11 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
 
+	"bartizan.test/control-plane/lines"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apiserver/pkg/apis/apiserver"
@@ -66,18 +66,8 @@ func judge(line []byte) (answer any) {
 }
 
 func main() {
-	in := bufio.NewScanner(os.Stdin)
-	in.Buffer(make([]byte, 0, 1<<20), 64<<20)
-	out := bufio.NewWriter(os.Stdout)
-	defer out.Flush()
-	encoder := json.NewEncoder(out)
-	for in.Scan() {
-		if err := encoder.Encode(judge(in.Bytes())); err != nil {
-			os.Exit(1)
-		}
-	}
-	if in.Err() != nil {
-		fmt.Fprintln(os.Stderr, in.Err())
+	if err := lines.Answer(os.Stdin, os.Stdout, judge); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }

@@ -7,14 +7,13 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
+	"bartizan.test/control-plane/lines"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/pod-security-admission/api"
@@ -116,30 +115,7 @@ func run(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	reader := bufio.NewReaderSize(in, 1<<20)
-	writer := bufio.NewWriterSize(out, 1<<20)
-	encoder := json.NewEncoder(writer)
-	encoder.SetEscapeHTML(false)
-	for {
-		line, readErr := reader.ReadBytes('\n')
-		if len(line) > 0 {
-			if err := encoder.Encode(judge(evaluator, line)); err != nil {
-				return err
-			}
-		}
-		if errors.Is(readErr, io.EOF) {
-			return writer.Flush()
-		}
-		if readErr != nil {
-			return readErr
-		}
-		// Whoever asks one question at a time must not wait for the buffer to fill.
-		if reader.Buffered() == 0 {
-			if err := writer.Flush(); err != nil {
-				return err
-			}
-		}
-	}
+	return lines.Answer(in, out, func(line []byte) any { return judge(evaluator, line) })
 }
 
 func main() {

@@ -19,7 +19,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +27,7 @@ import (
 	"os"
 	"sort"
 
+	"bartizan.test/control-plane/lines"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -179,30 +179,7 @@ func run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	t := teller{world: empty}
-	reader := bufio.NewReaderSize(in, 1<<20)
-	writer := bufio.NewWriterSize(out, 1<<20)
-	encoder := json.NewEncoder(writer)
-	encoder.SetEscapeHTML(false)
-	for {
-		text, readErr := reader.ReadBytes('\n')
-		if len(text) > 0 {
-			if err := encoder.Encode(t.tell(text)); err != nil {
-				return err
-			}
-		}
-		if errors.Is(readErr, io.EOF) {
-			return writer.Flush()
-		}
-		if readErr != nil {
-			return readErr
-		}
-		// Whoever asks one question at a time must not wait for the buffer to fill.
-		if reader.Buffered() == 0 {
-			if err := writer.Flush(); err != nil {
-				return err
-			}
-		}
-	}
+	return lines.Answer(in, out, t.tell)
 }
 
 func main() {

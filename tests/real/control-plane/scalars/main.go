@@ -8,7 +8,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"io"
 	"os"
 
+	"bartizan.test/control-plane/lines"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
@@ -101,30 +101,7 @@ func documents(text []byte) streamed {
 }
 
 func run(in io.Reader, out io.Writer) error {
-	reader := bufio.NewReaderSize(in, 1<<20)
-	writer := bufio.NewWriterSize(out, 1<<20)
-	encoder := json.NewEncoder(writer)
-	encoder.SetEscapeHTML(false)
-	for {
-		line, readErr := reader.ReadBytes('\n')
-		if len(line) > 0 {
-			if err := encoder.Encode(convert(line)); err != nil {
-				return err
-			}
-		}
-		if errors.Is(readErr, io.EOF) {
-			return writer.Flush()
-		}
-		if readErr != nil {
-			return readErr
-		}
-		// Whoever asks one question at a time must not wait for the buffer to fill.
-		if reader.Buffered() == 0 {
-			if err := writer.Flush(); err != nil {
-				return err
-			}
-		}
-	}
+	return lines.Answer(in, out, convert)
 }
 
 func main() {
