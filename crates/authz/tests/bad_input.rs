@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// What a test of hostile input may take, on a machine that builds at the same time; cost that grows with the square would take hours.
 const BOUND: Duration = Duration::from_mins(3);
 
-const PURE: Options = Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None };
+const PURE: Options = Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None, policies: None };
 
 fn role(name: &str, rules: &Value) -> Value {
     json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules})

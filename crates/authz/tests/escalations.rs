@@ -26,7 +26,7 @@ fn namespace(name: &str, level: &str) -> String {
 }
 
 fn pure() -> Options {
-    Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None }
+    Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None, policies: None }
 }
 
 fn listed(found: &[Escalation<'_>]) -> BTreeSet<String> {
@@ -273,7 +273,8 @@ fn a_label_or_a_name_hides_no_grant() {
     };
     let provision = |text: &str, name: &str| {
         let snapshot = world::files(text);
-        let authz = Authz::resolve(&snapshot, &Options { default_policy: DefaultPolicy::Of(KubernetesVersion::NEWEST), chain: None, upgrade: None });
+        let authz =
+            Authz::resolve(&snapshot, &Options { default_policy: DefaultPolicy::Of(KubernetesVersion::NEWEST), chain: None, upgrade: None, policies: None });
         let found = authz.escalations().found;
         found.iter().find(|one| one.subject.name == name && one.primitive.id == "every-right").unwrap().provision
     };

@@ -163,7 +163,7 @@ fn texts_of_subjects(binding: &Value) -> Vec<&Value> {
     binding["subjects"].as_array().map(|list| list.iter().collect()).unwrap_or_default()
 }
 
-const PURE: Options = Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None };
+const PURE: Options = Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None, policies: None };
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]

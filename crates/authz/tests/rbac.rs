@@ -6,7 +6,7 @@ use bartizan_authz::{Authz, DefaultPolicy, Options};
 use bartizan_cluster::access::{Action, Request, Resource, User};
 use bartizan_cluster::{Kind, Missing, Reason};
 
-const PURE: Options = Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None };
+const PURE: Options = Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None, policies: None };
 
 /// The policy in which `alice` holds, by a ClusterRoleBinding, one rule.
 fn one_rule(rule: &str) -> String {

@@ -216,7 +216,7 @@ fn a_slow_search_finds_the_same_ways() {
     for _ in 0..150 {
         let text = policy(&mut dice);
         let snapshot = read(&text);
-        let authz = Authz::resolve(&snapshot, &Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None });
+        let authz = Authz::resolve(&snapshot, &Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None, policies: None });
         let mut search = Search::new(&authz);
         for namespace in [None, Some(NAMESPACE), Some("kube-system")] {
             let is_known = namespace.is_none_or(|namespace| authz.policy.book.find(namespace).is_some());
