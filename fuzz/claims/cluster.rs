@@ -1,28 +1,18 @@
 //! What must hold of the readers of `bartizan-cluster` for any bytes at all. The fuzz targets call these functions, and so does
 //! `crates/cluster/tests/mutations.rs`, which runs everywhere.
 
+#[path = "assemble.rs"]
+mod assemble;
+
+use assemble::assemble;
 use bartizan_cluster::cut::Cutter;
-use bartizan_cluster::read::{Document, Format, Fragment, ProblemKind, ReadOptions, decode, split};
-use bartizan_cluster::{Circumstances, KubernetesVersion, PodView, Provenance, Snapshot, Source, SourceId, Value, schema};
+use bartizan_cluster::plain::Plain;
+use bartizan_cluster::read::{Document, Format, ProblemKind, decode, split};
+use bartizan_cluster::{PodView, Value, schema, selector};
 use base64::Engine as _;
 
 /// Paths cost as much as the list in which they stand: so many values of an object are looked at one by one.
 const VALUES_MAX: usize = 200;
-
-fn assemble(text: &str, documents: &[Document]) -> Snapshot {
-    let mut fragment = Fragment::new(ReadOptions { secret_key: [1; 32] });
-    for document in documents {
-        fragment.read(SourceId(0), text, document);
-    }
-    let circumstances = Circumstances {
-        provenance: Provenance::Files,
-        sources: vec![Source::text("fuzz", text)],
-        version: KubernetesVersion::NEWEST,
-        observed_at: "2026-01-01T00:00:00Z".parse().unwrap(),
-        missing: Vec::new(),
-    };
-    Snapshot::assemble(vec![fragment], circumstances)
-}
 
 fn whole(text: &str, format: Format) -> Document {
     Document { range: 0..text.len(), format, implied: None }
@@ -158,4 +148,44 @@ pub(crate) fn places(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// Labels and a selector, as `{labels: {…}, selector: {…}}`: it matches where a slow reading of the rules says so.
+pub(crate) fn selectors(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(Some(plain)) = Plain::read("fuzz", text) else { return };
+    let (labels, Some(wanted)) = (plain.root().entry("labels"), plain.root().entry("selector")) else { return };
+    let json = plain.root().to_json();
+    let labels_json = json.get("labels").cloned().unwrap_or_default();
+    assert_eq!(selector::matches(wanted, labels), slowly(&json["selector"], &labels_json), "{json}");
+    if let Some(map) = wanted.entry("matchLabels") {
+        let alone = serde_json::json!({ "matchLabels": map.to_json() });
+        assert_eq!(selector::matches_map(map, labels), slowly(&alone, &labels_json), "{json}");
+    }
+}
+
+fn slowly(selector: &serde_json::Value, labels: &serde_json::Value) -> bool {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("").to_owned();
+    let labels: std::collections::BTreeMap<String, String> = labels.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect();
+    let mut holds = true;
+    for (key, value) in selector["matchLabels"].as_object().into_iter().flatten() {
+        holds &= labels.get(key) == Some(&text(value));
+    }
+    for requirement in selector["matchExpressions"].as_array().into_iter().flatten() {
+        let Some(key) = requirement["key"].as_str() else { return false };
+        let values: Vec<String> = match &requirement["values"] {
+            serde_json::Value::Array(values) => values.iter().map(text).collect(),
+            // Something that is not empty and no list is refused with every operator but those that want a list.
+            serde_json::Value::Object(map) if !map.is_empty() => vec!["\0".to_owned()],
+            _ => Vec::new(),
+        };
+        holds &= match (requirement["operator"].as_str(), labels.get(key), values.is_empty()) {
+            (Some("In"), Some(found), false) => values.contains(found),
+            (Some("NotIn"), found, false) => !found.is_some_and(|found| values.contains(found)),
+            (Some("Exists"), found, true) => found.is_some(),
+            (Some("DoesNotExist"), found, true) => found.is_none(),
+            _ => false,
+        };
+    }
+    holds
 }

@@ -1,9 +1,10 @@
-//! Seeds that are mutilated at random, with a fixed seed: the claims of the fuzz targets in a short run for every machine.
+//! Seeds that are mutilated at random, with a fixed seed: the claims of the fuzz targets in a short run for every machine. Its
+//! [`Dice`] serve other tests that want the same texts in every run.
 
 use std::path::Path;
 
 /// Bytes that mean something to one of the readers.
-const TOKENS: [&[u8]; 24] = [
+const TOKENS: [&[u8]; 40] = [
     b"{",
     b"}",
     b"[",
@@ -28,16 +29,39 @@ const TOKENS: [&[u8]; 24] = [
     b"-----BEGIN CERTIFICATE-----",
     b"null",
     b"1e5",
+    b"\\",
+    b"\r\n",
+    b"/",
+    b"?",
+    b"=",
+    b"!",
+    b"(",
+    b"%2F",
+    b"watch/",
+    b"namespaces/",
+    b"7 {",
+    b"{\"verb\":\"get\",\"stage\":",
+    b"[[waive]]\n",
+    b"# bartizan: waive ",
+    b"\"\"\"",
+    b"9999999999999999999999",
 ];
 
-struct Dice(u64);
+/// A small generator: the same numbers in every run.
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
+    /// A number below `limit`, or zero.
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 % limit.max(1) as u64) as usize
+    }
+
+    /// One of the choices.
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
+        choices[self.below(choices.len())]
     }
 
     fn mutilate(&mut self, bytes: &mut Vec<u8>) {
@@ -52,7 +76,7 @@ impl Dice {
                 drop(bytes.splice(to..to, copy));
             }
             3 => bytes.truncate(at),
-            _ => drop(bytes.splice(at..at, TOKENS[self.below(TOKENS.len())].iter().copied())),
+            _ => drop(bytes.splice(at..at, self.pick(&TOKENS).iter().copied())),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! batch costs little more than reading it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -239,7 +240,7 @@ impl<'de> Fields<'de> for Spec<'de> {
             "user" => self.user.name = text(map)?,
             "uid" => self.user.uid = text(map)?,
             "groups" => self.user.groups = map.next_value::<Texts<'de>>()?.0,
-            "extra" => self.user.extra = map.next_value::<Maybe<Extra<'de>>>()?.0.unwrap_or_default().0,
+            "extra" => self.user.extra = map.next_value::<Maybe<Extra<'de>>>()?.0.unwrap_or_default().0.into_iter().collect(),
             _ => skip(map)?,
         }
         Ok(())
@@ -248,13 +249,13 @@ impl<'de> Fields<'de> for Spec<'de> {
 
 /// Further properties of a user.
 #[derive(Default)]
-struct Extra<'a>(Vec<(Text<'a>, Vec<Text<'a>>)>);
+struct Extra<'a>(BTreeMap<Text<'a>, Vec<Text<'a>>>);
 
 impl<'de> Fields<'de> for Extra<'de> {
     const NOUN: &'static str = "a map of lists of strings";
 
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        self.0.push((Cow::Owned(name.to_owned()), map.next_value::<Texts<'de>>()?.0));
+        self.0.insert(Cow::Owned(name.to_owned()), map.next_value::<Texts<'de>>()?.0);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The claims of the fuzz targets about logins on seeds that were mutilated at random, with a fixed seed.
+//! The claims of the fuzz targets on seeds that were mutilated at random, with a fixed seed.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, clippy::cast_possible_truncation, reason = "a test stops at the first surprise")]
 
@@ -6,6 +6,8 @@
 mod claims;
 #[path = "../../../fuzz/claims/mutation.rs"]
 mod mutation;
+#[path = "../../../fuzz/claims/authz.rs"]
+mod questions;
 
 use mutation::run;
 
@@ -22,4 +24,19 @@ fn pem_holds() {
 #[test]
 fn tokens_hold() {
     run("login_tokens", claims::tokens);
+}
+
+#[test]
+fn reviews_hold() {
+    run("authz_review", questions::review);
+}
+
+#[test]
+fn selectors_hold() {
+    run("authz_selector", questions::selector);
+}
+
+#[test]
+fn abac_files_hold() {
+    run("authz_abac", questions::abac);
 }

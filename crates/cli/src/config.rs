@@ -5,19 +5,17 @@
 //! in, so that a test sees what a user would. The `[[waive]]` tables of the file are read by [`bartizan_report::waiver`].
 
 mod file;
-mod key;
 mod text;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use bartizan_cluster::KubernetesVersion;
-use bartizan_report::waiver::SyntaxError;
+use bartizan_report::settings::{KEYS, Key, SettingError, Written};
 use bartizan_report::{Check, FailOn, Severity, Stage, suggest};
 use clap::ValueEnum;
 
 use crate::args::{Format, Lang};
-use key::{KEYS, Key};
 
 pub(crate) use file::{ConfigFile, find};
 pub(crate) use text::{schema, show, template};
@@ -121,19 +119,9 @@ pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("`{}` could not be read", .0.display())]
     Unreadable(PathBuf, #[source] std::io::Error),
-    /// The file is no TOML.
+    /// The file makes no settings.
     #[error(transparent)]
-    Syntax(#[from] SyntaxError),
-    /// The file has a key that does not exist.
-    #[error("{place}: there is no setting `{key}`{}", .near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
-    UnknownKey {
-        /// Where it stands.
-        place: Origin,
-        /// The key.
-        key: String,
-        /// The key that may be meant.
-        near: Option<String>,
-    },
+    Settings(#[from] SettingError),
     /// A value cannot be what it is meant to be.
     #[error("{origin}: `{key}`: {fault}")]
     BadValue {
@@ -155,7 +143,7 @@ struct Raw {
 
 /// The layers between what is built in and the flags.
 struct Layers<'l> {
-    file: Vec<(&'static Key, Raw)>,
+    file: Vec<Written>,
     environment: &'l dyn Fn(&str) -> Option<String>,
 }
 
@@ -233,7 +221,11 @@ impl Layers<'_> {
                 };
                 Some(Raw { words, origin: Origin::Environment(variable) })
             }
-            None => self.file.iter().find(|(of, _)| of.name == key.name).map(|(_, raw)| raw.clone()),
+            None => self
+                .file
+                .iter()
+                .find(|written| written.key.name == key.name)
+                .map(|written| Raw { words: written.words.clone(), origin: Origin::File { name: written.location.file.clone(), line: written.location.line } }),
         }
     }
 }

@@ -6,6 +6,7 @@ mod catalogue;
 mod clock;
 mod compare;
 mod config;
+mod lines;
 #[cfg(feature = "live")]
 mod live;
 mod locale;

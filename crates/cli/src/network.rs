@@ -3,10 +3,8 @@
 pub(crate) mod args;
 mod certificates;
 mod encryption;
-mod intents;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -14,7 +12,7 @@ use bartizan_cluster::{Kind, KubernetesVersion, Snapshot};
 use bartizan_gather::{Gathered, files};
 use bartizan_network::render::{self, np_guard};
 use bartizan_network::{
-    ChangeKind, Claim, Compared, Explanation, Model, Network, Query, Question, QuestionError, Relation, Verified, WrittenPort, difference, relation,
+    ChangeKind, Claim, Compared, Explanation, Intents, Model, Network, Query, Question, QuestionError, Relation, Verified, WrittenPort, difference, relation,
 };
 use bartizan_report::{Language, Outcome};
 use jiff::Timestamp;
@@ -23,7 +21,7 @@ use serde_json::json;
 use crate::args::{Global, ListFormat, Sources};
 use crate::clock::Clock;
 use crate::output::{Terminal, loss_word, tell_reading};
-use crate::{progress, source};
+use crate::{lines, progress, source};
 use args::{Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, Network as Command, TableFormat, Verify, Wanted, Why};
 
 /// What a cluster is asked for, beside everything that runs pods.
@@ -69,7 +67,7 @@ fn outcome(is_incomplete: bool) -> Outcome {
 }
 
 fn eval(eval: &Eval, global: &Global, terminal: &Terminal) -> Result<Outcome> {
-    let from_standard_input = eval.batch.as_ref().is_some_and(|file| file.as_os_str() == "-");
+    let from_standard_input = eval.batch.as_deref().is_some_and(lines::is_standard_input);
     if from_standard_input && eval.sources.read_standard_input() {
         bail!("`--batch -` and `-f -` both read standard input");
     }
@@ -81,39 +79,26 @@ fn eval(eval: &Eval, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let mut out = BufWriter::new(io::stdout().lock());
     if let Some(file) = &eval.batch {
-        let lines: Box<dyn BufRead> = if from_standard_input {
-            Box::new(BufReader::new(io::stdin().lock()))
-        } else {
-            Box::new(BufReader::new(File::open(file).with_context(|| format!("`{}` could not be read", file.display()))?))
-        };
-        batch(&network, lines, &mut out)?;
+        batch(&network, lines::open(file)?, &mut out)?;
         out.flush()?;
         clock.stage("answer", terminal);
         return Ok(outcome(is_incomplete));
     }
     let (Some(from), Some(to), Some(port)) = (&eval.from, &eval.to, &eval.port) else { bail!("FROM, TO and PORT are needed") };
     let query = Query { from: from.clone(), to: to.clone(), port: WrittenPort::Text(port.clone()), protocol: Some(eval.protocol.clone()) };
-    let is_answered = answer(&network, Ok(query), &mut out)?;
+    let is_answered = answer(&network, query.try_into(), &mut out)?;
     out.flush()?;
     Ok(if is_answered { outcome(is_incomplete) } else { Outcome::NoReport })
 }
 
 /// Answers one question a line, in their order.
 fn batch(network: &Network<'_>, lines: impl BufRead, out: &mut impl Write) -> Result<()> {
-    for line in lines.lines() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let query = serde_json::from_str::<Query>(&line).map_err(|error| QuestionError::Syntax(error.to_string()));
-        answer(network, query, out)?;
-    }
-    Ok(())
+    lines::each(lines, |line| answer(network, line.map_err(QuestionError::Syntax).and_then(Question::read), out).map(|_| ()))
 }
 
 /// Writes the answer, or why there is none; whether there was one.
-fn answer(network: &Network<'_>, query: Result<Query, QuestionError>, out: &mut impl Write) -> Result<bool> {
-    let found = query.and_then(Question::try_from).and_then(|question| network.ask(&question));
+fn answer(network: &Network<'_>, question: Result<Question, QuestionError>, out: &mut impl Write) -> Result<bool> {
+    let found = question.and_then(|question| network.ask(&question));
     let is_answered = found.is_ok();
     match found {
         Ok(answer) => serde_json::to_writer(&mut *out, &answer)?,
@@ -233,7 +218,7 @@ fn diff(options: &Diff, terminal: &Terminal) -> Result<Outcome> {
 
 /// With intents those are verified, else what policies do by themselves.
 fn verify(options: &Verify, global: &Global, terminal: &Terminal) -> Result<Outcome> {
-    let intents = options.intents.as_deref().map(intents::read).transpose()?;
+    let intents = options.intents.as_deref().map(read_intents).transpose()?;
     let gathered = gather(&options.sources, global, terminal)?;
     let network = Network::resolve(&gathered.snapshot, Model::Kubernetes);
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
@@ -305,6 +290,11 @@ fn verdict(found: &[Verified], is_incomplete: bool) -> Outcome {
         (false, true) => Outcome::Incomplete,
         (false, false) => Outcome::Clean,
     }
+}
+
+fn read_intents(file: &Path) -> Result<Intents> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("`{}` could not be read", file.display()))?;
+    Ok(Intents::read(&file.display().to_string(), &text)?)
 }
 
 /// One finding as a line.

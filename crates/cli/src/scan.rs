@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use bartizan_checks::{Focus, Judgement, Selection, benchmark};
-use bartizan_cluster::{ObjectView, Snapshot, Source};
+use bartizan_cluster::{Kind, ObjectView, Snapshot, Source};
 use bartizan_gather::{Gathered, Road};
 use bartizan_report::baseline::{Baseline, Comparison};
 use bartizan_report::render::{Pages, Rendering};
@@ -33,6 +33,7 @@ pub(crate) fn run(scan: &Scan, global: &Global, terminal: &Terminal) -> Result<O
     let mut clock = Clock::start(scan.timings);
     let gathered = source::gather(sources, &narrowing.namespace, &narrowing.object, &wanted, global, terminal)?;
     clock.stage("read", terminal);
+    tell_absent(&gathered.snapshot, &selection.focus, terminal);
     let waivers = settings.waivers(&gathered.snapshot)?;
     let report = judged(&gathered, &selection, &settings, &waivers);
     clock.stage("judge", terminal);
@@ -91,6 +92,38 @@ fn accept(judgement: &mut Judgement, waivers: &Waivers, snapshot: &Snapshot, sel
         partial: road == Road::Files && !settings.covers_configuration(),
     };
     waiver::apply(&mut judgement.findings, &mut judgement.tally, waivers, &ground);
+}
+
+/// A report about nothing looks like a good one: what is judged alone and was not read is told.
+fn tell_absent(snapshot: &Snapshot, focus: &Focus, terminal: &Terminal) {
+    let namespaces: BTreeSet<&str> =
+        snapshot.objects().filter_map(|object| object.namespace().or_else(|| (object.kind() == Kind::Namespace).then(|| object.name()))).collect();
+    let near = |word: &str, known: &mut dyn Iterator<Item = String>| {
+        let known: Vec<String> = known.collect();
+        let near = suggest::nearest(word, known.iter().map(String::as_str));
+        match (near, terminal.language) {
+            (None, _) => String::new(),
+            (Some(near), Language::English) => format!("; did you mean `{near}`?"),
+            (Some(near), Language::Chinese) => format!("；您是指 `{near}` 吗？"),
+        }
+    };
+    for absent in focus.namespaces.iter().filter(|name| !namespaces.contains(name.as_str())) {
+        let near = near(absent, &mut namespaces.iter().map(|&name| name.to_owned()));
+        terminal.note(&match terminal.language {
+            Language::English => format!("note: nothing was read from namespace `{absent}`{near}"),
+            Language::Chinese => format!("提示：没有从命名空间 `{absent}` 读到任何内容{near}"),
+        });
+    }
+    for (kind, name) in &focus.objects {
+        let is_kind = |object: &ObjectView<'_>| object.kind_name().eq_ignore_ascii_case(kind);
+        if !snapshot.objects().any(|object| is_kind(&object) && object.name() == name) {
+            let near = near(&format!("{kind}/{name}"), &mut snapshot.objects().filter(is_kind).map(|object| format!("{kind}/{}", object.name())));
+            terminal.note(&match terminal.language {
+                Language::English => format!("note: nothing that was read is `{kind}/{name}`{near}"),
+                Language::Chinese => format!("提示：读到的内容中没有 `{kind}/{name}`{near}"),
+            });
+        }
+    }
 }
 
 /// Other tools' ignore rules are never obeyed, but their owner should know that they are there.

@@ -199,3 +199,41 @@ fn a_faulty_waiver_is_a_fault_of_its_file_and_not_of_the_cluster() {
     assert!(junit.contains("<testsuite name=\"bartizan.toml\""), "{junit}");
     assert_eq!(scan(&files, &["-o", "json"]).report()["findings"][0]["subject"], serde_json::Value::Null, "machines see no object");
 }
+
+/// More than is kept in memory, beside a pod with a fault and a Secret.
+fn large_list() -> serde_json::Value {
+    let filler = |number: u32| serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("f{number}"), "namespace": "ops"}, "data": {"k": "x".repeat(1 << 20)}});
+    let mut items: Vec<serde_json::Value> = (0..9).map(filler).collect();
+    items.push(
+        serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "ops"}, "data": {"password": "aHVudGVyMi1odW50ZXIy"}}),
+    );
+    items.push(serde_json::json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "debug", "namespace": "ops"}, "spec": {"hostPID": true, "containers": [{"name": "shell", "image": "shell:1.0"}]}}));
+    serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items})
+}
+
+#[test]
+fn a_large_json_file_shows_the_lines_that_are_meant_and_no_others() {
+    let list = large_list();
+    let lines = serde_json::to_string_pretty(&list).unwrap();
+    let number = lines.lines().position(|line| line.contains("hostPID")).unwrap() + 1;
+    let shown = |text: &str, format: &str| scan(&[("all.json", text)], &["--check", "host-pid", "-o", format]).stdout;
+    let text = shown(&lines, "text");
+    assert!(text.contains(&format!("\n{number} |")) && text.contains("\"hostPID\": true"), "{text}");
+    let page = shown(&lines, "html");
+    assert!(page.contains("&#34;hostPID&#34;: true"), "the page has no such line");
+    // A whole list on one line is no evidence to read.
+    let flat = shown(&list.to_string(), "text");
+    assert!(flat.contains("all.json:1:") && flat.contains("spec.hostPID") && !flat.contains("\"hostPID\""), "{flat}");
+    for told in [&text, &page, &flat] {
+        assert!(!told.contains("aHVudGVyMi1odW50ZXIy") && !told.contains(&"x".repeat(300)));
+    }
+}
+
+#[test]
+fn narrowing_to_what_is_not_there_is_told() {
+    let notes = |options: &[&str]| scan(&[("a.yaml", POD)], options).stderr;
+    assert_eq!(notes(&["-n", "opps"]), "note: nothing was read from namespace `opps`; did you mean `ops`?\n");
+    assert_eq!(notes(&["--object", "Pod/debgu"]), "note: nothing that was read is `Pod/debgu`; did you mean `Pod/debug`?\n");
+    assert_eq!(notes(&["-n", "shop", "--lang", "zh"]), "提示：没有从命名空间 `shop` 读到任何内容\n");
+    assert_eq!(notes(&["-n", "ops", "--object", "pod/debug"]), "");
+}

@@ -23,7 +23,21 @@ pub(crate) struct Read {
     pub(crate) repeated_keys: BTreeSet<String>,
 }
 
-/// Reads one object; what [`crate::prune`] drops never enters the tree. Text that nests deeper than 127 levels is an error.
+/// Deeper text is an error: the bound is that of the reader, no Kubernetes type nests a half as deep, and every recursion over a
+/// tree must fit a small stack.
+const NESTING_MAX: usize = 127;
+
+/// Why `error` happened, without the place that it counts from the beginning of the object.
+pub(crate) fn reason(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+    if message == "recursion limit exceeded" {
+        return format!("the object nests deeper than {NESTING_MAX} levels of maps and lists; no object of Kubernetes does");
+    }
+    message.to_owned()
+}
+
+/// Reads one object; what [`crate::prune`] drops never enters the tree. Text that nests deeper than [`NESTING_MAX`] is an error.
 pub(crate) fn read(text: &str, strings: &mut Interner) -> Result<Read, serde_json::Error> {
     let mut builder = Builder::new(false);
     let mut repeated = Vec::new();

@@ -22,6 +22,7 @@ pub mod node_file;
 pub mod object;
 pub mod path;
 pub mod pem;
+pub mod plain;
 pub mod pod;
 mod prune;
 pub mod read;

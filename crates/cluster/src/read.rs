@@ -128,9 +128,10 @@ pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Undecodable> {
             Err(error) => {
                 // Text without a mark that has a zero in every other byte is UTF-16 most of the time; other zeros mean no text.
                 let start = bytes.get(..bytes.len().min(64)).unwrap_or_default();
-                let reason = match start.split(|&byte| byte == 0).count() - 1 {
-                    0 => "the file is not UTF-8; convert it to UTF-8",
-                    zeros if zeros * 3 > start.len() => "the file looks like UTF-16 without a byte order mark; convert it to UTF-8",
+                let zeros = |parity: usize| start.iter().skip(parity).step_by(2).filter(|&&byte| byte == 0).count();
+                let reason = match (zeros(0), zeros(1)) {
+                    (0, 0) => "the file is not UTF-8; convert it to UTF-8",
+                    (0, zeros) | (zeros, 0) if zeros * 3 > start.len() => "the file looks like UTF-16 without a byte order mark; convert it to UTF-8",
                     _ => "the file is not text",
                 };
                 Err(Undecodable { offset: error.valid_up_to(), reason })
@@ -364,9 +365,7 @@ impl Fragment {
             }
             Err(error) => {
                 self.is_untidy = true;
-                let message = error.to_string();
-                let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message).to_owned();
-                self.problem(ProblemKind::Parse, origin.source, base.saturating_add(json_offset(part, &error)), message);
+                self.problem(ProblemKind::Parse, origin.source, base.saturating_add(json_offset(part, &error)), json::reason(&error));
             }
         }
     }

@@ -26,6 +26,9 @@ pub struct Shelved {
 /// Lines and characters are counted anew within this many bytes.
 const BLOCK: usize = 1 << 12;
 
+/// A longer line is not read again: a whole list on one line is no evidence to read.
+const LINE_MAX: usize = 1 << 16;
+
 /// How many line breaks and characters stand before each block of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
@@ -126,6 +129,32 @@ impl Shelved {
         Some((here.breaks as usize, (here.characters - start.characters).saturating_sub(marks) as usize))
     }
 
+    /// Line `number`, from 1, without its line break; none if there is no such line or it is longer than [`LINE_MAX`].
+    pub(crate) fn line(&self, number: u32) -> Option<String> {
+        let mut at = self.line_start(number)?;
+        let mut line = Vec::new();
+        while at < self.marks.end.start && line.len() <= LINE_MAX {
+            let end = self.marks.end.start.min(at.saturating_add(u32::try_from(BLOCK).unwrap_or(u32::MAX)));
+            let bytes = self.read(at..end)?;
+            let until = bytes.iter().position(|&byte| byte == b'\n');
+            line.extend_from_slice(bytes.get(..until.unwrap_or(bytes.len()))?);
+            at = if until.is_some() { self.marks.end.start } else { end };
+        }
+        String::from_utf8(line).ok().filter(|line| line.len() <= LINE_MAX)
+    }
+
+    /// The byte behind line break `number - 1`.
+    fn line_start(&self, number: u32) -> Option<u32> {
+        let wanted = number.checked_sub(1).filter(|&wanted| wanted <= self.marks.end.breaks)?;
+        if wanted == 0 {
+            return Some(0);
+        }
+        let (block, end) = self.marks.block_of_break(wanted);
+        let bytes = self.read(block.start..end)?;
+        let breaks = bytes.iter().zip(block.start..).filter(|&(&byte, _)| byte == b'\n').map(|(_, at)| at + 1);
+        breaks.zip(block.breaks + 1..).find(|&(_, number)| number == wanted).map(|(start, _)| start)
+    }
+
     fn read(&self, range: Range<u32>) -> Option<Vec<u8>> {
         if range.is_empty() {
             return Some(Vec::new());
@@ -189,9 +218,28 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_the_same_as_in_a_text_that_is_kept() {
+        let long = "é名a ".repeat(3_000);
+        for text in [String::new(), "{}".to_owned(), format!("{long}\n\n{long}\r\na"), "a\n".repeat(5_000), format!("{long}\n"), "\n\n".to_owned()] {
+            let (kept, shelved) = (Source::text("a.json", text.clone()), shelved(&text, 5_000));
+            for number in 0..=u32::try_from(text.matches('\n').count()).unwrap() + 3 {
+                assert_eq!(shelved.line(number), kept.line(number), "line {number} of {} bytes", text.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_without_measure_is_not_read_again() {
+        let text = format!("a\n{}\n{}\nb", "x".repeat(LINE_MAX), "y".repeat(LINE_MAX + 1));
+        let source = shelved(&text, 5_000);
+        let lengths: Vec<Option<usize>> = (1..=5).map(|number| source.line(number).map(|line| line.len())).collect();
+        assert_eq!(lengths, [Some(1), Some(LINE_MAX), None, Some(1), None]);
+    }
+
+    #[test]
     fn a_text_that_cannot_be_had_again_says_so() {
         let source = Source::shelved("a.json", Shelved::new(Burnt, Marks::of(b"{\"a\": 1}")));
-        assert_eq!((source.location(3), source.part(1..3), source.content()), (None, None, None));
+        assert_eq!((source.location(3), source.part(1..3), source.content(), source.line(1)), (None, None, None, None));
         assert!(source.is_lost());
     }
 }

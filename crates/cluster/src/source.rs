@@ -117,14 +117,23 @@ impl Source {
         (line, column - marks)
     }
 
-    /// Line `number`, from 1, without its line break.
-    pub fn line(&self, number: u32) -> Option<&str> {
-        let text = self.content()?;
+    /// Whether lines can be asked for, be the text kept or read again.
+    pub fn has_lines(&self) -> bool {
+        !matches!(self.text, Text::None)
+    }
+
+    /// Line `number`, from 1, without its line break. A very long one is not read again where the text is not kept.
+    pub fn line(&self, number: u32) -> Option<Cow<'_, str>> {
+        let text = match &self.text {
+            Text::None => return None,
+            Text::Whole(text) => text,
+            Text::Shelved(text) => return text.line(number).map(|line| Cow::Owned(line.trim_end_matches('\r').to_owned())),
+        };
         let lines = self.lines();
         let at = (number as usize).checked_sub(1)?;
         let start = *lines.get(at)? as usize;
         let end = lines.get(at + 1).map_or(text.len(), |&next| next as usize);
-        Some(text.get(start..end)?.trim_end_matches(['\n', '\r']))
+        Some(Cow::Borrowed(text.get(start..end)?.trim_end_matches(['\n', '\r'])))
     }
 
     /// The byte offset at which line `number`, from 1, begins.

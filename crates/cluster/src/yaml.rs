@@ -9,6 +9,8 @@
 //! must never look harmless here and mean something else to the server. `tests/oracle.rs` holds the closed list of texts that
 //! only one of the two refuses.
 
+mod remedy;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -295,7 +297,7 @@ impl Reader<'_> {
     }
 
     fn scan_fault(&self, error: &ScanError) -> Fault {
-        Fault { offset: self.offset(error.marker()), message: error.info() }
+        Fault { offset: self.offset(error.marker()), message: remedy::with_remedy(error.info()) }
     }
 
     /// Counts `decoded` visits, `aliased` of them by way of an alias, against the bound of go-yaml.

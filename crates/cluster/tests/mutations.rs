@@ -46,3 +46,8 @@ fn secrets_hold() {
 fn places_hold() {
     run("cluster_places", claims::places);
 }
+
+#[test]
+fn selectors_hold() {
+    run("cluster_selectors", claims::selectors);
+}

@@ -14,9 +14,14 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "../../../fuzz/claims/mutation.rs"]
+#[expect(dead_code, reason = "texts are generated here, not seeds mutilated")]
+mod mutation;
+
 use bartizan_cluster::read::{Fragment, ReadOptions, split};
 use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
 use bartizan_testbed::{Keys, YamlOracle};
+use mutation::Dice;
 use serde_json::Value;
 
 const HEAD: &str = "apiVersion: bartizan.dev/v1\nkind: Probe\nmetadata: {name: probe}\n";
@@ -39,22 +44,6 @@ fn ours(text: &str) -> Result<Value, String> {
         return Err(problem.message.clone());
     }
     snapshot.objects().next().map(|object| object.root().to_json()).ok_or_else(|| "no object".to_owned())
-}
-
-/// A small generator with a fixed seed: the same documents in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
-        choices[self.below(choices.len())]
-    }
 }
 
 /// Why the server refuses what is read here: a tag in braces with nothing behind it, a tab that begins a block of text, and a tab

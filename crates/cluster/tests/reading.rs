@@ -195,6 +195,24 @@ fn deep_nesting_is_an_error_and_no_crash() {
     }
 }
 
+#[test]
+fn json_that_nests_too_deep_is_told_with_its_place() {
+    let nested = |levels: usize| {
+        let head = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"deep":"#;
+        (
+            head.len(),
+            format!("{head}{}{}}}\n{{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{{\"name\":\"b\"}}}}\n", "[".repeat(levels), "]".repeat(levels)),
+        )
+    };
+    assert_eq!(outcome(&nested(126).1).0.len(), 2);
+    let (before, text) = nested(127);
+    let snapshot = snapshot(&text);
+    let [problem] = snapshot.problems() else { panic!("{:?}", snapshot.problems()) };
+    assert_eq!(problem.message, "the object nests deeper than 127 levels of maps and lists; no object of Kubernetes does");
+    assert_eq!(problem.location.as_ref().map(|place| (place.line, place.column as usize)), Some((1, before + 127)));
+    assert_eq!(snapshot.objects().count(), 1, "the next object is read");
+}
+
 /// Everything that walks a tree by recursion, on the deepest document that is read.
 #[test]
 fn the_deepest_document_fits_a_small_stack() {

@@ -4,6 +4,7 @@
 //! only below a directory. The answer does not depend on the number of threads or the order in which the file system lists.
 
 mod archive;
+mod ignored;
 mod load;
 mod long;
 mod overlay;

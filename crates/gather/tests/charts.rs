@@ -127,8 +127,16 @@ fn what_helm_says_against_a_chart_is_told() {
     assert!(problems[0].message.contains("templates/broken.yaml"), "{}", problems[0].message);
 }
 
-#[test]
-fn an_overlay_is_read_as_kustomize_builds_it() {
+/// A request that has no other program for overlays than the Kustomize inside the real kubectl.
+fn with_kubectl(argument: &Path) -> Request {
+    let mut request = request(argument);
+    request.rendering.programs.kustomize = "/nonexistent/kustomize".into();
+    request.rendering.programs.kubectl = Parts::kubectl().unwrap();
+    request
+}
+
+/// A base, and an overlay that changes everything about it.
+fn overlay() -> (TempDir, PathBuf) {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: cart}\nspec: {containers: [{name: cart, image: cart:1}]}\n";
     let (place, _) = place("base", &[("kustomization.yaml", "resources: [pod.yaml]\n"), ("pod.yaml", pod)]);
     let overlay = place.path().join("overlay");
@@ -142,6 +150,12 @@ fn an_overlay_is_read_as_kustomize_builds_it() {
             ("patch.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: cart}\nspec: {hostNetwork: true}\n"),
         ],
     );
+    (place, overlay)
+}
+
+/// What must be read of [`overlay`], and what is told of it when a patch fits nothing.
+fn is_read(request: fn(&Path) -> Request) {
+    let (_place, overlay) = overlay();
     let gathered = read(&request(&overlay));
     assert_eq!(gathered.snapshot.problems(), []);
     assert_eq!(objects(&gathered), ["ConfigMap prod-settings", "Pod prod-cart"]);
@@ -153,4 +167,23 @@ fn an_overlay_is_read_as_kustomize_builds_it() {
     let gathered = read(&request(&overlay));
     let problem = &gathered.snapshot.problems()[0];
     assert!(problem.kind == ProblemKind::Render && problem.message.contains("nobody"), "{problem:?}");
+}
+
+#[test]
+fn an_overlay_is_read_as_kustomize_builds_it() {
+    is_read(request);
+}
+
+#[test]
+fn without_kustomize_an_overlay_is_read_as_kubectl_builds_it() {
+    is_read(with_kubectl);
+}
+
+#[test]
+fn kustomize_and_kubectl_build_the_same_overlay() {
+    let (_place, overlay) = overlay();
+    let [one, two] = [request, with_kubectl].map(|request| read(&request(&overlay)));
+    let all = |gathered: &Gathered| gathered.snapshot.objects().map(|object| object.root().to_json()).collect::<Vec<_>>();
+    assert_eq!(all(&one), all(&two));
+    assert_eq!(one.snapshot.sources().map(|source| source.name().to_owned()).collect::<Vec<_>>(), [format!("kustomize:{}", overlay.display())]);
 }

@@ -24,6 +24,7 @@ mod exposure;
 mod grant;
 mod grouping;
 mod ingress;
+mod intent;
 mod interval;
 mod inventory;
 mod label;
@@ -57,6 +58,7 @@ pub use difference::{Change, ChangeKind, DiffPeer, difference};
 pub use door::{Door, Way};
 pub use explain::{ExplainedPair, Explanation, Say};
 pub use exposure::{Exposed, Exposure, Newcomer, Reach};
+pub use intent::{Captured, CapturedDirection, Intent, Intents};
 pub use mesh::{MtlsMode, Proxy};
 pub use plane::Plane;
 pub use policy::{Action, Direction};
@@ -64,7 +66,7 @@ pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, Wr
 pub use standing::Standing;
 pub use traffic::{Bounds, NoSuchProtocol, Protocol, Traffic};
 pub use verdict::Cause;
-pub use verification::{Captured, CapturedDirection, Claim, Compared, Examined, Intent, IntentError, Intents, Relation, Verified, Witness, relation};
+pub use verification::{Claim, Compared, Examined, IntentError, Relation, Verified, Witness, relation};
 
 /// Whose idea of a cluster is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

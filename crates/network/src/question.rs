@@ -94,6 +94,13 @@ fn did_you_mean(near: Option<&str>) -> String {
     near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
 }
 
+impl Question {
+    /// Reads the question that a line of a batch asks.
+    pub fn read(line: &[u8]) -> Result<Self, QuestionError> {
+        serde_json::from_slice::<Query>(line).map_err(|error| QuestionError::Syntax(error.to_string()))?.try_into()
+    }
+}
+
 impl TryFrom<Query> for Question {
     type Error = QuestionError;
 

@@ -7,12 +7,14 @@ mod examination;
 mod relation;
 
 use bartizan_cluster::{Location, ObjectRef, Spot, Value};
-use serde::{Deserialize, Serialize};
+use bartizan_report::waiver::Glob;
+use serde::Serialize;
 
 use crate::Network;
 use crate::connectivity::{Connectivity, PeerKind};
-use crate::policy::{Direction, Policy};
-use crate::traffic::{Bounds, Protocol, Traffic};
+use crate::intent::{Captured, Intents};
+use crate::policy::Policy;
+use crate::traffic::{Bounds, Traffic};
 
 pub use examination::Examined;
 pub use relation::{Compared, Relation, relation};
@@ -104,112 +106,17 @@ pub struct Verified {
     pub witness: Option<Witness>,
 }
 
-/// What is intended: connections that must be possible, and connections that must not.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Intents {
-    /// Each of these must be possible, between all that the words mean.
-    #[serde(default)]
-    pub permits: Vec<Intent>,
-    /// None of these may be possible.
-    #[serde(default)]
-    pub forbids: Vec<Intent>,
-    /// Some policy must restrict each of these workloads.
-    #[serde(default)]
-    pub captured: Vec<Captured>,
-}
-
-/// Workloads that policies must restrict.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Captured {
-    /// Which: `shop/*`, `data/StatefulSet/redis`.
-    pub workloads: String,
-    /// In which direction; in both if it is not said.
-    #[serde(default)]
-    pub direction: Option<CapturedDirection>,
-}
-
-/// One of the two directions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CapturedDirection {
-    /// What reaches a workload.
-    Ingress,
-    /// What leaves it.
-    Egress,
-}
-
-impl Captured {
-    fn directions(&self) -> &'static [Direction] {
-        match self.direction {
-            None => &[Direction::Ingress, Direction::Egress],
-            Some(CapturedDirection::Ingress) => &[Direction::Ingress],
-            Some(CapturedDirection::Egress) => &[Direction::Egress],
-        }
-    }
-}
-
-/// Connections by the words for both ends, where `*` stands for anything.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Intent {
-    /// Who begins: `shop/Deployment/web`, `shop/*`, `Node/*`, `10.0.0.0/8`.
-    pub from: String,
-    /// Who is meant.
-    pub to: String,
-    /// The port; all of them if it is not said.
-    #[serde(default)]
-    pub port: Option<u16>,
-    /// `TCP`, `UDP` or `SCTP`; all of them if neither it nor a port is said, else TCP.
-    #[serde(default)]
-    pub protocol: Option<String>,
-}
-
-impl Intent {
-    fn traffic(&self) -> Result<Traffic, crate::traffic::NoSuchProtocol> {
-        let protocol = self.protocol.as_deref().map(str::parse::<Protocol>).transpose()?;
-        Ok(match (protocol, self.port) {
-            (protocol, Some(port)) => Traffic::ports(protocol.unwrap_or(Protocol::Tcp), port, port),
-            (Some(protocol), None) => Traffic::of_protocol(protocol),
-            (None, None) => Traffic::all(),
-        })
-    }
-
-    fn words(&self) -> String {
-        let port = self.port.map_or_else(String::new, |port| format!(" {port}"));
-        let protocol = self.protocol.as_deref().map_or_else(String::new, |protocol| format!(" {protocol}"));
-        format!("{} -> {}{protocol}{port}", self.from, self.to)
-    }
-}
-
-/// Whether `word` is one of those that `pattern` means.
-fn is_like(pattern: &str, word: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| word.strip_prefix(first)) else { return false };
-    let mut last = None;
-    for part in parts {
-        last = Some(part);
-        match rest.find(part).and_then(|at| rest.get(at + part.len()..)) {
-            Some(after) => rest = after,
-            None => return false,
-        }
-    }
-    match last {
-        None => rest.is_empty(),
-        Some(part) => word.ends_with(part),
-    }
-}
-
 /// Why intents could not be verified.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IntentError {
-    /// A word for a protocol.
-    #[error(transparent)]
-    Protocol(#[from] crate::traffic::NoSuchProtocol),
     /// A pattern that nothing is like.
-    #[error("the intent `{0}` names nothing that is in the input")]
-    Nothing(String),
+    #[error("{location}: the intent `{words}` names nothing that is in the input")]
+    Nothing {
+        /// Where it is written.
+        location: Location,
+        /// The intent.
+        words: String,
+    },
 }
 
 impl Network<'_> {
@@ -223,10 +130,10 @@ impl Network<'_> {
         let connectivity = self.connectivity();
         let mut found = Vec::new();
         for (intent, must) in intents.permits.iter().map(|intent| (intent, true)).chain(intents.forbids.iter().map(|intent| (intent, false))) {
-            let wanted = intent.traffic()?;
+            let wanted = intent.traffic();
             let (from, to) = (like(&connectivity, &intent.from), like(&connectivity, &intent.to));
             if from.is_empty() || to.is_empty() {
-                return Err(IntentError::Nothing(intent.words()));
+                return Err(IntentError::Nothing { location: intent.location.clone(), words: intent.words() });
             }
             let pairs = from.iter().flat_map(|&from| to.iter().map(move |&to| (from, to)));
             let verdicts = pairs.filter_map(|(from, to)| {
@@ -249,7 +156,8 @@ impl Network<'_> {
                 let id = |at: usize| connectivity.peers().get(at).map_or_else(String::new, |peer| peer.id.clone());
                 let witness = traffic.first().map(|(protocol, port)| Witness { from: id(from), to: id(to), protocol: protocol.name(), port });
                 let verb = if must { "permits" } else { "forbids" };
-                found.push(Verified { claim, policy: None, subject: format!("{verb} {}", intent.words()), location: None, because: None, witness });
+                let location = Some(intent.location.clone());
+                found.push(Verified { claim, policy: None, subject: format!("{verb} {}", intent.words()), location, because: None, witness });
             }
         }
         for captured in &intents.captured {
@@ -264,7 +172,7 @@ impl Network<'_> {
         let meant = like(connectivity, &captured.workloads).into_iter();
         let workloads: Vec<usize> = meant.filter(|&at| connectivity.peers().get(at).is_some_and(|peer| peer.kind == PeerKind::PodOwner)).collect();
         if workloads.is_empty() {
-            return Err(IntentError::Nothing(format!("captured {}", captured.workloads)));
+            return Err(IntentError::Nothing { location: captured.location.clone(), words: format!("captured {}", captured.workloads) });
         }
         let mut found = Vec::new();
         for (&at, &direction) in workloads.iter().flat_map(|at| captured.directions().iter().map(move |direction| (at, direction))) {
@@ -277,7 +185,8 @@ impl Network<'_> {
             if pods.clone().any(is_free) {
                 let id = connectivity.peers().get(at).map_or("", |peer| peer.id.as_str());
                 let subject = format!("captured {}: {} of {id}", captured.workloads, direction.name().to_ascii_lowercase());
-                found.push(Verified { claim: Claim::NotCaptured, policy: None, subject, location: None, because: None, witness: None });
+                let location = Some(captured.location.clone());
+                found.push(Verified { claim: Claim::NotCaptured, policy: None, subject, location, because: None, witness: None });
             }
         }
         Ok(found)
@@ -296,7 +205,8 @@ impl Network<'_> {
 
 /// The peers whose names a pattern means.
 fn like(connectivity: &Connectivity<'_, '_>, pattern: &str) -> Vec<usize> {
-    connectivity.peers().iter().enumerate().filter(|(_, peer)| is_like(pattern, &peer.id)).map(|(at, _)| at).collect()
+    let pattern = Glob::new(pattern);
+    connectivity.peers().iter().enumerate().filter(|(_, peer)| pattern.matches(&peer.id)).map(|(at, _)| at).collect()
 }
 
 /// How an intent is violated between two ends, and by which traffic.
@@ -311,19 +221,4 @@ fn violated(bounds: &Bounds, wanted: &Traffic, must: bool) -> Option<(Claim, Tra
         return Some((claim, certain));
     }
     (!doubtful.is_empty()).then_some((Claim::Undecided, doubtful))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_anything() {
-        for (pattern, word) in [("*", "a/b"), ("a/*", "a/Deployment/b"), ("*/Pod/x", "a/Pod/x"), ("a/*/x", "a/Pod/x"), ("a/Pod/x", "a/Pod/x"), ("a*", "a")] {
-            assert!(is_like(pattern, word), "{pattern} {word}");
-        }
-        for (pattern, word) in [("a/*", "b/a/"), ("a", "ab"), ("*/x", "a/x/w"), ("a/*/x", "a/x"), ("", "a")] {
-            assert!(!is_like(pattern, word), "{pattern} {word}");
-        }
-    }
 }

@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod page;
 pub mod render;
 pub mod report;
+pub mod settings;
 pub mod suggest;
 pub mod waiver;
 

@@ -41,6 +41,16 @@ const LINES: &str = "lines";
 pub(crate) const API_SERVER: Build = kubernetes("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", "6 minutes");
 /// The controller manager.
 pub(crate) const CONTROLLER_MANAGER: Build = kubernetes("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", "2 minutes");
+/// The client.
+pub(crate) const KUBECTL: Build = Build {
+    part: "kubectl",
+    module: "kubectl",
+    package: "k8s.io/kubernetes/cmd/kubectl",
+    pinned_by: "k8s.io/kubernetes",
+    source: None,
+    stamped: true,
+    about: "2 minutes",
+};
 /// The Pod Security oracle.
 pub(crate) const POD_SECURITY: Build = oracle("psa", "./psa", "k8s.io/pod-security-admission");
 /// The YAML oracle.

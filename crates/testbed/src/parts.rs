@@ -157,6 +157,11 @@ impl Parts {
     pub fn kustomize() -> Result<PathBuf> {
         builds::KUSTOMIZE.have()
     }
+
+    /// The `kubectl` of the pinned release, built when first asked for.
+    pub fn kubectl() -> Result<PathBuf> {
+        builds::KUBECTL.have()
+    }
 }
 
 /// What a Kubernetes component says of itself: `Kubernetes v1.37.2`.

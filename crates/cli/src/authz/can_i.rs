@@ -1,10 +1,9 @@
 //! `bartizan authz can-i`
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use bartizan_authz::question::{self, Place};
 use bartizan_authz::review::{Answered, Batch};
 use bartizan_authz::{Authz, Decision, GrantView, Lack, NearMiss};
@@ -16,6 +15,7 @@ use serde_json::json;
 use super::args::Cluster;
 use super::{called, grant_json, place, subject, tell};
 use crate::args::{Global, ListFormat};
+use crate::lines;
 use crate::output::Terminal;
 
 pub(super) const EXAMPLES: &str = "\
@@ -29,9 +29,6 @@ A line of a batch: {\"spec\": {\"user\": \"alice\", \"groups\": [\"dev\"], \"res
 
 /// Near misses that are told of.
 const MOST_MISSES: usize = 10;
-
-/// A line that is longer than this is no question.
-const LONGEST_LINE: u64 = 1 << 20;
 
 /// `bartizan authz can-i`
 #[derive(Debug, Args)]
@@ -66,7 +63,7 @@ pub(crate) struct CanI {
 }
 
 pub(super) fn run(can_i: &CanI, global: &Global, terminal: &Terminal) -> Result<Outcome> {
-    let from_standard_input = can_i.batch.as_ref().is_some_and(|file| file.as_os_str() == "-");
+    let from_standard_input = can_i.batch.as_deref().is_some_and(lines::is_standard_input);
     if from_standard_input && can_i.cluster.sources.read_standard_input() {
         bail!("`--batch -` and `-f -` both read standard input");
     }
@@ -75,12 +72,7 @@ pub(super) fn run(can_i: &CanI, global: &Global, terminal: &Terminal) -> Result<
     let outcome = tell(&authz, terminal);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     if let Some(file) = &can_i.batch {
-        let lines: Box<dyn BufRead> = if from_standard_input {
-            Box::new(BufReader::with_capacity(1 << 16, io::stdin().lock()))
-        } else {
-            Box::new(BufReader::with_capacity(1 << 16, File::open(file).with_context(|| format!("`{}` could not be read", file.display()))?))
-        };
-        let has_unknown = batch(&authz, lines, &mut out)?;
+        let has_unknown = batch(&authz, lines::open(file)?, &mut out)?;
         out.flush()?;
         return Ok(if has_unknown { Outcome::Incomplete } else { outcome });
     }
@@ -116,25 +108,19 @@ pub(super) fn run(can_i: &CanI, global: &Global, terminal: &Terminal) -> Result<
 }
 
 /// Answers one review a line, in their order; whether some answer is not known.
-fn batch(authz: &Authz<'_>, mut lines: impl BufRead, out: &mut impl Write) -> Result<bool> {
+fn batch(authz: &Authz<'_>, lines: impl BufRead, out: &mut impl Write) -> Result<bool> {
     let mut batch = Batch::new(authz);
-    let (mut line, mut answer) = (Vec::new(), Vec::new());
+    let mut answer = Vec::new();
     let mut has_unknown = false;
-    loop {
-        line.clear();
-        if io::Read::take(&mut lines, LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
-            return Ok(has_unknown);
-        }
-        if line.len() as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
-            bail!("a line of the batch is longer than {LONGEST_LINE} bytes");
-        }
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
+    lines::each(lines, |line| {
         answer.clear();
-        has_unknown |= batch.answer(&line, &mut answer) == Answered::Unknown;
-        out.write_all(&answer)?;
-    }
+        match line {
+            Ok(line) => has_unknown |= batch.answer(line, &mut answer) == Answered::Unknown,
+            Err(error) => writeln!(answer, "{}", json!({ "error": error }))?,
+        }
+        Ok(out.write_all(&answer)?)
+    })?;
+    Ok(has_unknown)
 }
 
 fn text(authz: &Authz<'_>, request: &Request<'_>, decision: &Decision, language: Language, out: &mut impl Write) -> Result<()> {

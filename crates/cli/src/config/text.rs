@@ -1,11 +1,11 @@
 //! The configuration for people: what every setting is and where it comes from, an annotated file to begin with, and the
 //! JSON Schema with which editors check it.
 
+use bartizan_report::settings::KEYS;
 use bartizan_report::{FailOn, Language};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::key::KEYS;
 use super::{Config, Origin, Setting};
 
 /// The annotated file that `config init` writes.

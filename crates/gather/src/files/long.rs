@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use super::SIZE_MAX;
 use crate::{Progress, Step};
 
-/// Smaller files are kept: their lines can be shown.
+/// Smaller files are kept.
 pub(super) const SIZE_MIN: u64 = 8 << 20;
 
 /// So much is cut at a time, or more where one document is larger.

@@ -13,6 +13,7 @@ use bartizan_cluster::read::ProblemKind;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use super::ignored::{self, reason_of};
 use super::overlay;
 use crate::{Error, Note, Skipped};
 
@@ -162,14 +163,14 @@ impl Walker {
     fn rules_in(&mut self, directory: &Directory, entries: &[Entry]) -> Option<Arc<Rules>> {
         let outer = directory.rules.clone();
         let Some(file) = entries.iter().find(|entry| entry.name_is(IGNORE_FILE)) else { return outer };
-        let mut builder = GitignoreBuilder::new("");
-        if let Some(error) = builder.add(&file.path) {
-            self.notes.push(Note::IgnoreFile { file: name_of(&file.path), message: reason_of(&error) });
-        }
-        match builder.build() {
-            Ok(patterns) => Some(Arc::new(Rules { patterns, base: directory.relative.clone(), outer })),
+        let note = |message: String| Note::IgnoreFile { file: name_of(&file.path), message };
+        match ignored::read(&file.path) {
+            Ok((patterns, faults)) => {
+                self.notes.extend(faults.into_iter().map(note));
+                Some(Arc::new(Rules { patterns, base: directory.relative.clone(), outer }))
+            }
             Err(error) => {
-                self.notes.push(Note::IgnoreFile { file: name_of(&file.path), message: reason_of(&error) });
+                self.notes.push(note(format!("cannot be read: {}", words(&error))));
                 outer
             }
         }
@@ -268,15 +269,6 @@ fn words(error: &io::Error) -> String {
     let text = text.rsplit_once(" (os error ").map_or(text.as_str(), |(text, _)| text);
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-}
-
-fn reason_of(error: &ignore::Error) -> String {
-    match error {
-        ignore::Error::Glob { err, .. } => err.clone(),
-        ignore::Error::WithPath { err, .. } | ignore::Error::WithLineNumber { err, .. } | ignore::Error::WithDepth { err, .. } => reason_of(err),
-        ignore::Error::Partial(errors) => errors.iter().map(reason_of).collect::<Vec<_>>().join("; "),
-        other => other.to_string(),
-    }
 }
 
 fn is_manifest(path: &Path) -> bool {

@@ -78,7 +78,7 @@ impl<'a> Lines<'a> {
     /// outside of it, or if it is a Secret's.
     pub(crate) fn excerpt(&self, finding: &Finding, places: &[&Place]) -> Option<Excerpt> {
         let file = places.first()?.location.as_ref()?.file.as_str();
-        let source = self.sources.get(file).filter(|source| source.content().is_some())?;
+        let source = self.sources.get(file).filter(|source| source.has_lines())?;
         let mut by_line: BTreeMap<u32, Vec<(usize, u32)>> = BTreeMap::new();
         let mut unknown_object = BTreeSet::new();
         for (at, place) in places.iter().enumerate() {
@@ -98,7 +98,8 @@ impl<'a> Lines<'a> {
             if number > first {
                 excerpt.text.push('\n');
             }
-            let line = source.line(number)?.trim_start_matches('\u{feff}');
+            let line = source.line(number)?;
+            let line = line.trim_start_matches('\u{feff}');
             match by_line.get(&number) {
                 Some(here) => {
                     let show = self.show(file, source, number, is_sensitive(finding), unknown_object.contains(&number));
@@ -119,9 +120,9 @@ impl<'a> Lines<'a> {
         let holds = |lines: &BTreeMap<&str, BTreeSet<u32>>| lines.get(file).is_some_and(|lines| lines.contains(&number));
         if holds(&self.whole) {
             Show::Nothing
-        } else if is_sensitive || holds(&self.keyed) || (is_unknown && in_secret_document(source, number)) {
+        } else if is_sensitive || holds(&self.keyed) || (is_unknown && may_be_secret(source, number)) {
             Show::Keys
-        } else if source.line(number).is_some_and(names_secret) {
+        } else if source.line(number).is_some_and(|line| names_secret(&line)) {
             Show::Marked
         } else {
             Show::Line
@@ -271,7 +272,7 @@ impl<'t> Scan<'t> {
 /// The lines of the value whose key is on line `number`: below it, whatever is indented deeper.
 pub(crate) fn lines_below(source: &Source, number: u32) -> impl Iterator<Item = u32> {
     let indent = source.line(number).map_or(0, |line| indent_of(line.trim_start_matches('\u{feff}')));
-    let is_value = move |number: &u32| source.line(*number).is_some_and(|line| line.trim().is_empty() || indent_of(line) > indent);
+    let is_value = move |number: &u32| source.line(*number).is_some_and(|line| line.trim().is_empty() || indent_of(&line) > indent);
     (number.saturating_add(1)..).take(VALUE_LINES_MAX).take_while(is_value)
 }
 
@@ -302,11 +303,16 @@ pub(crate) fn mask(line: &str) -> String {
     }
 }
 
+/// Whether line `number`, of which the object is not known, may belong to a Secret. A text that is not kept is not searched for that.
+fn may_be_secret(source: &Source, number: u32) -> bool {
+    source.content().is_none() || in_secret_document(source, number)
+}
+
 /// Whether line `number` is in a YAML document that holds a Secret. Only asked for lines whose object is not known.
 fn in_secret_document(source: &Source, number: u32) -> bool {
     let is_marker = |number: &u32| source.line(*number).is_some_and(|line| line == "---" || line.starts_with("--- "));
     let first = (1..=number).rev().find(is_marker).unwrap_or(1);
-    (first..).map_while(|line| source.line(line).filter(|_| line <= number || !is_marker(&line))).any(names_secret)
+    (first..).map_while(|line| source.line(line).filter(|_| line <= number || !is_marker(&line))).any(|line| names_secret(&line))
 }
 
 pub(crate) fn names_secret(line: &str) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! Three rules keep secrets out of a page that is passed around: a text that belongs to a Secret is never shown; an excerpt
 //! never leaves its YAML document, and a document that also holds a Secret (a `List`) is not shown at all; on the lines that
-//! the checks about secret values point at, values are masked, in the excerpts of every check.
+//! the checks about secret values point at, values are masked, in the excerpts of every check. Of a text that is too large to be
+//! kept, marked lines stand alone: their objects are known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -89,7 +90,7 @@ impl<'a> Excerpts<'a> {
         for finding in &report.findings {
             for place in &finding.places {
                 let Some(location) = &place.location else { continue };
-                let Some(source) = by_name.get(location.file.as_str()).filter(|source| source.content().is_some()) else { continue };
+                let Some(source) = by_name.get(location.file.as_str()).filter(|source| source.has_lines()) else { continue };
                 let text = texts.entry(source.name()).or_insert_with(|| Text {
                     source,
                     documents: documents(source.content().unwrap_or("")),
@@ -145,6 +146,14 @@ impl Text<'_> {
         let mut windows: Vec<RangeInclusive<u32>> = Vec::new();
         let mut sealed = false;
         for &line in marks.keys() {
+            if self.source.content().is_none() {
+                match self.source.line(line) {
+                    Some(text) if names_secret(&text) => sealed = true,
+                    Some(_) => windows.push(line..=line),
+                    None => {}
+                }
+                continue;
+            }
             let at = self.documents.partition_point(|document| *document.lines.end() < line);
             let Some(document) = self.documents.get(at) else { continue };
             if document.holds_secret {
@@ -162,7 +171,8 @@ impl Text<'_> {
     }
 
     fn line(&self, number: u32, column: Option<u32>) -> Option<Line> {
-        let written = self.source.line(number)?.trim_end().trim_start_matches('\u{feff}');
+        let written = self.source.line(number)?;
+        let written = written.trim_end().trim_start_matches('\u{feff}');
         let text = match () {
             () if self.hidden.contains(&number) => format!("{}{MASK}", " ".repeat(indentation(written))),
             () if self.masked.contains(&number) => mask(written),
@@ -183,8 +193,11 @@ impl Text<'_> {
         self.hidden.extend(lines_below(self.source, line));
         let near = line.saturating_sub(BESIDE)..=line.saturating_add(BESIDE);
         for number in near {
-            let key = self.source.line(number).and_then(|text| text.split_once(':')).map(|(key, _)| key.trim_matches(['-', ' ', '"', '\'', '\t']));
-            if key == Some("value") {
+            let is_value = self
+                .source
+                .line(number)
+                .is_some_and(|text| text.split_once(':').is_some_and(|(key, _)| key.trim_matches(['-', ' ', '"', '\'', '\t']) == "value"));
+            if is_value {
                 self.masked.insert(number);
                 self.hidden.extend(lines_below(self.source, number));
             }

@@ -1,0 +1,20 @@
+//! The claims of the fuzz targets on seeds that were mutilated at random, with a fixed seed: a short run for every machine.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "a test stops at the first surprise")]
+
+#[path = "../../../fuzz/claims/network.rs"]
+mod claims;
+#[path = "../../../fuzz/claims/mutation.rs"]
+mod mutation;
+
+use mutation::run;
+
+#[test]
+fn intents_hold() {
+    run("network_intents", claims::intents);
+}
+
+#[test]
+fn questions_hold() {
+    run("network_question", claims::question);
+}

@@ -1,0 +1,52 @@
+//! What must hold of the readers of `bartizan-network` for any bytes at all. The fuzz targets call these functions, and so does
+//! `crates/network/tests/mutations.rs`, which runs everywhere.
+
+#[path = "assemble.rs"]
+mod assemble;
+
+use assemble::assemble;
+use bartizan_cluster::read::split;
+use bartizan_network::{Intents, Model, Network, PortName, Question};
+
+const WORLD: &str = "\
+apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop, labels: {app: web}}\nspec: {containers: [{name: a, image: a, ports: [{name: http, containerPort: 80}]}]}
+---\napiVersion: v1\nkind: Pod\nmetadata: {name: db, namespace: data, labels: {app: db}}\nspec: {containers: [{name: a, image: a}]}
+---\napiVersion: v1\nkind: Service\nmetadata: {name: db, namespace: data}\nspec: {selector: {app: db}, ports: [{port: 5432}]}
+---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: db, namespace: data}\nspec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 5432}]}]}
+";
+
+/// A file of intents: a fault has its place; what was read means the same when it is written again, and is verified or told of.
+pub(crate) fn intents(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let intents = match Intents::read("fuzz", text) {
+        Ok(intents) => intents,
+        Err(fault) => {
+            assert!((1..=text.split('\n').count()).contains(&(fault.location.line as usize)) && !fault.message.is_empty(), "{fault}");
+            return;
+        }
+    };
+    let written = serde_json::to_string(&intents).unwrap();
+    let again = Intents::read("fuzz", &written).unwrap();
+    assert_eq!(serde_json::to_string(&again).unwrap(), written);
+    let snapshot = assemble(WORLD, &split(WORLD).0);
+    if let Ok(found) = Network::resolve(&snapshot, Model::Kubernetes).verify_intents(&intents) {
+        assert!(found.iter().all(|one| one.location.is_some()), "{found:?}");
+    }
+}
+
+/// A line of a batch: a question that makes sense is the same when it is written again, and is answered twice alike.
+pub(crate) fn question(bytes: &[u8]) {
+    let question = match Question::read(bytes) {
+        Ok(question) => question,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let port = match &question.port {
+        PortName::Number(number) => serde_json::json!(number),
+        PortName::Name(name) => serde_json::json!(name),
+    };
+    let written = serde_json::json!({ "from": question.from, "to": question.to, "port": port, "protocol": question.protocol.name() });
+    assert_eq!(Question::read(written.to_string().as_bytes()).unwrap(), question);
+    let snapshot = assemble(WORLD, &split(WORLD).0);
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    assert_eq!(network.ask(&question), network.ask(&question));
+}
