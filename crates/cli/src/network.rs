@@ -3,6 +3,7 @@
 pub(crate) mod args;
 mod certificates;
 mod encryption;
+mod generate;
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
         Command::Verify(verify) => self::verify(verify, global, terminal),
         Command::Certificates(options) => certificates::run(options, global, terminal),
         Command::Encryption(options) => encryption::run(options, global, terminal),
+        Command::Generate(generate) => generate::run(generate, global, terminal),
     }
 }
 

@@ -4,7 +4,7 @@ use bartizan_cluster::{Kind, ObjectView, Value, field};
 
 use crate::endpoint::End;
 use crate::grant::{self, GATEWAY_GROUP};
-use crate::service::{ServicePort, TargetPort};
+use crate::service::{ALIASES_MAX, Backend, Service, ServicePort, TargetPort};
 use crate::traffic::{Protocol, Traffic};
 use crate::{Model, Network};
 
@@ -36,6 +36,13 @@ enum BackendPort<'s> {
     Target(Value<'s>),
 }
 
+/// Whether a Service that stands for another one leads to its pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aliases {
+    Stop,
+    Follow,
+}
+
 /// A Service to which a route leads.
 struct Led<'s> {
     namespace: Option<&'s str>,
@@ -47,12 +54,21 @@ struct Led<'s> {
 const GATEWAY_ROUTES: [&str; 5] = ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"];
 
 impl<'s> Network<'s> {
-    /// Every pod that routes lead to.
+    /// Every pod that routes lead to by the Services that they name.
     pub(crate) fn led_to(&self) -> Vec<LedTo<'s>> {
+        self.led(Aliases::Stop)
+    }
+
+    /// The same, and what Services lead to that stand for others: some controllers follow them.
+    pub(crate) fn led_to_by_any_name(&self) -> Vec<LedTo<'s>> {
+        self.led(Aliases::Follow)
+    }
+
+    fn led(&self, aliases: Aliases) -> Vec<LedTo<'s>> {
         let mut found = Vec::new();
         for ingress in self.snapshot.of_kind(Kind::Ingress) {
             for led in led_by_ingress(ingress) {
-                self.follow(ingress, &led, &mut found);
+                self.follow(ingress, &led, aliases, &mut found);
             }
         }
         for object in self.snapshot.of_kind(Kind::Other) {
@@ -62,25 +78,43 @@ impl<'s> Network<'s> {
                 _ => continue,
             };
             for led in led {
-                self.follow(object, &led, &mut found);
+                self.follow(object, &led, aliases, &mut found);
             }
         }
         found
     }
 
-    fn follow(&self, object: ObjectView<'s>, led: &Led<'s>, found: &mut Vec<LedTo<'s>>) {
+    fn follow(&self, object: ObjectView<'s>, led: &Led<'s>, aliases: Aliases, found: &mut Vec<LedTo<'s>>) {
         let namespace = led.namespace.or(object.namespace()).unwrap_or("default");
         let service = self.inventory.namespace(namespace).and_then(|namespace| self.services.find(namespace, led.service));
         let Some(service) = service else { return };
         for port in service.ports.iter().filter(|port| is_meant(port, led.port, self.model)) {
-            for (end, number) in self.endpoints(service, port) {
-                if let (End::Pod(pod), Some(number)) = (end, number)
-                    && self.serves(pod, port.protocol, number)
-                {
-                    found.push(LedTo { object, pod, protocol: port.protocol, port: number });
+            for (service, port) in self.behind(service, port, aliases) {
+                for (end, number) in self.endpoints(service, port) {
+                    if let (End::Pod(pod), Some(number)) = (end, number)
+                        && self.serves(pod, port.protocol, number)
+                    {
+                        found.push(LedTo { object, pod, protocol: port.protocol, port: number });
+                    }
                 }
             }
         }
+    }
+
+    /// A port of a Service, or of the Services for which it stands.
+    fn behind<'n>(&'n self, service: &'n Service<'s>, port: &'n ServicePort<'s>, aliases: Aliases) -> Vec<(&'n Service<'s>, &'n ServicePort<'s>)> {
+        let mut service = service;
+        let mut is_alias = false;
+        for _ in 0..ALIASES_MAX {
+            let Backend::Alias(namespace, name) = &service.backend else { break };
+            let next = self.inventory.namespace(namespace).and_then(|namespace| self.services.find(namespace, name));
+            let Some(next) = next.filter(|_| aliases == Aliases::Follow) else { return Vec::new() };
+            (service, is_alias) = (next, true);
+        }
+        if !is_alias {
+            return vec![(service, port)];
+        }
+        service.ports.iter().filter(|written| written.port == port.port && written.protocol == port.protocol).map(|written| (service, written)).collect()
     }
 
     /// np-guard believes only in ports that containers declare, where they declare any.

@@ -21,6 +21,7 @@ pub mod encryption;
 mod endpoint;
 mod explain;
 mod exposure;
+pub mod flow;
 mod grant;
 mod grouping;
 mod ingress;
@@ -36,6 +37,7 @@ pub mod render;
 mod service;
 mod sharing;
 mod standing;
+mod synthesis;
 mod traffic;
 mod verdict;
 mod verification;
@@ -64,6 +66,10 @@ pub use plane::Plane;
 pub use policy::{Action, Direction};
 pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, WrittenPort};
 pub use standing::Standing;
+pub use synthesis::{
+    AddressBlock, Advice, Evidence, External, Extra, Figures, Format, Gap, Need, Observation, Request, SYSTEM_NAMESPACES, Surplus, Synthesis, SynthesisError,
+    synthesize,
+};
 pub use traffic::{Bounds, NoSuchProtocol, Protocol, Traffic};
 pub use verdict::Cause;
 pub use verification::{Claim, Compared, Examined, IntentError, Relation, Verified, Witness, relation};

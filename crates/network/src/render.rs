@@ -4,6 +4,7 @@
 pub mod difference;
 pub mod exposure;
 pub mod np_guard;
+pub mod synthesis;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

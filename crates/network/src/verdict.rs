@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::address::{Address, Family};
+use crate::address::{Address, AddressSet, Family};
 use crate::class::ClassId;
 use crate::exposure::Imagined;
 use crate::grouping::Applied;
@@ -359,6 +359,9 @@ impl<'s> Network<'s> {
                 return best;
             }
         }
+        if best == Match::Maybe && self.is_anywhere_in(peers, party) {
+            return Match::Yes;
+        }
         if best == Match::Maybe {
             trace.causes.extend(causes);
         }
@@ -392,6 +395,16 @@ impl<'s> Network<'s> {
                 _ => Match::No,
             },
         }
+    }
+
+    /// Whether blocks together mean every address, so that it does not matter which one a party has.
+    fn is_anywhere_in(&self, peers: &[Peer<'_>], party: &Party<'_>) -> bool {
+        if party.is_pod() || !matches!(party.addresses, Addresses::Unknown) {
+            return false;
+        }
+        let blocks = peers.iter().filter_map(|peer| if let Peer::Addresses { block, .. } = peer { self.policies.blocks.get(*block) } else { None });
+        let together = blocks.fold(AddressSet::default(), |sum, set| sum.union(set));
+        Family::ALL.into_iter().all(|family| together.is_whole(family))
     }
 
     /// Whether `pods` selects a pod.

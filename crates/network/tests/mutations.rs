@@ -4,10 +4,17 @@
 
 #[path = "../../../fuzz/claims/network.rs"]
 mod claims;
+#[path = "../../../fuzz/claims/flow.rs"]
+mod flow_claims;
 #[path = "../../../fuzz/claims/mutation.rs"]
 mod mutation;
 
 use mutation::run;
+
+#[test]
+fn flows_hold() {
+    run("network_flows", flow_claims::flows);
+}
 
 #[test]
 fn intents_hold() {

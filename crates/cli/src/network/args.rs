@@ -31,6 +31,9 @@ pub(crate) enum Network {
     /// Tell what is encrypted on its way to pods, from the internet and from other namespaces, and what a mesh demands
     #[command(after_long_help = super::encryption::EXAMPLES)]
     Encryption(Box<super::encryption::Encryption>),
+    /// Write least-privilege policies from what manifests, observed flows and intents need, and prove them
+    #[command(after_long_help = super::generate::EXAMPLES)]
+    Generate(Box<super::generate::Generate>),
 }
 
 const VERIFY_EXAMPLES: &str = "\

@@ -336,7 +336,7 @@ fn pods_yaml(world: &World, is_v6: bool) -> String {
 }
 
 /// Tries everything from everywhere and compares. `policies` are the manifests of namespaces and policies.
-fn agrees(name: &str, world: &World, policies: &str) {
+pub(crate) fn agrees(name: &str, world: &World, policies: &str) {
     let count = world.pods.len();
     let ports = ports(world);
     let mut laboratory = Laboratory::build(name, count);
@@ -378,7 +378,7 @@ fn agrees(name: &str, world: &World, policies: &str) {
     assert!(through > 20 && refused > 20, "{through} get through, {refused} do not");
 }
 
-fn kept(text: &str) -> &'static str {
+pub(crate) fn kept(text: &str) -> &'static str {
     Box::leak(text.to_owned().into_boxed_str())
 }
 
@@ -430,7 +430,7 @@ fn read_rules(spec: Value<'_>, direction: &str, peers: &str) -> Vec<Rule> {
 }
 
 /// The pods, namespaces and policies of manifests.
-fn read_world(snapshot: &Snapshot) -> World {
+pub(crate) fn read_world(snapshot: &Snapshot) -> World {
     let mut namespaces: Vec<Namespace> = Vec::new();
     for object in snapshot.of_kind(Kind::Namespace) {
         let name = kept(object.name());
@@ -482,7 +482,7 @@ fn read_world(snapshot: &Snapshot) -> World {
 }
 
 /// Every manifest below a directory.
-fn manifests(directory: &Path, text: &mut String) {
+pub(crate) fn manifests(directory: &Path, text: &mut String) {
     let mut entries: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {

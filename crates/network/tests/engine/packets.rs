@@ -39,7 +39,7 @@ fn matches(selector: &Selector, labels: &Labels) -> bool {
     })
 }
 
-fn is_inside(Block(first, length): &Block, address: IpAddr) -> bool {
+pub(crate) fn is_inside(Block(first, length): &Block, address: IpAddr) -> bool {
     // Bit by bit, from the most significant one.
     let bits = |address: IpAddr| -> Vec<bool> {
         let octets = match address {
@@ -53,7 +53,7 @@ fn is_inside(Block(first, length): &Block, address: IpAddr) -> bool {
 }
 
 impl World {
-    fn pod(&self, end: End) -> Option<&Pod> {
+    pub(crate) fn pod(&self, end: End) -> Option<&Pod> {
         match end {
             // A pod of the host network is its node to everybody.
             End::Pod(at) => Some(&self.pods[at]).filter(|pod| !pod.host_network),
@@ -69,7 +69,7 @@ impl World {
         }
     }
 
-    fn address_of(&self, end: End) -> IpAddr {
+    pub(crate) fn address_of(&self, end: End) -> IpAddr {
         match end {
             End::Pod(at) => self.pods[at].address,
             End::Node(at) => self.nodes[at].address,
@@ -195,7 +195,7 @@ impl World {
     }
 
     /// The word with which a question names an end.
-    fn word(&self, end: End) -> String {
+    pub(crate) fn word(&self, end: End) -> String {
         match end {
             End::Pod(at) => format!("{}/{}", self.namespaces[self.pods[at].namespace].name, self.pods[at].name),
             End::Node(at) => format!("Node/{}", self.nodes[at].name),
@@ -203,7 +203,7 @@ impl World {
         }
     }
 
-    fn ends(&self) -> Vec<End> {
+    pub(crate) fn ends(&self) -> Vec<End> {
         let outside = ["10.1.0.99", "10.2.0.2", "192.0.2.1", "fd00::1:1", "2001:db8::1"].map(|text| text.parse::<IpAddr>().unwrap());
         let is_free = |address: &IpAddr| self.pods.iter().all(|pod| pod.address != *address);
         let pods = (0..self.pods.len()).map(End::Pod);
