@@ -244,7 +244,7 @@ impl<'a> Facts<'a> {
 
     /// The certificates of the cluster; a judge that asks says itself what of them depends on lists that may be missing.
     pub(crate) fn certificates(&self) -> &'a Certificates {
-        self.ground.certificates.get_or_init(|| Certificates::take(self.ground.snapshot))
+        self.ground.certificates.get_or_init(|| Certificates::take_among(self.ground.snapshot, &self.ground.workloads))
     }
 
     /// The object that a reference names, if it was read.

@@ -201,7 +201,12 @@ impl CertificateNote {
 impl Certificates {
     /// Takes the inventory of `snapshot`.
     pub fn take(snapshot: &Snapshot) -> Self {
-        let mut ledger = Ledger::new(snapshot);
+        Self::take_among(snapshot, &snapshot.workloads())
+    }
+
+    /// The same for who has collected the workloads already.
+    pub fn take_among<'s>(snapshot: &'s Snapshot, workloads: &[Workload<'s>]) -> Self {
+        let mut ledger = Ledger::new(snapshot, workloads);
         ledger.read_secrets();
         ledger.read_config_maps();
         ledger.read_routes();
@@ -234,7 +239,7 @@ impl Certificates {
 }
 
 /// What is found while the snapshot is read.
-struct Ledger<'s> {
+struct Ledger<'w, 's> {
     snapshot: &'s Snapshot,
     now: Timestamp,
     holders: Vec<Holder<'s>>,
@@ -242,16 +247,15 @@ struct Ledger<'s> {
     by_name: BTreeMap<(Kind, &'s str, &'s str), Vec<usize>>,
     references: Vec<Reference>,
     unseen: BTreeSet<Unseen>,
-    workloads: Vec<Workload<'s>>,
+    workloads: &'w [Workload<'s>],
     /// The workloads of each namespace, by number.
     by_namespace: BTreeMap<&'s str, Vec<usize>>,
     /// Secrets that other objects say they will make.
     promised: BTreeSet<(&'s str, &'s str)>,
 }
 
-impl<'s> Ledger<'s> {
-    fn new(snapshot: &'s Snapshot) -> Self {
-        let workloads = snapshot.workloads();
+impl<'w, 's> Ledger<'w, 's> {
+    fn new(snapshot: &'s Snapshot, workloads: &'w [Workload<'s>]) -> Self {
         let mut by_namespace: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (number, workload) in workloads.iter().enumerate() {
             if let Some(variant) = workload.variants.first() {

@@ -125,10 +125,15 @@ struct Doors<'n, 's> {
 impl Network<'_> {
     /// Every door, by the pod behind it.
     pub(crate) fn doors(&self) -> BTreeMap<u32, Vec<Door>> {
+        self.doors_for(self.address_classes())
+    }
+
+    /// The same, asked for these sets of addresses alone, inside of which no policy tells any apart.
+    pub(crate) fn doors_for(&self, classes: Vec<AddressSet>) -> BTreeMap<u32, Vec<Door>> {
         if self.model == Model::NpGuard {
             return BTreeMap::new();
         }
-        let mut doors = Doors { network: self, classes: self.address_classes(), found: BTreeMap::new() };
+        let mut doors = Doors { network: self, classes, found: BTreeMap::new() };
         for service in &self.services.list {
             doors.of_service(service);
         }

@@ -226,9 +226,14 @@ impl<'s> Network<'s> {
 
     /// Every address that no policy tells from the others around it, as sets: ranges that lie in the same blocks are one.
     fn address_classes(&self) -> Vec<AddressSet> {
+        self.classes_of(address::atoms(self.policies.blocks.iter()))
+    }
+
+    /// The same of some ranges that no policy tells apart inside.
+    fn classes_of(&self, atoms: Vec<(address::Family, u128, u128)>) -> Vec<AddressSet> {
         let mut ranges: Vec<[Vec<(u128, u128)>; 2]> = Vec::new();
         let mut known: HashMap<(address::Family, Vec<u32>), usize> = HashMap::new();
-        for (family, first, last) in address::atoms(self.policies.blocks.iter()) {
+        for (family, first, last) in atoms {
             let inside = |(_, block): &(u32, &AddressSet)| block.of(family).contains(first);
             let signature: Vec<u32> = self.policies.blocks.numbered().filter(inside).map(|(number, _)| number).collect();
             let next = ranges.len();

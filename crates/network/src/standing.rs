@@ -1,14 +1,15 @@
 //! How each workload stands towards what attackers look for: strangers in the cluster, the internet, nodes, the metadata service, and the
 //! cluster's DNS, without which little works.
 //!
-//! Every question is asked once for each unit of pods, so that the cost is that of what differs. Where pods of one workload
+//! Every question is asked once for each unit of pods, so that the cost is that of what differs. Of very many blocks of addresses, those
+//! that make up the internet are told by samples. Where pods of one workload
 //! differ, what is told is what all of them allow, and what some do is unknown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::ObjectView;
 
-use crate::address::{Address, AddressSet, Cidr, Family};
+use crate::address::{self, Address, AddressSet, Cidr, Family};
 use crate::door::{Door, Way};
 use crate::exposure::Imagined;
 use crate::policy::{Direction, Peer};
@@ -77,6 +78,9 @@ const WIDE_V4: u128 = 1 << 24;
 /// The same for IPv6: a block with a prefix of 16 bits.
 const WIDE_V6: u128 = 1 << 112;
 
+/// More blocks of addresses than this are not laid over each other for every question.
+const BLOCKS_EXACT: usize = 512;
+
 fn internet() -> AddressSet {
     let blocks = NOT_INTERNET.iter().filter_map(|block| block.parse::<Cidr>().ok());
     blocks.fold(AddressSet::everything(), |set, block| set.difference(&AddressSet::block(block)))
@@ -117,6 +121,8 @@ struct Asked {
     strangers: Imagined,
     /// Addresses of the internet, one of each wide set that rules do not tell apart inside.
     internet: Vec<Address>,
+    /// A node of each kind that rules tell apart.
+    nodes: Vec<u32>,
     dns_pods: Vec<u32>,
     dns_imagined: Vec<Imagined>,
 }
@@ -149,8 +155,9 @@ impl<'s> Network<'s> {
         if self.model == Model::NpGuard {
             return Vec::new();
         }
-        let asked = self.asked();
-        let doors = self.doors();
+        let classes = self.classes_of_interest();
+        let asked = self.asked(&classes);
+        let doors = self.doors_for(classes);
         let mut known: BTreeMap<u32, Answers> = BTreeMap::new();
         let owners = self.inventory.owners_by_name().into_iter().filter(|owner| !owner.pods().is_empty());
         let standings = owners.map(|owner| {
@@ -186,9 +193,31 @@ impl<'s> Network<'s> {
         standings.collect()
     }
 
-    fn asked(&self) -> Asked {
+    /// Sets of addresses that no policy tells apart inside: all of them, or of very many the largest range in each part of the
+    /// internet.
+    fn classes_of_interest(&self) -> Vec<AddressSet> {
+        if self.policies.blocks.iter().count() <= BLOCKS_EXACT {
+            return self.address_classes();
+        }
         let internet = internet();
-        let wide = self.address_classes().into_iter().map(|class| class.intersection(&internet)).filter(is_wide);
+        let mut largest: BTreeMap<(Family, u128), (u128, u128)> = BTreeMap::new();
+        for (family, first, last) in address::atoms(self.policies.blocks.iter().chain([&internet])) {
+            if !internet.contains(Address { family, number: first }) {
+                continue;
+            }
+            let part = if family == Family::V4 { first >> 24 } else { first >> 120 };
+            let known = largest.entry((family, part)).or_insert((first, last));
+            if last - first > known.1 - known.0 {
+                *known = (first, last);
+            }
+        }
+        self.classes_of(largest.into_iter().map(|((family, _), (first, last))| (family, first, last)).collect())
+    }
+
+    fn asked(&self, classes: &[AddressSet]) -> Asked {
+        let internet = internet();
+        let is_sampled = self.policies.blocks.iter().count() > BLOCKS_EXACT;
+        let wide = classes.iter().map(|class| class.intersection(&internet)).filter(|class| !class.is_empty() && (is_sampled || is_wide(class)));
         let is_dns = |object: ObjectView<'_>, (namespace, (key, value), _): &(&str, (&str, &str), u16)| {
             object.namespace() == Some(*namespace)
                 && bartizan_cluster::PodView::of(object)
@@ -196,13 +225,33 @@ impl<'s> Network<'s> {
                     .any(|pod| pod.labels().and_then(|labels| labels.entry(key)).and_then(bartizan_cluster::Value::as_str) == Some(value))
         };
         let pods = self.inventory.pods.numbered().filter(|(_, pod)| !pod.is_finished && DNS.iter().any(|dns| is_dns(pod.view.object(), dns)));
-        let dns_pods: Vec<u32> = pods.map(|(number, _)| number).collect();
+        let mut seen = BTreeSet::new();
+        // Of pods that no policy tells apart one is enough; those on nodes are told by their node.
+        let dns_pods: Vec<u32> =
+            pods.filter(|(number, pod)| seen.insert((self.unit_of(*number), pod.node.filter(|_| pod.host_network)))).map(|(number, _)| number).collect();
         let dns_imagined = if dns_pods.is_empty() { DNS.iter().map(|(namespace, label, _)| self.pod_in(namespace, &[*label])).collect() } else { Vec::new() };
         // One address of each family is enough where a class has both.
         let each = wide.flat_map(|class| {
             Family::ALL.into_iter().filter_map(move |family| class.of(family).ranges().first().map(|&(number, _)| Address { family, number }))
         });
-        Asked { strangers: self.anybody(), internet: each.collect(), dns_pods, dns_imagined }
+        Asked { strangers: self.anybody(), internet: each.collect(), nodes: self.distinct_nodes(), dns_pods, dns_imagined }
+    }
+
+    /// The nodes of the input, one of each kind that no rule tells apart: by the ranges in which their addresses lie, and by the
+    /// selectors that mean them.
+    fn distinct_nodes(&self) -> Vec<u32> {
+        let atoms = address::atoms(self.policies.blocks.iter());
+        let atom_of = |address: &Address| atoms.partition_point(|&(family, _, last)| (family, last) < (address.family, address.number));
+        let peers = self.policies.rules.iter().flat_map(|rule| rule.peers.iter().flatten());
+        let selectors: Vec<_> = peers.filter_map(|peer| if let Peer::Nodes(selector) = peer { Some(selector) } else { None }).collect();
+        let mut seen = BTreeSet::new();
+        let nodes = self.inventory.nodes.iter().zip(0u32..).filter_map(|(node, number)| Some((node, node.object?, number)));
+        let distinct = nodes.filter(|(node, object, _)| {
+            let ranges: Vec<usize> = node.addresses.iter().map(atom_of).collect();
+            let meant: Vec<bool> = selectors.iter().map(|selector| selector.matches(|key| object.label(key))).collect();
+            seen.insert((ranges, meant))
+        });
+        distinct.map(|(_, _, number)| number).collect()
     }
 
     fn answers(&self, party: &Party<'_>, asked: &Asked) -> Answers {
@@ -210,8 +259,7 @@ impl<'s> Network<'s> {
         let mut trace = Trace::default();
         let to = |address: Address, trace: &mut Trace| self.allowed(party, &Party::outside(&[address]), &all, trace);
         let to_internet = asked.internet.iter().map(|&address| to(address, &mut trace)).reduce(|sum, one| sum.union(&one)).unwrap_or_default();
-        let nodes = self.inventory.nodes.iter().zip(0u32..).filter(|(node, _)| node.object.is_some());
-        let to_nodes = nodes.map(|(_, number)| self.allowed(party, &self.node_party(number), &all, &mut trace)).reduce(|sum, one| sum.union(&one));
+        let to_nodes = asked.nodes.iter().map(|&number| self.allowed(party, &self.node_party(number), &all, &mut trace)).reduce(|sum, one| sum.union(&one));
         let asks = DNS.iter().fold(Traffic::none(), |sum, (_, _, port)| sum.union(&dns_traffic(*port)));
         let to_pods = asked.dns_pods.iter().map(|&pod| self.allowed(party, &self.pod_party(pod), &asks, &mut trace));
         let mut to_dns = to_pods.reduce(|sum, one| sum.union(&one)).unwrap_or_default();

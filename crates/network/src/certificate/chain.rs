@@ -13,7 +13,7 @@ use super::{HoldingContent, Ledger, days, ends_soon};
 /// The curves that TLS clients know; P-224 is told as too short.
 const KNOWN_CURVES: [&str; 4] = ["P-224", "P-256", "P-384", "P-521"];
 
-impl Ledger<'_> {
+impl Ledger<'_, '_> {
     pub(super) fn judge(&mut self) {
         let now = self.now;
         for holder in &mut self.holders {

@@ -69,7 +69,7 @@ impl<'s> Holder<'s> {
     }
 }
 
-impl<'s> Ledger<'s> {
+impl<'s> Ledger<'_, 's> {
     pub(super) fn read_secrets(&mut self) {
         for secret in self.snapshot.of_kind(Kind::Secret) {
             let Some(facts) = secret.secret() else { continue };
@@ -178,7 +178,7 @@ impl<'s> Ledger<'s> {
     /// Notes which workloads mount which Secrets and ConfigMaps.
     pub(super) fn note_mounts(&mut self) {
         let mut found: Vec<(Kind, &str, &str, String)> = Vec::new();
-        for workload in &self.workloads {
+        for workload in self.workloads {
             for variant in &workload.variants {
                 let pod = variant.pod;
                 let maps = pod.volumes().filter_map(|volume| volume.get(field::CONFIG_MAP)?.str(field::NAME)).map(|name| (Kind::ConfigMap, name));

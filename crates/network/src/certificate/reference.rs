@@ -52,7 +52,7 @@ struct Wanted<'a> {
 /// Where hosts answer by TLS if nothing else is written.
 const HTTPS: u16 = 443;
 
-impl<'s> Ledger<'s> {
+impl<'s> Ledger<'_, 's> {
     pub(super) fn follow_ingresses(&mut self) {
         for ingress in self.snapshot.of_kind(Kind::Ingress) {
             let Some(spec) = ingress.spec() else { continue };

@@ -28,7 +28,7 @@ struct Called<'s> {
     client: Value<'s>,
 }
 
-impl<'s> Ledger<'s> {
+impl<'s> Ledger<'_, 's> {
     pub(super) fn follow_webhooks(&mut self) {
         let mut all: Vec<Called<'s>> = Vec::new();
         for kind in [Kind::MutatingWebhookConfiguration, Kind::ValidatingWebhookConfiguration] {
