@@ -4,6 +4,7 @@ pub(crate) mod args;
 mod certificates;
 mod encryption;
 mod generate;
+mod migrate;
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
@@ -13,7 +14,8 @@ use bartizan_cluster::{Kind, KubernetesVersion, Snapshot};
 use bartizan_gather::{Gathered, files};
 use bartizan_network::render::{self, np_guard};
 use bartizan_network::{
-    ChangeKind, Claim, Compared, Explanation, Intents, Model, Network, Query, Question, QuestionError, Relation, Verified, WrittenPort, difference, relation,
+    ChangeKind, Claim, Compared, Direction, Explanation, Focus, Intents, Model, Network, Protocol, Query, Question, QuestionError, Relation, Traffic, Verified,
+    WrittenPort, difference, relation,
 };
 use bartizan_report::{Language, Outcome};
 use jiff::Timestamp;
@@ -23,7 +25,9 @@ use crate::args::{Global, ListFormat, Sources};
 use crate::clock::Clock;
 use crate::output::{Terminal, loss_word, tell_reading};
 use crate::{lines, progress, source};
-use args::{Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, Network as Command, TableFormat, Verify, Wanted, Why};
+use args::{
+    Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, FocusDirection, FocusOptions, Network as Command, TableFormat, Verify, Wanted, Why,
+};
 
 /// What a cluster is asked for, beside everything that runs pods.
 const WANTED: [Kind; 9] =
@@ -40,6 +44,7 @@ pub(crate) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
         Command::Certificates(options) => certificates::run(options, global, terminal),
         Command::Encryption(options) => encryption::run(options, global, terminal),
         Command::Generate(generate) => generate::run(generate, global, terminal),
+        Command::Migrate(options) => migrate::run(options, global, terminal),
     }
 }
 
@@ -149,7 +154,7 @@ fn connectivity(options: &Connectivity, global: &Global, terminal: &Terminal) ->
     let gathered = gather(&options.sources, global, terminal)?;
     let network = Network::resolve(&gathered.snapshot, model(options.compat));
     let mut is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
-    let connectivity = network.connectivity();
+    let connectivity = network.connectivity().focus(&focus(&options.focus)?)?;
     let mut out = BufWriter::new(io::stdout().lock());
     match (options.compat, options.output) {
         (None, ConnectivityFormat::Text) => render::text(&connectivity, &mut out)?,
@@ -157,6 +162,7 @@ fn connectivity(options: &Connectivity, global: &Global, terminal: &Terminal) ->
         (None, ConnectivityFormat::Csv) => render::csv(&connectivity, &mut out)?,
         (None, ConnectivityFormat::Markdown) => render::markdown(&connectivity, &mut out)?,
         (None, ConnectivityFormat::Dot) => render::dot(&connectivity, &mut out)?,
+        (None, ConnectivityFormat::Svg) => render::svg::svg(&connectivity, &mut out)?,
         (Some(Compat::NpGuard), format) => {
             let undecided = np_guard::connections(&connectivity, np_guard_format(format)?, &mut out)?;
             is_incomplete |= tell_undecided(&undecided, terminal);
@@ -164,6 +170,18 @@ fn connectivity(options: &Connectivity, global: &Global, terminal: &Terminal) ->
     }
     out.flush()?;
     Ok(outcome(is_incomplete))
+}
+
+/// What of the list is looked at.
+fn focus(options: &FocusOptions) -> Result<Focus> {
+    let protocol = options.protocol.as_deref().map(|word| word.to_ascii_uppercase().parse::<Protocol>()).transpose()?;
+    let ports = |protocol| options.port.map_or_else(|| Traffic::of_protocol(protocol), |port| Traffic::ports(protocol, port, port));
+    let wanted = Protocol::ALL.into_iter().filter(|one| protocol.is_none_or(|protocol| protocol == *one));
+    let direction = options.direction.map(|direction| match direction {
+        FocusDirection::Ingress => Direction::Ingress,
+        FocusDirection::Egress => Direction::Egress,
+    });
+    Ok(Focus { peers: options.focus.clone(), direction, traffic: wanted.map(ports).fold(Traffic::none(), |sum, one| sum.union(&one)) })
 }
 
 fn exposure(options: &Exposure, global: &Global, terminal: &Terminal) -> Result<Outcome> {
@@ -359,7 +377,7 @@ fn np_guard_format(format: ConnectivityFormat) -> Result<np_guard::Format> {
         ConnectivityFormat::Json => np_guard::Format::Json,
         ConnectivityFormat::Csv => np_guard::Format::Csv,
         ConnectivityFormat::Markdown => np_guard::Format::Markdown,
-        ConnectivityFormat::Dot => bail!("`--compat np-guard` has the formats `text`, `json`, `csv` and `markdown`"),
+        ConnectivityFormat::Dot | ConnectivityFormat::Svg => bail!("`--compat np-guard` has the formats `text`, `json`, `csv` and `markdown`"),
     })
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing is collected: a pair is told as soon as it is known, and what is told is what is allowed or not known.
 
+mod focus;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Address, AddressSet, Family};
@@ -9,6 +11,9 @@ use crate::policy::Direction;
 use crate::traffic::{Bounds, Traffic};
 use crate::verdict::{Addresses, Cause, Host, Party, Presence, Trace};
 use crate::{Model, Network};
+
+use focus::Focused;
+pub use focus::{Focus, NoFocus};
 
 /// What kind of thing a peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,6 +82,8 @@ pub struct Connectivity<'n, 's> {
     pods: Vec<Vec<u32>>,
     /// What routes lead to, by pod.
     led_to: BTreeMap<u32, Traffic>,
+    /// What is looked at, if it is not everything.
+    focus: Option<Focused>,
 }
 
 /// What a peer is to the rules.
@@ -109,7 +116,7 @@ impl<'s> Network<'s> {
             let traffic = led_to.entry(led.pod).or_default();
             *traffic = traffic.union(&led.traffic());
         }
-        let mut connectivity = Connectivity { network: self, peers: Vec::new(), sides: Vec::new(), pods: Vec::new(), led_to };
+        let mut connectivity = Connectivity { network: self, peers: Vec::new(), sides: Vec::new(), pods: Vec::new(), led_to, focus: None };
         connectivity.add_owners();
         connectivity.add_addresses();
         if self.model == Model::Kubernetes {
@@ -219,7 +226,14 @@ impl Connectivity<'_, '_> {
     pub fn walk<E>(&self, mut tell: impl FnMut(Connection) -> Result<(), E>) -> Result<(), E> {
         for from in 0..self.sides.len() {
             for to in 0..self.sides.len() {
-                let Some((bounds, causes)) = self.between(from, to).filter(|(bounds, _)| !bounds.is_empty()) else { continue };
+                if self.focus.as_ref().is_some_and(|focus| !focus.holds(from, to)) {
+                    continue;
+                }
+                let Some((bounds, causes)) = self.between(from, to) else { continue };
+                let bounds = self.focus.as_ref().map_or_else(|| bounds.clone(), |focus| bounds.intersection(&Bounds::known(focus.traffic.clone())));
+                if bounds.is_empty() {
+                    continue;
+                }
                 let because = if bounds.unknown().is_empty() { Vec::new() } else { causes.into_iter().collect() };
                 tell(Connection { from, to, bounds, because })?;
             }

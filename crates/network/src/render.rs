@@ -1,9 +1,10 @@
-//! Connectivity on paper: JSON for machines, text and Markdown for people, CSV for tables, DOT for drawings. Each is written as
+//! Connectivity on paper: JSON for machines, text and Markdown for people, CSV for tables, DOT and SVG for drawings. Each is written as
 //! it is walked.
 
 pub mod difference;
 pub mod exposure;
 pub mod np_guard;
+pub mod svg;
 pub mod synthesis;
 
 use std::collections::BTreeMap;
@@ -68,7 +69,7 @@ fn ranges(traffic: &Traffic) -> BTreeMap<&'static str, Vec<[u16; 2]>> {
 pub fn json(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{{\"schema\":\"{SCHEMA}\",\"peers\":[")?;
     let mut separator = "\n";
-    for peer in connectivity.peers() {
+    for peer in connectivity.shown().into_iter().filter_map(|at| connectivity.peers().get(at)) {
         out.write_all(separator.as_bytes())?;
         serde_json::to_writer(&mut *out, &PeerJson::of(peer))?;
         separator = ",\n";
@@ -142,7 +143,7 @@ pub fn markdown(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io:
 pub fn dot(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"digraph {\n  rankdir=LR\n  node [shape=box]\n")?;
     let mut by_namespace: BTreeMap<Option<&str>, Vec<&Peer>> = BTreeMap::new();
-    for peer in connectivity.peers() {
+    for peer in connectivity.shown().into_iter().filter_map(|at| connectivity.peers().get(at)) {
         by_namespace.entry(peer.namespace.as_deref()).or_default().push(peer);
     }
     for (namespace, peers) in &by_namespace {

@@ -27,6 +27,19 @@ use crate::finding::{Finding, Message, Place};
 use crate::page::{Language, Page, fill};
 use crate::report::Report;
 
+/// Writes an object as YAML that can be applied.
+pub fn manifest(object: &serde_json::Value, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+    yaml::write(object, out)
+}
+
+/// Text that is text in an element and in a quoted attribute of HTML, SVG and XML, whatever is in it.
+pub fn markup(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    // Writing to a string does not fail.
+    let _ = html::prose::escape(&mut escaped, text);
+    escaped
+}
+
 /// The pages of the catalogue, by id.
 #[derive(Debug, Default)]
 pub struct Pages {

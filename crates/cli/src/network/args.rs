@@ -34,7 +34,17 @@ pub(crate) enum Network {
     /// Write least-privilege policies from what manifests, observed flows and intents need, and prove them
     #[command(after_long_help = super::generate::EXAMPLES)]
     Generate(Box<super::generate::Generate>),
+    /// Write admin network policies (v1alpha1) as cluster network policies (v1alpha2), with the proof that nothing changes
+    #[command(after_long_help = MIGRATE_EXAMPLES)]
+    Migrate(Box<Migrate>),
 }
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  bartizan network migrate policies/ > migrated.yaml
+  bartizan network migrate -o json policies/ cluster.json
+
+What has no equal is not written: it is told on standard error, with a connection that shows why, and the exit code is 1.";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:
@@ -160,6 +170,34 @@ pub(crate) struct Connectivity {
     /// Answer as another tool does: its model of a cluster, and its format.
     #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output")]
     pub(crate) compat: Option<Compat>,
+    #[command(flatten)]
+    pub(crate) focus: FocusOptions,
+}
+
+/// What of a list is looked at.
+#[derive(Debug, Args)]
+pub(crate) struct FocusOptions {
+    /// Only connections of this namespace, workload, node or block of addresses, where `*` stands for anything; repeatable.
+    #[arg(long, value_name = "WORD", help_heading = "Focus", conflicts_with = "compat")]
+    pub(crate) focus: Vec<String>,
+    /// Only what reaches (ingress) or leaves (egress) what `--focus` names.
+    #[arg(long, value_enum, value_name = "DIRECTION", help_heading = "Focus", requires = "focus", conflicts_with = "compat")]
+    pub(crate) direction: Option<FocusDirection>,
+    /// Only this port.
+    #[arg(long, value_name = "PORT", help_heading = "Focus", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "compat")]
+    pub(crate) port: Option<u16>,
+    /// Only TCP, UDP or SCTP.
+    #[arg(long, value_name = "PROTOCOL", help_heading = "Focus", conflicts_with = "compat")]
+    pub(crate) protocol: Option<String>,
+}
+
+/// One of the two directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FocusDirection {
+    /// What reaches
+    Ingress,
+    /// What leaves
+    Egress,
 }
 
 /// `bartizan network exposure`
@@ -193,6 +231,27 @@ pub(crate) struct Verify {
     /// Format.
     #[arg(short, long, value_enum, default_value_t = crate::args::ListFormat::Text, help_heading = "Output")]
     pub(crate) output: crate::args::ListFormat,
+}
+
+/// `bartizan network migrate`
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Format.
+    #[arg(short, long, value_enum, default_value_t = MigrateFormat::Yaml, help_heading = "Output")]
+    pub(crate) output: MigrateFormat,
+}
+
+/// Formats of migrated policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MigrateFormat {
+    /// Policies to apply; what is to be known of them goes to standard error
+    Yaml,
+    /// bartizan.migration/1
+    Json,
+    /// What was done, for people
+    Text,
 }
 
 /// `bartizan network diff`
@@ -257,6 +316,8 @@ pub(crate) enum ConnectivityFormat {
     Markdown,
     /// A graph for Graphviz
     Dot,
+    /// A drawing
+    Svg,
 }
 
 /// Tools whose formats are known.

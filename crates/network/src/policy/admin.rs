@@ -15,21 +15,25 @@ use crate::traffic::{NoSuchProtocol, Protocol, Traffic};
 const GROUP: &str = "policy.networking.k8s.io";
 
 /// The greatest priority: the last to be asked.
-const PRIORITY_MAX: i64 = 1_000;
+pub(crate) const PRIORITY_MAX: i64 = 1_000;
+
+/// The most blocks of a peer, in every version.
+const NETWORKS_MAX: usize = 25;
 
 /// The one name that a BaselineAdminNetworkPolicy may have.
 const BASELINE_NAME: &str = "default";
 
 /// Which of the three kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
+pub(crate) enum Dialect {
     Admin,
     BaselineAdmin,
     Cluster,
 }
 
 impl Dialect {
-    fn of(object: ObjectView<'_>) -> Option<Self> {
+    /// The kind of an object, if it is one of them.
+    pub(crate) fn of(object: ObjectView<'_>) -> Option<Self> {
         match (object.group(), object.kind_name()) {
             (GROUP, "AdminNetworkPolicy") => Some(Dialect::Admin),
             (GROUP, "BaselineAdminNetworkPolicy") => Some(Dialect::BaselineAdmin),
@@ -61,6 +65,11 @@ impl Dialect {
     }
 }
 
+/// Of the same policy twice, the last one counts.
+pub(crate) fn is_current(snapshot: &Snapshot, object: ObjectView<'_>) -> bool {
+    snapshot.find_other(GROUP, object.kind_name(), None, object.name()).is_none_or(|found| found.id() == object.id())
+}
+
 /// Whether an object is a policy of the whole cluster.
 pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
     Dialect::of(object).is_some()
@@ -71,8 +80,7 @@ pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, policies: &mut Policies<'s>) 
     let mut priorities: BTreeMap<(Tier, i64), ObjectView<'s>> = BTreeMap::new();
     for object in snapshot.of_kind(Kind::Other) {
         let Some(dialect) = Dialect::of(object) else { continue };
-        let is_current = snapshot.find_other(GROUP, object.kind_name(), None, object.name()).is_none_or(|found| found.id() == object.id());
-        if !is_current {
+        if !is_current(snapshot, object) {
             continue;
         }
         let before = policies.list.len();
@@ -209,6 +217,9 @@ impl<'s> Reader<'_, 's> {
             }
         }
         let ports = self.ports(rule);
+        if !ports.named.is_empty() && found.iter().any(|peer| !matches!(peer, Peer::Pods(_))) {
+            self.refused.push((rule, "a named port stands beside peers that are no pods".to_owned()));
+        }
         if !has_unknown {
             return Some(Draft { action, peers: Some(found), ports, place: rule });
         }
@@ -224,7 +235,9 @@ impl<'s> Reader<'_, 's> {
         if item.len() != 1 {
             self.refused.push((item, "a peer needs exactly one field".to_owned()));
         }
-        if let Some(pods) = self.pods(item) {
+        if !item.entries().any(|(_, value)| compared(value).is_some())
+            && let Some(pods) = self.pods(item)
+        {
             return Some(Peer::Pods(pods));
         }
         if direction == Direction::Egress {
@@ -236,18 +249,20 @@ impl<'s> Reader<'_, 's> {
             }
             if let Some(domains) = item.entry("domainNames") {
                 if action != Action::Allow {
-                    self.refused.push((domains, "`domainNames` stands in a rule that does not allow".to_owned()));
+                    self.remarks.push((domains, "`domainNames` is for rules that allow; what others do with it is not defined".to_owned()));
                 }
                 return Some(Peer::Domains);
             }
         }
-        let name = item.entries().next().map_or("", |(key, _)| key);
+        let name = item.entries().next().map_or("", |(key, value)| compared(value).unwrap_or(key));
         self.remarks.push((item, format!("the peer `{name}` is not known: a rule that allows matches nothing, any other denies everything")));
         None
     }
 
     fn networks(&mut self, networks: Value<'s>) -> Peer<'s> {
-        self.limit(networks);
+        if networks.len() > NETWORKS_MAX {
+            self.refused.push((networks, format!("`networks` has more than {NETWORKS_MAX} items")));
+        }
         let mut set = AddressSet::default();
         for item in networks.items() {
             match item.as_str().unwrap_or("").parse::<Cidr>() {
@@ -333,6 +348,9 @@ impl<'s> Reader<'_, 's> {
 
     fn range(&mut self, protocol: Protocol, range: Value<'s>) -> Traffic {
         if let (Some(start), Some(end)) = (range.entry("start"), range.entry("end")) {
+            if self.dialect == Dialect::Cluster && start.as_i64().is_some() && start.as_i64() == end.as_i64() {
+                self.refused.push((end, "a range ends after its start; a single port is a `number`".to_owned()));
+            }
             return self.numbers(protocol, start, end);
         }
         self.refused.push((range, "a range needs `start` and `end`".to_owned()));
@@ -353,4 +371,12 @@ impl<'s> Reader<'_, 's> {
         }
         Traffic::ports(protocol, from, to)
     }
+}
+
+/// The field by which older versions compared labels of peers with those of the subject, in what selects namespaces or in what is
+/// below it. What the newer ones say nothing about is not understood.
+fn compared(selected: Value<'_>) -> Option<&str> {
+    let is_relative = |key: &str| matches!(key, "sameLabels" | "notSameLabels");
+    let inner = selected.entries().filter(|(_, value)| value.is_map()).flat_map(|(_, value)| value.entries());
+    selected.entries().chain(inner).map(|(key, _)| key).find(|key| is_relative(key))
 }

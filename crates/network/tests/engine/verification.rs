@@ -1,6 +1,6 @@
 //! What policies are found to do, and intents that hold or do not.
 
-use bartizan_network::{Intents, Model, Network, Relation, Verified, relation};
+use bartizan_network::{Claim, Intents, Model, Network, Relation, Verified, relation};
 use serde_json::json;
 
 use crate::world::{namespace, pod, policy, snapshot};
@@ -9,7 +9,9 @@ fn told(found: &[Verified]) -> Vec<String> {
     let line = |one: &Verified| {
         let policy = one.policy.as_ref().map_or("-", |policy| policy.name.as_str());
         let witness = one.witness.as_ref().map_or_else(String::new, |flow| format!(" | {} -> {} {} {}", flow.from, flow.to, flow.protocol, flow.port));
-        assert!(one.location.is_some(), "{one:?}");
+        // What is allowed between two sources is written nowhere.
+        let is_compared = matches!(one.claim, Claim::AllowsMore | Claim::AllowsLess) || (one.claim == Claim::Undecided && one.because.is_some());
+        assert!(one.location.is_some() || is_compared, "{one:?}");
         format!("{} {policy} {}{witness}", one.claim.name(), one.subject).trim_end().to_owned()
     };
     found.iter().map(line).collect()

@@ -18,7 +18,7 @@ impl askama::filters::Escaper for Visible {
 }
 
 /// Writes `text` so that it is text in an element and in a quoted attribute.
-pub(super) fn escape(out: &mut impl Write, text: &str) -> fmt::Result {
+pub(crate) fn escape(out: &mut impl Write, text: &str) -> fmt::Result {
     let mut rest = text;
     while let Some((at, found)) = rest.char_indices().find(|&(_, c)| needs_escape(c)) {
         let (before, after) = rest.split_at(at);
