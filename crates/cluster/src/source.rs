@@ -179,8 +179,8 @@ mod tests {
         assert_eq!(source.location(0).unwrap().to_string(), "a.yaml:1:1");
         assert_eq!(source.location(5).unwrap().to_string(), "a.yaml:1:4");
         assert_eq!(source.location(10).unwrap().to_string(), "a.yaml:2:1");
-        assert_eq!(source.line(1), Some("名: 值"));
-        assert_eq!(source.line(2), Some("b: 2"));
+        assert_eq!(source.line(1).as_deref(), Some("名: 值"));
+        assert_eq!(source.line(2).as_deref(), Some("b: 2"));
         assert_eq!(source.line(4), None);
     }
 
