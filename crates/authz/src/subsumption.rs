@@ -1,7 +1,8 @@
 //! Which roles allow nothing that another role of the same reach does not allow, however the rules are written.
 //!
 //! A role falls into atoms, as for the server's escalation check; it is contained where each is covered by one rule of the other.
-//! Roles that allow everything contain every role and say nothing about it; they do not count as containers.
+//! Roles that allow everything contain every role and say nothing about it, and the roles of the controllers are nobody else's to
+//! bind; neither count as containers.
 
 use bartizan_cluster::Symbol;
 use foldhash::{HashMap, HashMapExt as _};
@@ -9,6 +10,9 @@ use foldhash::{HashMap, HashMapExt as _};
 use crate::Authz;
 use crate::policy::RoleView;
 use crate::rule::{EMPTY, RuleBook, SetId, Wanted};
+
+/// What the names of the roles begin with that Kubernetes keeps for its controllers.
+const CONTROLLERS: &str = "system:controller:";
 
 /// A role with more atoms is not looked at: nobody wrote it by hand, and comparing it would cost more than it tells.
 const ATOMS_MAX: usize = 1 << 12;
@@ -46,7 +50,7 @@ impl<'a> Containers<'a> {
     pub(crate) fn of(authz: &'a Authz<'_>) -> Self {
         let book = &authz.policy.book;
         let mut by_word: HashMap<(Option<&str>, Symbol), Vec<RoleView<'_>>> = HashMap::new();
-        for role in authz.roles() {
+        for role in authz.roles().filter(|role| !role.name().starts_with(CONTROLLERS)) {
             let Some(set) = role.set().filter(|&set| !allows_everything(book, set)) else { continue };
             for &rule in book.rules_of(set) {
                 let said = book.said(rule);

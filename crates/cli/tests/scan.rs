@@ -220,7 +220,7 @@ fn a_large_json_file_shows_the_lines_that_are_meant_and_no_others() {
     let text = shown(&lines, "text");
     assert!(text.contains(&format!("\n{number} |")) && text.contains("\"hostPID\": true"), "{text}");
     let page = shown(&lines, "html");
-    assert!(page.contains("&#34;hostPID&#34;: true"), "the page has no such line");
+    assert!(page.contains("&quot;hostPID&quot;: true"), "the page has no such line");
     // A whole list on one line is no evidence to read.
     let flat = shown(&list.to_string(), "text");
     assert!(flat.contains("all.json:1:") && flat.contains("spec.hostPID") && !flat.contains("\"hostPID\""), "{flat}");

@@ -108,7 +108,7 @@ fn a_value_that_cannot_be_is_an_error_with_its_line() {
         ("exclude = [1]", "bartizan.toml:1: `exclude`: a list of strings is expected, not an array"),
         ("jobs = -1", "bartizan.toml:1: `jobs`: `-1` is no whole number that is not negative"),
         ("jobs = \"2\"", "bartizan.toml:1: `jobs`: a number is expected, not a string"),
-        ("jobs = 1_0I", "bartizan.toml:1: `jobs`: `1_0I` is no number"),
+        ("jobs = 1_0I", "bartizan.toml:1: `jobs`: `10I` is no number"),
         ("jobs = 0x10", "bartizan.toml:1: `jobs`: a number is expected, not an integer"),
         ("checks = 1", "bartizan.toml:1: `checks`: a table is expected, written `[checks]`"),
         ("[checks]\nonly = \"hots-pid\"", "bartizan.toml:2: `checks.only`: there is no check `hots-pid`; did you mean `host-pid`?"),

@@ -321,7 +321,10 @@ fn cluster_rule(dice: &mut Dice, dialect: Dialect, is_egress: bool) -> Rule {
         2 => Peer::Networks(dice.one_or_more(1, |dice| block(dice, Traits { hosts: true, cluster_policies: true, ipv6: true }))),
         _ => Peer::Nodes(selector(dice)),
     });
+    // Networks and nodes have no names of ports.
+    let are_pods = peers.iter().all(|peer| matches!(peer, Peer::Pods { .. }));
     let ports = dice.some(2, |dice| match (port(dice), dialect) {
+        (Port::Named(..), _) if !are_pods => Port::Range(Some("TCP"), 80, 80),
         // Names stand without a protocol there.
         (Port::Named(_, name), _) => Port::Named(None, name),
         // The older kinds have no way to say it.
