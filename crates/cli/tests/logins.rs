@@ -52,6 +52,17 @@ fn kubeconfigs_end_in_the_exit_code_of_what_is_found() {
 }
 
 #[test]
+fn a_document_that_does_not_count_makes_the_inventory_incomplete() {
+    let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: b}\n";
+    let files = directory(&[("whole.yaml", account), ("broken.yaml", "metadata: [\n")]);
+    let whole = run(files.path(), &["authz", "logins", "-f", "whole.yaml"], "", &[]);
+    assert_eq!((whole.code, whole.stderr.as_str()), (0, ""));
+    let both = run(files.path(), &["authz", "logins", "-f", "."], "", &[]);
+    assert_eq!(both.code, 3, "{}", both.stderr);
+    assert!(both.stderr.contains("not counted: broken.yaml:"), "{}", both.stderr);
+}
+
+#[test]
 fn a_node_is_read_with_the_files_that_its_flags_name() {
     let node = directory(&[("etc/kubernetes/manifests/kube-apiserver.yaml", SERVER), ("etc/tokens.csv", "hunter2hunter2hunter2,root,1,\"system:masters\"\n")]);
     let ran = run(node.path(), &["authz", "logins", "--node-root", ".", "-o", "json"], "", &[]);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bartizan_cluster::{Kind, ObjectRef, ObjectView, Value, field};
 
 use crate::address::{Address, AddressSet, Cidr};
-use crate::endpoint::End;
+use crate::endpoint::{End, keeps_source};
 use crate::service::{Backend, Service, ServicePort};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Addresses, Cause, Host, Party, Presence, Trace};
@@ -152,8 +152,7 @@ impl<'s> Doors<'_, 's> {
         if !has_ports_on_nodes && (claimed.is_empty() || kind == "ExternalName") {
             return;
         }
-        let is_local = spec.entry("externalTrafficPolicy").and_then(Value::as_str) == Some("Local");
-        let seen = if is_local { Seen::AsItself } else { Seen::MaybeAsNode };
+        let seen = if keeps_source(service.object) { Seen::AsItself } else { Seen::MaybeAsNode };
         for written in &service.ports {
             let frame = |way, port: Option<u16>, listens_at, sources| Frame {
                 way,

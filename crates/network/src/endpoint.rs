@@ -1,5 +1,7 @@
 //! The words with which questions name what sends and receives: `namespace/pod`, `namespace/Kind/name`, `Node/name` or an address.
 
+use bartizan_cluster::{ObjectView, Value};
+
 use crate::address::Address;
 use crate::inventory::Owner;
 use crate::service::{Backend, Service, ServicePort, TargetPort};
@@ -124,6 +126,21 @@ impl<'s> Network<'s> {
         }
     }
 
+    /// What a port of a node leads to, if `named` is a node and the port one that a Service with pods behind it has on all nodes.
+    pub(crate) fn behind_node(&self, named: &Named<'_, 's>, protocol: Protocol, port: &PortName) -> Option<BehindNode> {
+        let (Named::Ends(ends), PortName::Number(port)) = (named, port) else { return None };
+        let [End::Node(node)] = *ends.as_slice() else { return None };
+        let (service, written) = self.services.at_node_port(protocol, *port)?;
+        if !matches!(service.backend, Backend::Pods(_)) {
+            return None;
+        }
+        let keeps_source = keeps_source(service.object);
+        let mut targets = self.endpoints(service, written);
+        // Such a node leads to its own pods and to no others.
+        targets.retain(|(end, _)| !keeps_source || self.node_of(*end).is_none_or(|other| other == node));
+        Some(BehindNode { node, port: *port, targets, keeps_source })
+    }
+
     fn port_at(&self, end: End, protocol: Protocol, port: &PortName) -> Result<Option<u16>, QuestionError> {
         match (port, end) {
             (PortName::Number(number), _) => Ok(Some(*number)),
@@ -210,6 +227,21 @@ impl<'s> Network<'s> {
         };
         pods.iter().copied().filter(is_selected).collect()
     }
+}
+
+/// The pods behind a port of a node.
+#[derive(Debug)]
+pub(crate) struct BehindNode {
+    pub(crate) node: u32,
+    pub(crate) port: u16,
+    pub(crate) targets: Vec<Target>,
+    /// Whether the pods see who comes, and never the node.
+    pub(crate) keeps_source: bool,
+}
+
+/// Whether what comes to a node stays there, with the address that it came with.
+pub(crate) fn keeps_source(service: ObjectView<'_>) -> bool {
+    service.spec().and_then(|spec| spec.entry("externalTrafficPolicy")).and_then(Value::as_str) == Some("Local")
 }
 
 /// Where a connection ends after translation.

@@ -64,7 +64,11 @@ impl Network<'_> {
         };
         let named = self.named(&question.to)?;
         let mut pairs: Vec<ExplainedPair> = Vec::new();
-        if let Translation::To(targets) = self.targets(&named, question.protocol, &question.port)? {
+        let translation = match self.behind_node(&named, question.protocol, &question.port) {
+            Some(behind) => Translation::To(behind.targets),
+            None => self.targets(&named, question.protocol, &question.port)?,
+        };
+        if let Translation::To(targets) = translation {
             for (source, (target, port)) in sources.iter().flat_map(|&source| targets.iter().map(move |&target| (source, target))) {
                 let is_same = |pair: &ExplainedPair, says: &[Say]| pair.says == says && pair.port == port;
                 let (allowed, says) = self.says(source, target, question, port);

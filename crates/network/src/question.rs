@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::{End, Named, Target, Translation};
+use crate::endpoint::{BehindNode, End, Named, Target, Translation};
 use crate::policy::{Action, Direction, Policy};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Addresses, Cause, Ground, Host, Party, Step, Trace};
@@ -159,11 +159,35 @@ impl<'s> Network<'s> {
             Named::Service(_) => return Err(QuestionError::ServiceSends(question.from.clone())),
         };
         let named = self.named(&question.to)?;
+        if let Some(behind) = self.behind_node(&named, question.protocol, &question.port) {
+            return Ok(self.judge_through(&sources, &behind, question.protocol));
+        }
         match self.targets(&named, question.protocol, &question.port)? {
             Translation::Nowhere(reason) => Ok(Answer { allowed: Some(false), reason, variants: Vec::new() }),
             Translation::Unknown(cause) => Ok(Answer { allowed: None, reason: cause.to_string(), variants: Vec::new() }),
             Translation::To(targets) => Ok(self.judge_pairs(&sources, &targets, question.protocol)),
         }
+    }
+
+    /// What a port of a node lets through: who comes may be seen as the node by the pods behind it, and the pods as the node by who
+    /// comes. Where that changes the answer, it is not known.
+    fn judge_through(&self, sources: &[End], behind: &BehindNode, protocol: Protocol) -> Answer {
+        if behind.targets.is_empty() {
+            return Answer { allowed: Some(false), reason: "the port of the node leads to no pod".to_owned(), variants: Vec::new() };
+        }
+        let node = End::Node(behind.node);
+        let direct = self.judge_pairs(sources, &behind.targets, protocol);
+        let comes = self.judge_pairs(sources, &[(node, Some(behind.port))], protocol).allowed;
+        let goes_on = if behind.keeps_source { direct.allowed } else { self.judge_pairs(&[node], &behind.targets, protocol).allowed };
+        let by_node = match (comes, goes_on) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        };
+        if direct.allowed.is_none() || direct.allowed == by_node {
+            return direct;
+        }
+        Answer { allowed: None, reason: Cause::SourceRewritten.to_string(), variants: Vec::new() }
     }
 
     /// Judges every pair, those that cannot differ once, and sums up.
@@ -291,7 +315,7 @@ impl<'s> Network<'s> {
         }
     }
 
-    fn node_of(&self, end: End) -> Option<u32> {
+    pub(crate) fn node_of(&self, end: End) -> Option<u32> {
         match end {
             End::Pod(number) => self.inventory.pods.get(number as usize).and_then(|pod| pod.node),
             End::Node(number) => Some(number),

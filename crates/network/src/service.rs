@@ -70,17 +70,24 @@ pub(crate) struct Services<'s> {
     pub(crate) list: Vec<Service<'s>>,
     by_name: HashMap<(u32, &'s str), u32>,
     by_address: HashMap<Address, u32>,
+    /// Service and position of the port.
+    by_node_port: HashMap<(Protocol, u16), (u32, usize)>,
 }
 
 impl<'s> Services<'s> {
     pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>) -> Self {
         let written = written_endpoints(snapshot);
-        let mut services = Self { list: Vec::new(), by_name: HashMap::new(), by_address: HashMap::new() };
+        let mut services = Self { list: Vec::new(), by_name: HashMap::new(), by_address: HashMap::new(), by_node_port: HashMap::new() };
         for object in snapshot.of_kind(Kind::Service) {
             let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)) else { continue };
             let number = count(services.list.len());
             let backend = backend(object, &written, snapshot.strings());
-            services.list.push(Service { object, namespace, backend, ports: ports(object) });
+            let ports = ports(object);
+            if has_node_ports(object) {
+                let taken = ports.iter().enumerate().filter_map(|(at, port)| Some(((port.protocol, port.node_port?), (number, at))));
+                services.by_node_port.extend(taken);
+            }
+            services.list.push(Service { object, namespace, backend, ports });
             services.by_name.insert((namespace, object.name()), number);
             for address in virtual_addresses(object) {
                 services.by_address.entry(address).or_insert(number);
@@ -97,6 +104,19 @@ impl<'s> Services<'s> {
     pub(crate) fn at(&self, address: Address) -> Option<&Service<'s>> {
         self.list.get(*self.by_address.get(&address)? as usize)
     }
+
+    /// The Service that has a port of every node, and which of its own ports that is.
+    pub(crate) fn at_node_port(&self, protocol: Protocol, number: u16) -> Option<(&Service<'s>, &ServicePort<'s>)> {
+        let &(service, at) = self.by_node_port.get(&(protocol, number))?;
+        let service = self.list.get(service as usize)?;
+        Some((service, service.ports.get(at)?))
+    }
+}
+
+/// Whether the ports of a Service may be ports of nodes as well.
+fn has_node_ports(object: ObjectView<'_>) -> bool {
+    let kind = object.spec().and_then(|spec| spec.entry("type")).and_then(Value::as_str);
+    matches!(kind, Some("NodePort" | "LoadBalancer"))
 }
 
 fn ports(object: ObjectView<'_>) -> Vec<ServicePort<'_>> {

@@ -324,7 +324,7 @@ fn covering<'p>(action: &Action<'_>, grants: &'p BTreeMap<(Place, What), Evidenc
     keys.into_iter()
 }
 
-/// Takes out each grant whose needs others allow as well.
+/// Takes out each grant whose needs others allow as well; they are then needed for these.
 fn prune(needs: &[Need<'_>], pieces: &mut Pieces) {
     let all: Vec<(Entry, (Place, What))> = pieces.iter().flat_map(|(holder, grants)| grants.keys().map(|key| (*holder, key.clone()))).collect();
     for (holder, key) in all {
@@ -332,16 +332,21 @@ fn prune(needs: &[Need<'_>], pieces: &mut Pieces) {
         if evidence.silence.is_some() {
             continue;
         }
-        let is_allowed_elsewhere = |number: &usize| {
-            let Some(need) = needs.get(*number) else { return false };
-            need.candidates
-                .iter()
-                .any(|(other, _)| pieces.get(other).is_some_and(|grants| covering(&need.request.action, grants).any(|found| *other != holder || *found != key)))
+        let allowed_elsewhere = |number: &usize| {
+            let need = needs.get(*number)?;
+            need.candidates.iter().find_map(|(other, _)| {
+                let found = covering(&need.request.action, pieces.get(other)?).find(|found| *other != holder || **found != key)?;
+                Some((*number, *other, found.clone()))
+            })
         };
-        if evidence.needs.iter().all(is_allowed_elsewhere)
-            && let Some(grants) = pieces.get_mut(&holder)
-        {
+        let Some(moved) = evidence.needs.iter().map(allowed_elsewhere).collect::<Option<Vec<_>>>() else { continue };
+        if let Some(grants) = pieces.get_mut(&holder) {
             grants.remove(&key);
+        }
+        for (number, other, found) in moved {
+            if let Some(evidence) = pieces.get_mut(&other).and_then(|grants| grants.get_mut(&found)) {
+                evidence.needs.push(number);
+            }
         }
     }
 }

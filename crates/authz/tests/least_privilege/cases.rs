@@ -288,3 +288,16 @@ fn what_this_policy_does_not_allow_is_named_and_not_granted() {
     assert_eq!(shown(&narrowing), ["Role shop/cart: list pods"]);
     assert_eq!(narrowing.certificate.unexplained[0].to_string(), "system:serviceaccount:shop:cart: delete pods p -n shop (10)");
 }
+
+/// A grant that others make superfluous hands its uses on to them, and what they lean on then cannot go as well.
+#[test]
+fn no_use_leans_on_a_grant_that_goes() {
+    let objects = [
+        role(None, "health", json!([{"nonResourceURLs": ["/healthz"], "verbs": ["get"]}])),
+        binding(None, "b0", ("ClusterRole", "health"), &[user("u0"), group("g0")]),
+        binding(None, "b1", ("ClusterRole", "health"), &[group("g1")]),
+    ];
+    let asks = |name: &str, groups: &[&str]| did(name, groups, "get - - - /healthz");
+    let narrowing = narrowed(&objects, &[asks("u0", &["g0"]), asks("u1", &["g0", "g1"])], &NarrowOptions::default());
+    assert!(narrowing.certificate.holds(), "{:?}", narrowing.certificate);
+}

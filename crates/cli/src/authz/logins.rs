@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::args::{Global, ListFormat};
 use crate::network::args::NamedSources;
-use crate::output::Terminal;
+use crate::output::{Terminal, tell_reading};
 use crate::source;
 
 pub(super) const EXAMPLES: &str = "\
@@ -67,6 +67,7 @@ pub(super) fn run(options: &Logins, global: &Global, terminal: &Terminal) -> Res
         bail!("this build asks nobody over the network");
     }
     let gathered = gather(options, global, terminal)?;
+    let is_lost = tell_reading(&gathered.snapshot, terminal);
     let files = read_files(options, &gathered)?;
     let issuers = if options.probe { probe(&gathered, &files, options.node_root.as_deref(), terminal) } else { Vec::new() };
     let inventory = Inventory::take(&gathered.snapshot, &files, &issuers);
@@ -76,7 +77,7 @@ pub(super) fn run(options: &Logins, global: &Global, terminal: &Terminal) -> Res
         ListFormat::Text => inventory.write_text(terminal.language, &mut out)?,
     }
     out.flush()?;
-    Ok(super::outcome(inventory.worst(), inventory.is_incomplete(), &options.fail_on))
+    Ok(super::outcome(inventory.worst(), is_lost || inventory.is_incomplete(), &options.fail_on))
 }
 
 fn gather(options: &Logins, global: &Global, terminal: &Terminal) -> Result<Gathered> {

@@ -362,3 +362,28 @@ fn an_unknown_name_is_an_error_that_names_its_neighbour() {
     assert_eq!(error("a/x", "192.0.2.1", "http"), "the port name `http` means nothing outside of the cluster");
     assert_eq!(error("word", "a/x", "80"), "`word` is none of `namespace/pod`, `namespace/Kind/name`, `Node/name` or an address");
 }
+
+#[test]
+fn a_port_of_a_node_leads_to_pods_that_may_see_the_node() {
+    let node = |name: &str, last: u8| {
+        format!("---\napiVersion: v1\nkind: Node\nmetadata: {{name: {name}}}\nstatus: {{addresses: [{{type: InternalIP, address: 10.9.0.{last}}}]}}\n")
+    };
+    let service = |more: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: w, namespace: a}}\nspec: {{type: NodePort, selector: {{pod: w}}, ports: [{{port: 8080, targetPort: 80, nodePort: 30080}}]{more}}}\n"
+        )
+    };
+    let placed = namespace("a", "ns: a")
+        + &namespace("b", "ns: b")
+        + &pod("a", "w", "pod: w", "nodeName: n1", "phase: Running, podIP: 10.0.1.2")
+        + &pod("b", "x", "pod: x", "nodeName: n2", "phase: Running, podIP: 10.0.2.1");
+    let nodes = node("n1", 1) + &node("n2", 2);
+    let from_b = policy("a", "p", "podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {ns: b}}}]}]");
+    let open = placed.clone() + &nodes + &service("");
+    expect(&open, "192.0.2.1 Node/n1 30080 yes\n b/x 10.9.0.2 30080 yes\n 192.0.2.1 Node/n1 30081 yes");
+    let guarded = open + &from_b;
+    expect(&guarded, "192.0.2.1 Node/n1 30080 unknown\n 192.0.2.1 Node/n2 30080 no\n b/x Node/n2 30080 unknown\n b/x Node/n1 30080 yes");
+    expect(&guarded, "192.0.2.1 a/Service/w 8080 no\n b/x a/Service/w 8080 yes\n 192.0.2.1 Node/n1 UDP 30080 yes");
+    let local = placed + &nodes + &service(", externalTrafficPolicy: Local") + &from_b;
+    expect(&local, "192.0.2.1 Node/n1 30080 no\n b/x Node/n1 30080 yes\n b/x Node/n2 30080 no");
+}
