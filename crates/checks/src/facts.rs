@@ -220,7 +220,7 @@ impl<'a> Facts<'a> {
         self.ground.standings.get_or_init(|| Network::resolve(self.ground.snapshot, Model::Kubernetes).standings())
     }
 
-    /// How a workload stands in the network; a judge that asks declares [`NETWORK`].
+    /// How a workload stands in the network; a judge that asks declares `facts::NETWORK`.
     pub fn standing(&self, workload: &Workload<'_>) -> Option<&'a Standing<'a>> {
         let owner = &workload.owner.reference;
         let namespace = owner.namespace.as_deref().or_else(|| workload.variants.first().map(|variant| variant.pod.namespace()))?;
