@@ -38,7 +38,7 @@ use bartizan_report::{PatchOperation, Safety};
 use serde_json::json;
 
 use crate::sink::{Msg, Sink, set};
-use crate::{Entry, Facts, msg};
+use crate::{Entry, Facts, Judged, msg};
 
 /// The checks of this family, sorted by id.
 pub(crate) static ALL: &[&Entry] = &[
@@ -133,6 +133,29 @@ fn plugin<'a>(server: ComponentView<'a>, name: &str) -> Plugin<'a> {
         Some(flag) if lists(&flag) => Plugin::Enabled,
         flag => Plugin::Unset(flag),
     }
+}
+
+/// Whether the flag `name` is given a value.
+fn is_given(component: ComponentView<'_>, name: &str) -> bool {
+    component.flag(name).is_some_and(|flag| !flag.value.is_empty())
+}
+
+/// Judges a flag that must name a file; `usual` is where kubeadm keeps it.
+fn judge_file<'a>(component: ComponentView<'a>, name: &str, usual: &str, out: &mut Sink<'a>) -> Judged {
+    if !is_given(component, name) {
+        absent_flag(component, name, usual, msg!("unset"), out);
+    }
+    out.done()
+}
+
+/// Judges a switch that is on unless it is turned off, and should be off.
+fn judge_on_by_default<'a>(component: ComponentView<'a>, name: &str, out: &mut Sink<'a>) -> Judged {
+    match component.switch(name) {
+        Some(flag) if flag.is_on() => wrong_flag(component, &flag, name, "false", msg!("on"), out),
+        Some(_) => {}
+        None => absent_flag(component, name, "false", msg!("default"), out),
+    }
+    out.done()
 }
 
 /// The flag `name` is given a value that is wrong; `wanted` would be right.

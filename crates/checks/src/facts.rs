@@ -8,7 +8,7 @@ use bartizan_authz::{Authz, ESCALATION_READS, Escalation, GrantView, Options, Or
 use bartizan_cluster::access::User;
 use bartizan_cluster::node_file::NodeFiles;
 use bartizan_cluster::snapshot::Provenance;
-use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectRef, ObjectView, PodView, Reason, Snapshot, Workload, group_of};
+use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectRef, ObjectView, PodView, Reason, Snapshot, Workload};
 use bartizan_network::certificate::Certificates;
 use bartizan_network::{Model, Network, Standing};
 
@@ -249,12 +249,7 @@ impl<'a> Facts<'a> {
 
     /// The object that a reference names, if it was read.
     pub(crate) fn named(&self, reference: &ObjectRef) -> Option<ObjectView<'a>> {
-        let group = group_of(&reference.api_version);
-        let namespace = reference.namespace.as_deref();
-        match Kind::of(group, &reference.kind) {
-            Kind::Other => self.ground.snapshot.find_other(group, &reference.kind, namespace, &reference.name),
-            kind => self.ground.snapshot.find(kind, namespace, &reference.name),
-        }
+        self.ground.snapshot.find_reference(reference)
     }
 
     /// Who can log in, as far as the snapshot shows it; a judge that asks declares what `mechanisms` read.

@@ -53,15 +53,6 @@ fn raised<'a>(key: &'static str, login: &Login, judgement: &Judgement, snapshot:
     // A configuration that stands in a ConfigMap has lines of its own, which are in no file.
     let is_of_source = |file: &str| snapshot.sources().any(|source| source.name() == file);
     place.location = place.location.filter(|location| is_of_source(&location.file));
-    let object = login.place.object.as_ref().and_then(|object| find(snapshot, object));
+    let object = login.place.object.as_ref().and_then(|object| snapshot.find_reference(object));
     Raised { spot: None, place: Some(place), object, container: None, message: Msg { key, args: judgement.args.clone() }, fix: None, related: Vec::new() }
-}
-
-/// The object that is called so.
-pub(crate) fn find<'a>(snapshot: &'a Snapshot, reference: &ObjectRef) -> Option<bartizan_cluster::ObjectView<'a>> {
-    let group = bartizan_cluster::group_of(&reference.api_version);
-    match bartizan_cluster::Kind::of(group, &reference.kind) {
-        bartizan_cluster::Kind::Other => snapshot.find_other(group, &reference.kind, reference.namespace.as_deref(), &reference.name),
-        kind => snapshot.find(kind, reference.namespace.as_deref(), &reference.name),
-    }
 }

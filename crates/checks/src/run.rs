@@ -301,7 +301,7 @@ impl<'a> Run<'_, 'a> {
             match login::look(wanted, &self.facts(entry), self.snapshot) {
                 Found::Faults(faults) => {
                     for (reference, raised) in faults {
-                        let object = login::find(self.snapshot, &reference);
+                        let object = self.snapshot.find_reference(&reference);
                         if self.focus.holds(&reference, object) {
                             let subject = Subject { reference: Some(reference), object, scope: Scope::Object, replicas: None, broken_chain: false };
                             self.conclude(entry, &subject, of_cluster(Ok(()), Sink { raised, ..Sink::default() }), &mut bench);

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use crate::fact::{Fact, Missing, Reason};
 use crate::intern::{Interner, Symbol};
-use crate::kind::Kind;
+use crate::kind::{Kind, group_of};
 use crate::locator::Locator;
-use crate::object::{ObjectId, ObjectView};
+use crate::object::{ObjectId, ObjectRef, ObjectView};
 use crate::read::{Fragment, Problem, ProblemKind};
 use crate::source::{Location, Source};
 use crate::spot::Spot;
@@ -211,6 +211,13 @@ impl Snapshot {
     /// The object of a kind that the code has no name for, by its API group and the kind as written.
     pub fn find_other(&self, group: &str, kind_name: &str, namespace: Option<&str>, name: &str) -> Option<ObjectView<'_>> {
         self.named(&self.name_of(Kind::Other, group, kind_name, namespace, name)?)
+    }
+
+    /// The object that a reference names: its API group counts, its version does not.
+    pub fn find_reference(&self, reference: &ObjectRef) -> Option<ObjectView<'_>> {
+        let group = group_of(&reference.api_version);
+        let kind = Kind::of(group, &reference.kind);
+        self.named(&self.name_of(kind, group, &reference.kind, reference.namespace.as_deref(), &reference.name)?)
     }
 
     /// What an object is found by; none if some of it stands nowhere. Group and kind as written count where `kind` has no name.

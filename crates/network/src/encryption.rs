@@ -9,7 +9,7 @@ mod route;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bartizan_cluster::{Kind, ObjectView, PodView, Snapshot, Value, field};
+use bartizan_cluster::{ObjectView, PodView, Snapshot, Value, field};
 use bartizan_report::fault::{Fault, Judgement, Place, Words};
 use bartizan_report::{Severity, fault};
 use serde::Serialize;
@@ -388,22 +388,13 @@ impl<'s> Look<'_, 's> {
             None => return path(State::Unknown, Reason::PoliciesUnclear),
             Some(true) => {}
         }
-        let object = door.object.as_ref().and_then(|reference| self.named(reference));
+        let object = door.object.as_ref().and_then(|reference| self.network.snapshot.find_reference(reference));
         let (state, reason) = match (door.way, object) {
             (Way::Route, Some(object)) => self.by_route(object, guard, speaks),
             (Way::LoadBalancer, Some(service)) => route::by_balancer(service, guard, speaks),
             _ => direct(guard, speaks),
         };
         path(state, reason)
-    }
-
-    fn named(&self, reference: &bartizan_cluster::ObjectRef) -> Option<ObjectView<'s>> {
-        let group = bartizan_cluster::group_of(&reference.api_version);
-        let (namespace, snapshot) = (reference.namespace.as_deref(), self.network.snapshot);
-        match Kind::of(group, &reference.kind) {
-            Kind::Other => snapshot.find_other(group, &reference.kind, namespace, &reference.name),
-            kind => snapshot.find(kind, namespace, &reference.name),
-        }
     }
 }
 

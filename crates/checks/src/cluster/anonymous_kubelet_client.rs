@@ -3,7 +3,7 @@
 use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_report::{Check, Severity, Stage};
 
-use super::absent_flag;
+use super::{absent_flag, is_given};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -21,7 +21,7 @@ pub(super) static ENTRY: Entry = Entry {
 
 fn judge<'a>(server: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     for (name, file) in [("kubelet-client-certificate", "apiserver-kubelet-client.crt"), ("kubelet-client-key", "apiserver-kubelet-client.key")] {
-        if server.flag(name).is_none_or(|flag| flag.value.is_empty()) {
+        if !is_given(server, name) {
             absent_flag(server, name, &format!("/etc/kubernetes/pki/{file}"), msg!("unset", flag = name), out);
         }
     }

@@ -3,8 +3,8 @@
 use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_report::{Check, Severity, Stage};
 
-use super::{absent_flag, wrong_flag};
-use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
+use super::judge_on_by_default;
+use crate::{Entry, Facts, Judge, Judged, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check {
@@ -22,10 +22,5 @@ pub(super) static ENTRY: Entry = Entry {
 const FLAG: &str = "profiling";
 
 fn judge<'a>(server: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    match server.switch(FLAG) {
-        Some(flag) if flag.is_on() => wrong_flag(server, &flag, FLAG, "false", msg!("on"), out),
-        Some(_) => {}
-        None => absent_flag(server, FLAG, "false", msg!("default"), out),
-    }
-    out.done()
+    judge_on_by_default(server, FLAG, out)
 }

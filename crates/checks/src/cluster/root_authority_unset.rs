@@ -3,8 +3,8 @@
 use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_report::{Check, Severity, Stage};
 
-use super::absent_flag;
-use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
+use super::judge_file;
+use crate::{Entry, Facts, Judge, Judged, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check {
@@ -22,8 +22,5 @@ pub(super) static ENTRY: Entry = Entry {
 const FLAG: &str = "root-ca-file";
 
 fn judge<'a>(manager: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    if manager.flag(FLAG).is_none_or(|flag| flag.value.is_empty()) {
-        absent_flag(manager, FLAG, "/etc/kubernetes/pki/ca.crt", msg!("unset"), out);
-    }
-    out.done()
+    judge_file(manager, FLAG, "/etc/kubernetes/pki/ca.crt", out)
 }

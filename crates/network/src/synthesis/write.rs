@@ -93,32 +93,44 @@ pub(super) fn network_policies(drafts: &Drafts) -> String {
 }
 
 fn network_policy(page: &mut Page, draft: &Draft) {
+    head(page, "networking.k8s.io/v1", "NetworkPolicy", &draft.name, Some(&draft.namespace), &draft.guarded);
+    selector(page, 1, "podSelector:", draft.subject.as_ref().unwrap_or(&Labels::default()));
+    directions(page, "policyTypes:", draft, ["from:", "to:"], rule);
+}
+
+/// The beginning of a policy, with its `spec` open.
+fn head(page: &mut Page, api_version: &str, kind: &str, name: &str, namespace: Option<&str>, guarded: &[String]) {
     page.line(0, "---");
-    if !draft.guarded.is_empty() {
-        page.comment(0, &draft.guarded.join(", "));
+    if !guarded.is_empty() {
+        page.comment(0, &guarded.join(", "));
     }
-    page.line(0, "apiVersion: networking.k8s.io/v1");
-    page.line(0, "kind: NetworkPolicy");
+    page.line(0, &format!("apiVersion: {api_version}"));
+    page.line(0, &format!("kind: {kind}"));
     page.line(0, "metadata:");
-    page.line(1, &format!("name: {}", scalar(&draft.name)));
-    page.line(1, &format!("namespace: {}", scalar(&draft.namespace)));
+    page.line(1, &format!("name: {}", scalar(name)));
+    if let Some(namespace) = namespace {
+        page.line(1, &format!("namespace: {}", scalar(namespace)));
+    }
     page.line(1, "labels:");
     page.line(2, MANAGED_BY);
     page.line(0, "spec:");
-    selector(page, 1, "podSelector:", draft.subject.as_ref().unwrap_or(&Labels::default()));
-    page.line(1, "policyTypes:");
+}
+
+/// The directions that a policy guards, under `types`, and its rules; `sides` is what each direction calls its peers.
+fn directions(page: &mut Page, types: &str, draft: &Draft, sides: [&str; 2], rule: fn(&mut Page, &Rule, &str, &str)) {
+    page.line(1, types);
     for (name, rules) in [("Ingress", &draft.ingress), ("Egress", &draft.egress)] {
         if rules.is_some() {
             page.line(2, &format!("- {name}"));
         }
     }
-    for (key, peers, list) in [("ingress:", "from:", &draft.ingress), ("egress:", "to:", &draft.egress)] {
+    for ((key, list), side) in [("ingress:", &draft.ingress), ("egress:", &draft.egress)].into_iter().zip(sides) {
         let list = list.as_deref().unwrap_or_default();
         if !list.is_empty() {
             page.line(1, key);
         }
-        for rule in list {
-            self::rule(page, rule, peers, &draft.namespace);
+        for one in list {
+            rule(page, one, side, &draft.namespace);
         }
     }
 }
@@ -154,34 +166,44 @@ fn rule(page: &mut Page, rule: &Rule, key: &str, namespace: &str) {
 }
 
 fn selector(page: &mut Page, steps: usize, key: &str, labels: &Labels) {
-    if labels.equal.is_empty() && labels.absent.is_empty() {
+    let wanted = requirements(labels);
+    if wanted.is_empty() {
         page.line(steps, &format!("{key} {{}}"));
         return;
     }
     page.line(steps, key);
     // What stands behind the dash of a list is one step further to the right.
     let inner = steps + if key.starts_with('-') { 2 } else { 1 };
+    for (step, line) in wanted {
+        page.line(inner + step, &line);
+    }
+}
+
+/// What a selector asks for: its lines, each with its steps to the right.
+fn requirements(labels: &Labels) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
     let (single, several): (Vec<_>, Vec<_>) = labels.equal.iter().partition(|(_, values)| values.len() == 1);
     if !single.is_empty() {
-        page.line(inner, "matchLabels:");
+        lines.push((0, "matchLabels:".to_owned()));
         for (key, value) in single.iter().flat_map(|(key, values)| values.iter().map(move |value| (key, value))) {
-            page.line(inner + 1, &format!("{}: {}", scalar(key), scalar(value)));
+            lines.push((1, format!("{}: {}", scalar(key), scalar(value))));
         }
     }
     if several.is_empty() && labels.absent.is_empty() {
-        return;
+        return lines;
     }
-    page.line(inner, "matchExpressions:");
+    lines.push((0, "matchExpressions:".to_owned()));
     for (key, values) in several {
-        page.line(inner + 1, &format!("- key: {}", scalar(key)));
-        page.line(inner + 2, "operator: In");
         let values: Vec<String> = values.iter().map(|value| scalar(value)).collect();
-        page.line(inner + 2, &format!("values: [{}]", values.join(", ")));
+        lines.push((1, format!("- key: {}", scalar(key))));
+        lines.push((2, "operator: In".to_owned()));
+        lines.push((2, format!("values: [{}]", values.join(", "))));
     }
     for key in &labels.absent {
-        page.line(inner + 1, &format!("- key: {}", scalar(key)));
-        page.line(inner + 2, "operator: DoesNotExist");
+        lines.push((1, format!("- key: {}", scalar(key))));
+        lines.push((2, "operator: DoesNotExist".to_owned()));
     }
+    lines
 }
 
 fn block(page: &mut Page, block: &Block) {

@@ -1,6 +1,6 @@
 //! Policies as Calico's `NetworkPolicy`: one rule for each peer and protocol, with selectors in its own language.
 
-use super::{MANAGED_BY, Page, scalar};
+use super::{Page, directions, head, scalar};
 use crate::inventory::NAMESPACE_NAME_LABEL;
 use crate::synthesis::draft::{Draft, Drafts, Peer, Rule};
 use crate::synthesis::label::Labels;
@@ -17,34 +17,9 @@ pub(super) fn policies(drafts: &Drafts) -> String {
 }
 
 fn policy(page: &mut Page, draft: &Draft) {
-    page.line(0, "---");
-    if !draft.guarded.is_empty() {
-        page.comment(0, &draft.guarded.join(", "));
-    }
-    page.line(0, "apiVersion: projectcalico.org/v3");
-    page.line(0, "kind: NetworkPolicy");
-    page.line(0, "metadata:");
-    page.line(1, &format!("name: {}", scalar(&draft.name)));
-    page.line(1, &format!("namespace: {}", scalar(&draft.namespace)));
-    page.line(1, "labels:");
-    page.line(2, MANAGED_BY);
-    page.line(0, "spec:");
+    head(page, "projectcalico.org/v3", "NetworkPolicy", &draft.name, Some(&draft.namespace), &draft.guarded);
     page.line(1, &format!("selector: {}", scalar(&draft.subject.as_ref().map_or_else(|| "all()".to_owned(), selector))));
-    page.line(1, "types:");
-    for (name, rules) in [("Ingress", &draft.ingress), ("Egress", &draft.egress)] {
-        if rules.is_some() {
-            page.line(2, &format!("- {name}"));
-        }
-    }
-    for (key, side, list) in [("ingress:", "source", &draft.ingress), ("egress:", "destination", &draft.egress)] {
-        let list = list.as_deref().unwrap_or_default();
-        if !list.is_empty() {
-            page.line(1, key);
-        }
-        for rule in list {
-            self::rule(page, rule, side, &draft.namespace);
-        }
-    }
+    directions(page, "types:", draft, ["source", "destination"], rule);
 }
 
 /// A choice of labels in Calico's language.

@@ -1,7 +1,7 @@
 //! Policies as `CiliumNetworkPolicy`: hosts outside keep their names, and nodes and API servers are entities, whose addresses
 //! Cilium does not match by blocks.
 
-use super::{MANAGED_BY, Page, scalar, selector};
+use super::{Page, head, requirements, scalar, selector};
 use crate::synthesis::draft::{DNS, Draft, Drafts, Peer, Rule};
 use crate::synthesis::label::Labels;
 use crate::traffic::{Protocol, Traffic};
@@ -22,18 +22,7 @@ pub(super) fn policies(drafts: &Drafts) -> String {
 }
 
 fn policy(page: &mut Page, draft: &Draft, drafts: &Drafts) {
-    page.line(0, "---");
-    if !draft.guarded.is_empty() {
-        page.comment(0, &draft.guarded.join(", "));
-    }
-    page.line(0, "apiVersion: cilium.io/v2");
-    page.line(0, "kind: CiliumNetworkPolicy");
-    page.line(0, "metadata:");
-    page.line(1, &format!("name: {}", scalar(&draft.name)));
-    page.line(1, &format!("namespace: {}", scalar(&draft.namespace)));
-    page.line(1, "labels:");
-    page.line(2, MANAGED_BY);
-    page.line(0, "spec:");
+    head(page, "cilium.io/v2", "CiliumNetworkPolicy", &draft.name, Some(&draft.namespace), &draft.guarded);
     selector(page, 1, "endpointSelector:", draft.subject.as_ref().unwrap_or(&Labels::default()));
     for (key, prefix, list) in [("ingress:", "from", &draft.ingress), ("egress:", "to", &draft.egress)] {
         let Some(list) = list else { continue };
@@ -84,17 +73,16 @@ fn peer(page: &mut Page, peer: &Peer, namespace: &str) {
             if other != namespace {
                 labels.equal.insert(NAMESPACE_LABEL.to_owned(), [other.clone()].into());
             }
-            if labels.equal.is_empty() && labels.absent.is_empty() {
+            let wanted = requirements(&labels);
+            if wanted.is_empty() {
                 page.line(4, "- {}");
-                return;
             }
-            let mut inner = Page::default();
-            selector(&mut inner, 4, "- podSelector:", &labels);
-            // The same words as of a podSelector, without the key above them.
-            for (line, at) in inner.finish().lines().skip(1).zip(0usize..) {
-                let text = line.trim_start();
-                let steps = (line.len() - text.len()) / 2 - 1;
-                page.line(if at == 0 { steps - 1 } else { steps }, &if at == 0 { format!("- {text}") } else { text.to_owned() });
+            for ((step, line), at) in wanted.into_iter().zip(0usize..) {
+                if at == 0 {
+                    page.line(4, &format!("- {line}"));
+                } else {
+                    page.line(5 + step, &line);
+                }
             }
         }
         Peer::AnyPod => {

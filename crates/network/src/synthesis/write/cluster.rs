@@ -1,7 +1,7 @@
 //! Policies as `ClusterNetworkPolicy` of `v1alpha2`: one for each workload that accepts what it needs, and one behind them that
 //! denies the rest. It has no words for sources outside of the cluster, which stay as they are; hosts outside keep their names.
 
-use super::{MANAGED_BY, Page, scalar, selector};
+use super::{Page, head, scalar, selector};
 use crate::inventory::NAMESPACE_NAME_LABEL;
 use crate::synthesis::draft::{Draft, Drafts, Peer, Rule};
 use crate::synthesis::label::Labels;
@@ -26,7 +26,7 @@ pub(super) fn policies(drafts: &Drafts) -> String {
             let priority = (PRIORITY_MIN + number).min(PRIORITY_MAX - 1);
             number += 1;
             let suffix = if part == 0 { String::new() } else { format!("-{}", part + 1) };
-            head(&mut page, draft, &format!("{}-{}{suffix}", draft.namespace, draft.name), priority);
+            begin(&mut page, &format!("{}-{}{suffix}", draft.namespace, draft.name), &draft.guarded, priority);
             subject(&mut page, draft);
             for (key, peers, list) in [("ingress:", "from:", &rules.0), ("egress:", "to:", &rules.1)] {
                 if !list.is_empty() {
@@ -150,22 +150,8 @@ fn protocols(page: &mut Page, traffic: &Traffic) {
     }
 }
 
-fn head(page: &mut Page, draft: &Draft, name: &str, priority: usize) {
-    page.line(0, "---");
-    if !draft.guarded.is_empty() {
-        page.comment(0, &draft.guarded.join(", "));
-    }
-    named(page, name, priority);
-}
-
-fn named(page: &mut Page, name: &str, priority: usize) {
-    page.line(0, "apiVersion: policy.networking.k8s.io/v1alpha2");
-    page.line(0, "kind: ClusterNetworkPolicy");
-    page.line(0, "metadata:");
-    page.line(1, &format!("name: {}", scalar(name)));
-    page.line(1, "labels:");
-    page.line(2, MANAGED_BY);
-    page.line(0, "spec:");
+fn begin(page: &mut Page, name: &str, guarded: &[String], priority: usize) {
+    head(page, "policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", name, None, guarded);
     page.line(1, "tier: Admin");
     page.line(1, &format!("priority: {priority}"));
 }
@@ -184,8 +170,7 @@ fn deny(page: &mut Page, drafts: &Drafts) {
     let mut namespaces: Vec<String> = drafts.policies.iter().map(|draft| scalar(&draft.namespace)).collect();
     namespaces.sort();
     namespaces.dedup();
-    page.line(0, "---");
-    named(page, "default-deny", PRIORITY_MAX);
+    begin(page, "default-deny", &[], PRIORITY_MAX);
     page.line(1, "subject:");
     page.line(2, "namespaces:");
     page.line(3, "matchExpressions:");
