@@ -180,8 +180,7 @@ impl<'s> Network<'s> {
         let mut seen = BTreeSet::new();
         for direction in [Direction::Ingress, Direction::Egress] {
             let Some(applied) = self.applied(member, direction) else { continue };
-            let rules = applied.admin.iter().chain(applied.namespace.iter().flatten()).chain(&applied.baseline);
-            for rule in rules.filter_map(|&number| self.policies.rules.get(number as usize)) {
+            for rule in applied.rules().filter_map(|number| self.policies.rules.get(number as usize)) {
                 for peer in rule.peers.iter().flatten() {
                     if let Peer::Pods(pods) = peer
                         && seen.insert(*pods)
@@ -196,7 +195,7 @@ impl<'s> Network<'s> {
 
     /// Whether any policy restricts a group in a direction.
     pub(crate) fn guards(&self, member: Member, direction: Direction) -> bool {
-        self.applied(member, direction).is_some_and(|applied| applied.namespace.is_some() || !applied.admin.is_empty() || !applied.baseline.is_empty())
+        self.applied(member, direction).is_some_and(|applied| !applied.is_empty())
     }
 
     fn newcomer(&self, imagined: &Imagined) -> Newcomer {

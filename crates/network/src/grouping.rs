@@ -34,7 +34,7 @@ pub(crate) struct Unit {
 pub(crate) struct Group {
     pub(crate) namespace: u32,
     pub(crate) labels: ClassId,
-    /// The rules that apply, in the order in which they are asked; `None` where no NetworkPolicy selects the pods.
+    /// The rules that apply, in the order in which they are asked.
     pub(crate) ingress: Applied,
     pub(crate) egress: Applied,
     /// What is not known about them, by the number of the blur.
@@ -43,47 +43,63 @@ pub(crate) struct Group {
     pub(crate) units: Vec<u32>,
 }
 
-/// The rules that apply to a group in one direction.
+/// The rules that apply to a group in one direction: those of each tier, in the order in which tiers are asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Applied {
-    pub(crate) admin: Vec<u32>,
-    pub(crate) namespace: Option<Vec<u32>>,
-    pub(crate) baseline: Vec<u32>,
-    /// How many NetworkPolicies select the pods.
-    pub(crate) guards: usize,
+    tiers: Vec<AppliedTier>,
+}
+
+/// The rules of one tier that apply, in the order in which they are asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AppliedTier {
+    pub(crate) tier: Tier,
+    pub(crate) rules: Vec<u32>,
+    /// How many policies of the tier select the pods.
+    pub(crate) policies: usize,
 }
 
 impl Applied {
+    pub(crate) fn tiers(&self) -> &[AppliedTier] {
+        &self.tiers
+    }
+
+    /// What applies of one tier; none where none of its policies selects the pods.
+    pub(crate) fn of(&self, tier: Tier) -> Option<&AppliedTier> {
+        self.tiers.iter().find(|applied| applied.tier == tier)
+    }
+
+    /// The rules of all tiers.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = u32> {
+        self.tiers.iter().flat_map(|applied| applied.rules.iter().copied())
+    }
+
+    /// Whether nothing restricts the pods.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tiers.is_empty()
+    }
+
     /// Takes away the rules of a policy.
-    fn remove(&mut self, tier: Tier, rules: &[u32]) {
-        let list = match tier {
-            Tier::Admin => Some(&mut self.admin),
-            Tier::Namespace => self.namespace.as_mut(),
-            Tier::Baseline => Some(&mut self.baseline),
-        };
-        if let Some(list) = list {
-            list.retain(|rule| !rules.contains(rule));
+    fn remove(&mut self, policy: &Policy<'_>, direction: Direction) {
+        let Some(rules) = policy.rules(direction).filter(|_| policy.counts(direction)) else { return };
+        if let Some(applied) = self.tiers.iter_mut().find(|applied| applied.tier == policy.tier) {
+            applied.rules.retain(|rule| !rules.contains(rule));
+            applied.policies = applied.policies.saturating_sub(1);
         }
-        if tier == Tier::Namespace {
-            self.guards = self.guards.saturating_sub(1);
-            if self.guards == 0 {
-                self.namespace = None;
-            }
-        }
+        self.tiers.retain(|applied| applied.policies > 0);
     }
 
     /// Adds the rules of a policy before those for which `is_later` holds.
-    pub(crate) fn add(&mut self, tier: Tier, rules: &[u32], is_later: impl Fn(u32) -> bool) {
-        let list = match tier {
-            Tier::Admin => &mut self.admin,
-            Tier::Namespace => {
-                self.guards += 1;
-                self.namespace.get_or_insert_default()
-            }
-            Tier::Baseline => &mut self.baseline,
-        };
-        let at = list.partition_point(|&rule| !is_later(rule));
-        list.splice(at..at, rules.iter().copied());
+    pub(crate) fn add(&mut self, policy: &Policy<'_>, direction: Direction, is_later: impl Fn(u32) -> bool) {
+        let Some(rules) = policy.rules(direction).filter(|_| policy.counts(direction)) else { return };
+        let place = self.tiers.partition_point(|applied| applied.tier < policy.tier);
+        if self.tiers.get(place).is_none_or(|applied| applied.tier != policy.tier) {
+            self.tiers.insert(place, AppliedTier { tier: policy.tier, rules: Vec::new(), policies: 0 });
+        }
+        if let Some(applied) = self.tiers.get_mut(place) {
+            applied.policies += 1;
+            let at = applied.rules.partition_point(|&rule| !is_later(rule));
+            applied.rules.splice(at..at, rules.iter().copied());
+        }
     }
 }
 
@@ -298,11 +314,8 @@ impl<'s> Network<'s> {
         (group.ingress, group.egress, group.blurs) = (Applied::default(), Applied::default(), Vec::new());
         for (_, policy) in self.policies.over(group.namespace) {
             if self.grouping.selects(policy.subject, group) {
-                for (applied, rules) in [(&mut group.ingress, &policy.ingress), (&mut group.egress, &policy.egress)] {
-                    if let Some(rules) = rules {
-                        applied.add(policy.tier, rules, |_| false);
-                    }
-                }
+                group.ingress.add(policy, Direction::Ingress, |_| false);
+                group.egress.add(policy, Direction::Egress, |_| false);
             }
         }
         let blurs = (0u32..).zip(self.blurs.iter()).filter(|(_, blur)| self.grouping.selects(blur.subject, group));
@@ -317,11 +330,8 @@ impl<'s> Network<'s> {
             let policies = &self.policies;
             let is_later = |rule: u32| policies.rules.get(rule as usize).is_some_and(|rule| policies.key(rule.policy) > key);
             let Some(group) = self.grouping.groups.get_mut(group as usize) else { continue };
-            for (applied, rules) in [(&mut group.ingress, &policy.ingress), (&mut group.egress, &policy.egress)] {
-                if let Some(rules) = rules {
-                    applied.add(policy.tier, rules, is_later);
-                }
-            }
+            group.ingress.add(&policy, Direction::Ingress, is_later);
+            group.egress.add(&policy, Direction::Egress, is_later);
         }
     }
 
@@ -329,11 +339,8 @@ impl<'s> Network<'s> {
     pub(crate) fn unapply_policy(&mut self, policy: &Policy<'s>) {
         for number in self.groups_of(policy.subject) {
             let Some(group) = self.grouping.groups.get_mut(number as usize) else { continue };
-            for (applied, rules) in [(&mut group.ingress, &policy.ingress), (&mut group.egress, &policy.egress)] {
-                if let Some(rules) = rules {
-                    applied.remove(policy.tier, rules);
-                }
-            }
+            group.ingress.remove(policy, Direction::Ingress);
+            group.egress.remove(policy, Direction::Egress);
         }
     }
 

@@ -82,6 +82,16 @@ impl Policy<'_> {
             Direction::Egress => self.egress.as_deref(),
         }
     }
+
+    /// Whether it refuses what no rule allows to the pods that it selects.
+    pub(crate) fn isolates(&self, direction: Direction) -> bool {
+        self.tier == Tier::Namespace && self.rules(direction).is_some()
+    }
+
+    /// Whether it can change anything for the pods that it selects.
+    pub(crate) fn counts(&self, direction: Direction) -> bool {
+        self.isolates(direction) || self.rules(direction).is_some_and(|rules| !rules.is_empty())
+    }
 }
 
 /// A set of pods: those of some namespaces with some labels.

@@ -12,7 +12,7 @@ use bartizan_cluster::ObjectView;
 use crate::address::{self, Address, AddressSet, Cidr, Family};
 use crate::door::{Door, Way};
 use crate::exposure::Imagined;
-use crate::policy::{Direction, Peer};
+use crate::policy::{Direction, Peer, Tier};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Party, Trace};
 use crate::{Model, Network};
@@ -279,7 +279,7 @@ impl<'s> Network<'s> {
     /// Whether some rule lets a unit begin something towards pods, or towards everybody, that is not DNS.
     fn calls_by_name(&self, unit: u32) -> bool {
         let Some(applied) = self.member_party(unit).member.and_then(|member| self.applied(member, Direction::Egress)) else { return false };
-        let rules = applied.namespace.iter().flatten().filter_map(|&number| self.policies.rules.get(number as usize));
+        let rules = applied.of(Tier::Namespace).into_iter().flat_map(|tier| &tier.rules).filter_map(|&number| self.policies.rules.get(number as usize));
         let dns = DNS.iter().fold(Traffic::none(), |sum, (_, _, port)| sum.union(&dns_traffic(*port)));
         rules
             .filter(|rule| rule.peers.as_ref().is_none_or(|peers| peers.iter().any(|peer| matches!(peer, Peer::Pods(_)))))

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::address::{Address, AddressSet, Family};
 use crate::class::ClassId;
 use crate::exposure::Imagined;
-use crate::grouping::Applied;
+use crate::grouping::{Applied, AppliedTier};
 use crate::plane::CLUSTER_NETWORK;
-use crate::policy::{Action, Direction, NamespaceMatch, Peer, PodMatch, PortMatch, Rule, Tier};
+use crate::policy::{Action, Direction, NamespaceMatch, Peer, PodMatch, Policy, PortMatch, Rule, Tier};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::{Model, Network};
 
@@ -239,44 +239,60 @@ impl<'s> Network<'s> {
         self.applied_to(member.group, direction)
     }
 
+    /// What the tiers that apply say, one after the other: what none of them decides is allowed.
     pub(crate) fn tiers(&self, direction: Direction, applied: &Applied, peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
-        let admin = self.ordered(direction, &applied.admin, peer, target, asked, trace);
-        // Without the policy that is alone in isolating the pods they are not isolated.
-        let is_alone = match trace.without {
-            Some(Without::Policy(policy)) => {
-                applied.guards == 1
-                    && self.policies.list.get(policy as usize).is_some_and(|policy| policy.tier == Tier::Namespace && policy.rules(direction).is_some())
+        let mut open = asked;
+        let mut allowed = Bounds::none();
+        for tier in applied.tiers() {
+            if open.is_empty() {
+                break;
             }
-            _ => false,
-        };
-        if let Some(rules) = applied.namespace.as_ref().filter(|_| !is_alone) {
-            let mut allowed = Bounds::none();
-            for &number in rules {
-                let hit = self.hit(number, peer, target, &admin.rest, trace);
-                if !hit.is_empty() {
-                    trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
-                    allowed = allowed.union(&hit);
-                    // Nothing can be added to everything, unless somebody wants to know who else would.
-                    if allowed == admin.rest && !trace.is_exhaustive {
-                        break;
-                    }
+            if self.is_overlooked(tier, direction, trace) {
+                continue;
+            }
+            let said = match tier.tier {
+                Tier::Namespace => Said { allowed: self.unordered(direction, &tier.rules, peer, target, &open, trace), rest: Bounds::none() },
+                Tier::Admin | Tier::Baseline => self.ordered(direction, &tier.rules, peer, target, open, trace),
+            };
+            allowed = allowed.union(&said.allowed);
+            open = said.rest;
+        }
+        if !open.is_empty() {
+            trace.note(|| Step { direction, ground: Ground::Open, traffic: open.clone() });
+        }
+        allowed.union(&open)
+    }
+
+    /// Whether the policy without which a verdict is wanted is alone in isolating the pods: without it they are not isolated.
+    fn is_overlooked(&self, applied: &AppliedTier, direction: Direction, trace: &Trace) -> bool {
+        let Some(Without::Policy(policy)) = trace.without else { return false };
+        let isolates = |policy: &Policy<'_>| policy.tier == applied.tier && policy.isolates(direction);
+        applied.policies == 1 && self.policies.list.get(policy as usize).is_some_and(isolates)
+    }
+
+    /// Rules that allow together; what none of them allows is refused.
+    fn unordered(&self, direction: Direction, rules: &[u32], peer: &Party<'_>, target: &Party<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
+        let mut allowed = Bounds::none();
+        for &number in rules {
+            let hit = self.hit(number, peer, target, open, trace);
+            if !hit.is_empty() {
+                trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
+                allowed = allowed.union(&hit);
+                // Nothing can be added to everything, unless somebody wants to know who else would.
+                if allowed == *open && !trace.is_exhaustive {
+                    break;
                 }
             }
-            let refused = admin.rest.difference(&allowed);
-            if !refused.is_empty() {
-                trace.note(|| Step { direction, ground: Ground::Isolated, traffic: refused });
-            }
-            return admin.allowed.union(&allowed);
         }
-        let baseline = self.ordered(direction, &applied.baseline, peer, target, admin.rest, trace);
-        if !baseline.rest.is_empty() {
-            trace.note(|| Step { direction, ground: Ground::Open, traffic: baseline.rest.clone() });
+        let refused = open.difference(&allowed);
+        if !refused.is_empty() {
+            trace.note(|| Step { direction, ground: Ground::Isolated, traffic: refused });
         }
-        admin.allowed.union(&baseline.allowed).union(&baseline.rest)
+        allowed
     }
 
     /// Rules of which the first that matches decides.
-    fn ordered(&self, direction: Direction, rules: &[u32], peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Ordered {
+    fn ordered(&self, direction: Direction, rules: &[u32], peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Said {
         let mut open = asked;
         let (mut allowed, mut passed) = (Bounds::none(), Bounds::none());
         for &number in rules {
@@ -293,7 +309,7 @@ impl<'s> Network<'s> {
             }
             open = open.difference(&hit);
         }
-        Ordered { allowed, rest: open.union(&passed) }
+        Said { allowed, rest: open.union(&passed) }
     }
 
     /// Of `open`, what the rule matches.
@@ -557,8 +573,8 @@ fn unseen(causes: &mut Vec<Cause>) -> Match {
     Match::Maybe
 }
 
-/// What an ordered tier says.
-struct Ordered {
+/// What a tier says.
+struct Said {
     allowed: Bounds,
     /// What the next tier decides.
     rest: Bounds,

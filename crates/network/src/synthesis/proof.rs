@@ -242,13 +242,15 @@ impl Prover<'_, '_> {
             let Side::Workload(owner) = side else { continue };
             for unit in self.matrix.units_of(*owner) {
                 let Some(applied) = self.after.member_party(unit).member.and_then(|member| self.after.applied(member, direction)) else { continue };
-                if let Some(&rule) = applied.admin.iter().find(|rule| !self.is_ours(**rule)) {
+                let before = applied.tiers().iter().filter(|applied| applied.tier < Tier::Namespace);
+                if let Some(rule) = before.flat_map(|applied| &applied.rules).copied().find(|&rule| !self.is_ours(rule)) {
                     return Some(self.after.rule_name(rule));
                 }
-                if let Some(&rule) = applied.namespace.as_ref().filter(|_| !self.scope.holds(*owner)).and_then(|rules| rules.first()) {
+                let of_namespace = applied.of(Tier::Namespace).filter(|_| !self.scope.holds(*owner));
+                if let Some(&rule) = of_namespace.and_then(|applied| applied.rules.first()) {
                     return Some(self.after.rule_name(rule));
                 }
-                if !self.scope.holds(*owner) && applied.namespace.is_some() {
+                if of_namespace.is_some() {
                     return Some(format!("the policies of {}", self.after.owner_name(*owner)));
                 }
             }

@@ -129,10 +129,8 @@ impl Network<'_> {
         let mut applied = [Applied::default(), Applied::default()];
         let mut add = |other: &Policy<'_>| {
             if self.would_be_among(other.subject, &imagined) {
-                for (applied, rules) in applied.iter_mut().zip([&other.ingress, &other.egress]) {
-                    if let Some(rules) = rules {
-                        applied.add(other.tier, rules, |_| false);
-                    }
+                for (applied, direction) in applied.iter_mut().zip([Direction::Ingress, Direction::Egress]) {
+                    applied.add(other, direction, |_| false);
                 }
             }
         };
@@ -186,8 +184,8 @@ impl<'n, 's> Examination<'n, 's> {
 
     fn examine(&mut self, direction: Direction, subject: &Subject<'_>) {
         let network = self.network;
-        let lists = subject.applied.admin.iter().chain(subject.applied.namespace.iter().flatten()).chain(&subject.applied.baseline);
-        let rules: Vec<(u32, &Rule<'_>)> = lists.filter_map(|&number| Some((number, network.policies.rules.get(number as usize)?))).collect();
+        let numbers = subject.applied.rules();
+        let rules: Vec<(u32, &Rule<'_>)> = numbers.filter_map(|number| Some((number, network.policies.rules.get(number as usize)?))).collect();
         for other in self.others(direction, &rules) {
             let is_itself = match (&subject.pods, &other) {
                 (Some((_, pods)), Other::Pods(_, others)) => pods.len() == 1 && pods == others,
