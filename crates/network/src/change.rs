@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use bartizan_cluster::snapshot::Changes;
 use bartizan_cluster::{Kind, ObjectView, Snapshot};
 
-use crate::policy::{admin, network_policy, unmodelled};
+use crate::policy::{admin, cilium, network_policy, unmodelled};
 use crate::service::{Backend, Services};
-use crate::{Model, Network, Plane, plane};
+use crate::{Model, Network, Plane, fabric, plane};
 
 impl<'s> Network<'s> {
     /// What holds in `after`, a later snapshot of the lineage: the same answers as those of a network that is resolved anew. This
@@ -44,12 +44,14 @@ impl<'s> Network<'s> {
             return None;
         }
         let changes: Changes<'a> = after.changes_since(self.snapshot)?;
-        if changes.removed.iter().chain(&changes.added).any(|object| concerns_everybody(*object)) {
+        let reads_services = self.policies.reads_services;
+        if changes.removed.iter().chain(&changes.added).any(|object| concerns_everybody(*object) || (reads_services && stands_behind(*object))) {
             return None;
         }
         let mut next: Network<'a> = self.clone();
         next.snapshot = after;
         next.problems = OnceLock::new();
+        next.port_numbers = OnceLock::new();
         next.policies.pod_selectors.read_with(after.strings());
         next.policies.namespace_selectors.read_with(after.strings());
         next.take_over(&changes)?;
@@ -105,7 +107,16 @@ impl<'s> Network<'s> {
 
 /// Whether a change of this object may change the answers about pods anywhere.
 fn concerns_everybody(object: ObjectView<'_>) -> bool {
-    object.kind() == Kind::Other && (admin::is_one(object) || unmodelled::is_one(object) || plane::is_network(object))
+    match object.kind() {
+        Kind::Other => admin::is_one(object) || unmodelled::is_one(object) || cilium::is_one(object) || plane::is_network(object),
+        Kind::ConfigMap => fabric::is_settings(object),
+        _ => false,
+    }
+}
+
+/// Whether an object says where a Service leads.
+fn stands_behind(object: ObjectView<'_>) -> bool {
+    matches!(object.kind(), Kind::Service | Kind::EndpointSlice | Kind::Endpoints)
 }
 
 /// Of the same policy twice, the last one counts, as if both had been applied.

@@ -364,7 +364,7 @@ impl Network<'_> {
         if shared == 0 {
             return self.allowed(from, to, asked, trace);
         }
-        let together = Bounds::known(asked.clone());
+        let together = self.on_one_node(from, to, single(to_nodes), asked, trace);
         if one.len() == 1 && two.len() == 1 {
             return together;
         }

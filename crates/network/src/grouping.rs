@@ -3,6 +3,8 @@
 //! A group knows the rules that apply to it. Nothing here grows with the square of anything: a pod is looked at once, a group
 //! once for each policy that may select it.
 
+use std::collections::BTreeSet;
+
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::Network;
@@ -55,7 +57,9 @@ pub(crate) struct AppliedTier {
     pub(crate) tier: Tier,
     pub(crate) rules: Vec<u32>,
     /// How many policies of the tier select the pods.
-    pub(crate) policies: usize,
+    policies: usize,
+    /// How many of them refuse what no rule allows.
+    pub(crate) isolating: usize,
 }
 
 impl Applied {
@@ -84,6 +88,7 @@ impl Applied {
         if let Some(applied) = self.tiers.iter_mut().find(|applied| applied.tier == policy.tier) {
             applied.rules.retain(|rule| !rules.contains(rule));
             applied.policies = applied.policies.saturating_sub(1);
+            applied.isolating = applied.isolating.saturating_sub(usize::from(policy.isolates(direction)));
         }
         self.tiers.retain(|applied| applied.policies > 0);
     }
@@ -93,10 +98,11 @@ impl Applied {
         let Some(rules) = policy.rules(direction).filter(|_| policy.counts(direction)) else { return };
         let place = self.tiers.partition_point(|applied| applied.tier < policy.tier);
         if self.tiers.get(place).is_none_or(|applied| applied.tier != policy.tier) {
-            self.tiers.insert(place, AppliedTier { tier: policy.tier, rules: Vec::new(), policies: 0 });
+            self.tiers.insert(place, AppliedTier { tier: policy.tier, rules: Vec::new(), policies: 0, isolating: 0 });
         }
         if let Some(applied) = self.tiers.get_mut(place) {
             applied.policies += 1;
+            applied.isolating += usize::from(policy.isolates(direction));
             let at = applied.rules.partition_point(|&rule| !is_later(rule));
             applied.rules.splice(at..at, rules.iter().copied());
         }
@@ -105,6 +111,9 @@ impl Applied {
 
 /// The named ports of a pod: name, protocol and number, sorted.
 pub(crate) type PortMap<'s> = Vec<(&'s str, Protocol, u16)>;
+
+/// The numbers that pods give each name of a port.
+pub(crate) type PortNumbers = HashMap<Box<str>, BTreeSet<(Protocol, u16)>>;
 
 /// What is known of a pod beside its namespace.
 #[derive(Debug, Clone, Copy)]
@@ -244,7 +253,7 @@ impl<'s> Network<'s> {
         grouping.namespace_classes.settle(&policies.namespace_selectors);
         let around = Surroundings::of(&policies.blocks, self.inventory.pods.numbered().flat_map(|(_, pod)| &pod.addresses));
         for (_, pod) in self.inventory.pods.numbered() {
-            let set = grouping.pod_classes.add(pod.label_symbols(), &policies.pod_selectors);
+            let set = grouping.pod_classes.add(pod.label_symbols(strings), &policies.pod_selectors);
             let inside = pod.addresses.iter().flat_map(|address| around.around(*address)).copied().collect();
             let signature = grouping.signatures.add(signature(pod.addresses.len(), inside));
             let ports = grouping.ports.add(named_ports(pod), &policies.port_names);
@@ -426,7 +435,7 @@ impl<'s> Network<'s> {
     fn enter(&mut self, number: u32) {
         let Some(pod) = self.inventory.pods.get(number as usize) else { return };
         let (policies, grouping) = (&self.policies, &mut self.grouping);
-        let set = grouping.pod_classes.add(pod.label_symbols(), &policies.pod_selectors);
+        let set = grouping.pod_classes.add(pod.label_symbols(self.snapshot.strings()), &policies.pod_selectors);
         let signature = grouping.signatures.add(signature(pod.addresses.len(), inside(policies.blocks.numbered(), &pod.addresses)));
         let ports = grouping.ports.add(named_ports(pod), &policies.port_names);
         grouping.traits.push(Traits { set, ports, signature, unit: None });
@@ -499,6 +508,23 @@ impl<'s> Network<'s> {
     /// The ports that rules name, by the number in [`UnitKey::ports`].
     pub(crate) fn port_map(&self, number: u32) -> &[(&'s str, Protocol, u16)] {
         self.grouping.ports.maps.get(number).map_or(&[], Vec::as_slice)
+    }
+
+    /// The numbers that pods anywhere give a name which rules use, those that are finished left out.
+    pub(crate) fn numbers_of(&self, name: &str, protocol: Protocol) -> Vec<u16> {
+        let known = self.port_numbers.get_or_init(|| {
+            let mut known = PortNumbers::new();
+            for unit in self.grouping.units.iter() {
+                let is_there = |pod: &u32| self.inventory.pods.get(*pod as usize).is_some_and(|pod| !pod.is_finished);
+                if unit.pods.iter().any(is_there) {
+                    for &(name, protocol, number) in self.port_map(unit.key.ports) {
+                        known.entry(name.into()).or_default().insert((protocol, number));
+                    }
+                }
+            }
+            known
+        });
+        known.get(name).into_iter().flatten().filter(|(of, _)| *of == protocol).map(|(_, number)| *number).collect()
     }
 
     /// The labels of a pod as numbers, sorted.

@@ -18,6 +18,9 @@ use reader::Reader;
 /// The label that the server puts on every namespace.
 pub(crate) const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
+/// The label by which Cilium knows the service account of a pod.
+pub(crate) const SERVICE_ACCOUNT_LABEL: &str = "io.cilium.k8s.policy.serviceaccount";
+
 /// A namespace that was read, or that something names.
 #[derive(Debug, Clone)]
 pub(crate) struct Namespace<'s> {
@@ -112,9 +115,10 @@ impl<'s> Pod<'s> {
         running.flat_map(|container| container.value().list(field::PORTS))
     }
 
-    /// The labels, as numbers.
-    pub(crate) fn label_symbols(&self) -> impl Iterator<Item = Label> {
-        self.view.labels().into_iter().flat_map(Value::symbols)
+    /// The labels, as numbers, with that of its service account where something reads it.
+    pub(crate) fn label_symbols(&self, strings: &Interner) -> impl Iterator<Item = Label> {
+        let account = strings.find(SERVICE_ACCOUNT_LABEL).map(|key| (key, strings.find(self.view.service_account()).unwrap_or(field::EMPTY)));
+        self.view.labels().into_iter().flat_map(Value::symbols).filter(move |(key, _)| account.is_none_or(|(known, _)| *key != known)).chain(account)
     }
 }
 

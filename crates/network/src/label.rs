@@ -41,6 +41,17 @@ impl<'s> Selector<'s> {
         Self { tests: vec![(key, Test::In(vec![value]))] }
     }
 
+    /// What passes all of these tests.
+    pub(crate) fn of_tests(mut tests: Vec<(&'s str, Test<'s>)>) -> Self {
+        tests.sort();
+        tests.dedup();
+        Self { tests }
+    }
+
+    pub(crate) fn into_tests(self) -> Vec<(&'s str, Test<'s>)> {
+        self.tests
+    }
+
     /// The plain map of a Service's selector.
     pub(crate) fn of_map(map: Value<'s>) -> Self {
         let mut tests: Vec<_> = map.entries().map(|(key, value)| (key, Test::In(vec![value.as_str().unwrap_or("")]))).collect();
@@ -50,10 +61,15 @@ impl<'s> Selector<'s> {
 
     /// Reads a `LabelSelector`; what the server refuses goes to `refused`.
     pub(crate) fn read(value: Value<'s>, refused: &mut Vec<Refusal<'s>>) -> Self {
+        Self::read_with_keys(value, is_qualified_name, refused)
+    }
+
+    /// The same where labels have keys of another form.
+    pub(crate) fn read_with_keys(value: Value<'s>, is_key: impl Fn(&str) -> bool, refused: &mut Vec<Refusal<'s>>) -> Self {
         let mut tests = Vec::new();
         for (key, wanted) in value.get(field::MATCH_LABELS).into_iter().flat_map(Value::entries) {
             let text = wanted.as_str().unwrap_or("");
-            if !is_qualified_name(key) {
+            if !is_key(key) {
                 refused.push((wanted, format!("`{key}` is no label key")));
             }
             if !is_label_value(text) {
@@ -62,16 +78,14 @@ impl<'s> Selector<'s> {
             tests.push((key, Test::In(vec![text])));
         }
         for requirement in value.list(field::MATCH_EXPRESSIONS) {
-            tests.extend(Self::requirement(requirement, refused));
+            tests.extend(Self::requirement(requirement, &is_key, refused));
         }
-        tests.sort();
-        tests.dedup();
-        Self { tests }
+        Self::of_tests(tests)
     }
 
-    fn requirement(requirement: Value<'s>, refused: &mut Vec<Refusal<'s>>) -> Option<(&'s str, Test<'s>)> {
+    fn requirement(requirement: Value<'s>, is_key: impl Fn(&str) -> bool, refused: &mut Vec<Refusal<'s>>) -> Option<(&'s str, Test<'s>)> {
         let key = requirement.str(field::KEY).unwrap_or("");
-        if !is_qualified_name(key) {
+        if !is_key(key) {
             refused.push((requirement, format!("`{key}` is no label key")));
         }
         let mut values: Vec<&str> = requirement.list(field::VALUES).map(|value| value.as_str().unwrap_or("")).collect();
@@ -172,7 +186,7 @@ impl fmt::Display for Selector<'_> {
 
 impl Test<'_> {
     /// Whether the value of the key passes.
-    fn holds(&self, found: Option<&str>) -> bool {
+    pub(crate) fn holds(&self, found: Option<&str>) -> bool {
         match self {
             Test::In(values) => found.is_some_and(|found| values.contains(&found)),
             Test::NotIn(values) => found.is_none_or(|found| !values.contains(&found)),
@@ -183,7 +197,7 @@ impl Test<'_> {
 }
 
 /// Whether `key` is a name, with or without a DNS prefix, as label keys are.
-fn is_qualified_name(key: &str) -> bool {
+pub(crate) fn is_qualified_name(key: &str) -> bool {
     let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     !name.is_empty() && is_label_value(name) && prefix.is_none_or(is_dns_subdomain)
 }

@@ -21,6 +21,7 @@ pub mod encryption;
 mod endpoint;
 mod explain;
 mod exposure;
+mod fabric;
 pub mod flow;
 mod grant;
 mod grouping;
@@ -49,9 +50,11 @@ use bartizan_cluster::{Kind, Location, Snapshot, Spot};
 use foldhash::{HashMap, HashMapExt as _};
 
 use address::AddressSet;
-use grouping::Grouping;
+use fabric::Fabric;
+use grouping::{Grouping, PortNumbers};
 use inventory::Inventory;
 use plane::UserNetworks;
+use policy::cilium::{self, HostPolicy};
 use policy::unmodelled::{self, Blur};
 use policy::{PodMatch, Policies, admin, network_policy};
 use service::Services;
@@ -124,9 +127,15 @@ pub struct Network<'s> {
     inventory: Inventory<'s>,
     policies: Policies<'s>,
     blurs: Arc<Vec<Blur>>,
+    /// What enforces the policies.
+    fabric: Fabric<'s>,
+    /// Policies for nodes.
+    host_policies: Arc<Vec<HostPolicy<'s>>>,
     services: Arc<Services<'s>>,
     grouping: Grouping<'s>,
     problems: OnceLock<Vec<Problem>>,
+    /// The numbers that pods give the names of ports.
+    port_numbers: OnceLock<PortNumbers>,
     everybody: PodMatch,
     user_networks: UserNetworks<'s>,
     /// How many changes were taken over since everything was read.
@@ -144,12 +153,19 @@ impl<'s> Network<'s> {
         let inventory = Inventory::read(snapshot, model, plane);
         let mut policies = Policies::new(snapshot.strings());
         let mut blurs = Vec::new();
+        let mut host_policies = Vec::new();
         let mut attached = None;
+        let fabric = if plane == Plane::Cluster { Fabric::of(snapshot, model) } else { Fabric::default() };
         match plane {
             Plane::Cluster => {
                 read_policies(snapshot, &inventory, model, &mut policies);
                 admin::read_all(snapshot, &mut policies);
-                blurs = unmodelled::read(snapshot, &inventory, &mut policies);
+                blurs = unmodelled::read(snapshot, &inventory, &fabric, &mut policies);
+                if let Fabric::Cilium(settings) = &fabric {
+                    let read = cilium::read_all(snapshot, &inventory, settings, &mut policies);
+                    blurs.extend(read.blurs);
+                    host_policies = read.host_policies;
+                }
             }
             Plane::Attached(network) => {
                 attached = Some(network.to_owned());
@@ -171,9 +187,12 @@ impl<'s> Network<'s> {
             inventory,
             policies,
             blurs: Arc::new(blurs),
+            fabric,
+            host_policies: Arc::new(host_policies),
             services: Arc::new(services),
             grouping: Grouping::default(),
             problems: OnceLock::new(),
+            port_numbers: OnceLock::new(),
             everybody,
             user_networks,
             steps: 0,
@@ -202,8 +221,8 @@ impl<'s> Network<'s> {
                 location: self.snapshot.location(fault.object, &Spot::from(fault.place)),
                 path: fault.place.path().as_str().to_owned(),
                 object: Some(fault.object.reference().to_string()),
-                message: if fault.is_refused { format!("the API server refuses this: {}", fault.message) } else { fault.message.clone() },
-                is_loss: fault.is_refused,
+                message: fault.refused_by.map_or_else(|| fault.message.clone(), |who| format!("{who} refuses this: {}", fault.message)),
+                is_loss: fault.refused_by.is_some(),
             })
             .collect();
         let reads_labels = self.policies.namespace_selectors.reads_beyond(inventory::NAMESPACE_NAME_LABEL);
@@ -219,11 +238,8 @@ impl<'s> Network<'s> {
     /// The ranges of addresses that the rules of one direction do not tell apart.
     fn atoms_of_rules(&self, direction: Direction) -> Vec<(address::Family, u128, u128)> {
         let rules = self.policies.all_rules().filter(|rule| rule.direction == direction);
-        let blocks = rules.flat_map(|rule| rule.peers.iter().flatten()).filter_map(|peer| match peer {
-            policy::Peer::Addresses { block, .. } => self.policies.blocks.get(*block),
-            _ => None,
-        });
-        address::atoms(blocks)
+        let blocks = rules.flat_map(|rule| rule.peers.iter().flatten()).filter_map(policy::Peer::block);
+        address::atoms(blocks.filter_map(|block| self.policies.blocks.get(block)))
     }
 
     /// Every address that no policy tells from the others around it, as sets: ranges that lie in the same blocks are one.

@@ -192,7 +192,7 @@ fn delta(snapshot: &Snapshot, documents: &[Document]) -> Delta {
 impl Network<'_> {
     /// Why the API server does not take an object, if it does not.
     fn refusal_of(&self, object: ObjectView<'_>) -> Option<String> {
-        self.policies.faults.iter().find(|fault| fault.is_refused && fault.object.id() == object.id()).map(|fault| fault.message.clone())
+        self.policies.faults.iter().find(|fault| fault.refused_by.is_some() && fault.object.id() == object.id()).map(|fault| fault.message.clone())
     }
 }
 

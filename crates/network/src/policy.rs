@@ -2,15 +2,17 @@
 //! about which traffic with which peers.
 
 pub(crate) mod admin;
+pub(crate) mod cilium;
 pub(crate) mod network_policy;
 pub(crate) mod unmodelled;
 
 use bartizan_cluster::{Interner, ObjectId, ObjectView, Value};
 
-use crate::address::AddressSet;
+use crate::address::{AddressSet, Family};
 use crate::label::{Refusal, Selector, SelectorId, Selectors};
 use crate::sharing::{Layered, Pages, Register};
 use crate::traffic::{Protocol, Traffic};
+use crate::verdict::Cause;
 
 /// Which end of a connection a rule guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,7 +49,8 @@ pub enum Action {
 pub(crate) enum Tier {
     /// Before NetworkPolicies.
     Admin,
-    /// NetworkPolicies: together they are the last word for the pods that they select.
+    /// NetworkPolicies and those of Cilium: what any of them refuses is refused, and else together they are the last word for the
+    /// pods that they isolate.
     Namespace,
     /// For what nothing has decided.
     Baseline,
@@ -58,17 +61,32 @@ pub(crate) enum Tier {
 pub(crate) struct Policy<'s> {
     pub(crate) object: ObjectView<'s>,
     pub(crate) tier: Tier,
-    /// Of two policies of one tier, the one with the lower number is asked first. NetworkPolicies have none.
+    /// Of two policies of one tier, the one with the lower number is asked first. NetworkPolicies have none, and those of Cilium
+    /// that are of the whole cluster are told after the others.
     pub(crate) priority: i64,
     /// The pods that it applies to.
     pub(crate) subject: PodMatch,
     /// The rules of each direction in which it applies; `None` where it does not.
     pub(crate) ingress: Option<Vec<u32>>,
     pub(crate) egress: Option<Vec<u32>>,
+    /// Whether its pods are isolated in a direction in which it applies.
+    pub(crate) isolates: Isolates,
+}
+
+/// In which directions a policy refuses what no rule allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Isolates {
+    pub(crate) ingress: bool,
+    pub(crate) egress: bool,
+}
+
+impl Isolates {
+    /// In every direction in which the policy applies.
+    pub(crate) const BOTH: Self = Self { ingress: true, egress: true };
 }
 
 impl Policy<'_> {
-    /// The namespace of a NetworkPolicy.
+    /// The namespace of a policy of one namespace.
     fn home(&self) -> Option<u32> {
         match self.subject.namespaces {
             NamespaceMatch::One(namespace) if self.tier == Tier::Namespace => Some(namespace),
@@ -85,7 +103,11 @@ impl Policy<'_> {
 
     /// Whether it refuses what no rule allows to the pods that it selects.
     pub(crate) fn isolates(&self, direction: Direction) -> bool {
-        self.tier == Tier::Namespace && self.rules(direction).is_some()
+        let is_meant = match direction {
+            Direction::Ingress => self.isolates.ingress,
+            Direction::Egress => self.isolates.egress,
+        };
+        is_meant && self.tier == Tier::Namespace && self.rules(direction).is_some()
     }
 
     /// Whether it can change anything for the pods that it selects.
@@ -122,8 +144,24 @@ pub(crate) struct Rule<'s> {
     /// Any of these; `None`: everybody.
     pub(crate) peers: Option<Vec<Peer<'s>>>,
     pub(crate) ports: PortMatch<'s>,
+    /// Why what it matches may be treated otherwise than it says.
+    pub(crate) doubt: Option<Cause>,
     /// Where it stands.
     pub(crate) place: Value<'s>,
+}
+
+impl Rule<'_> {
+    /// What it is called: its list, of which policies of Cilium have several, and its number from one.
+    pub(crate) fn words(&self) -> String {
+        let number = self.index + 1;
+        if cilium::is_group(self.place.root()) {
+            let path = self.place.path();
+            if let Some((list, _)) = path.as_str().rsplit_once('[') {
+                return format!("{} rule {number}", list.strip_prefix("spec.").unwrap_or(list));
+            }
+        }
+        format!("{} rule {number}", self.direction.name().to_ascii_lowercase())
+    }
 }
 
 /// Who is at the other end.
@@ -140,6 +178,47 @@ pub(crate) enum Peer<'s> {
     Nodes(Selector<'s>),
     /// Whatever a name resolves to, which nobody knows beforehand.
     Domains,
+    /// What Cilium calls an entity. Of those of which API servers are part, their addresses by the number of their set, if they are
+    /// known.
+    Entity(Entity, Option<u32>),
+    /// Addresses outside of the cluster that are not known, and why.
+    Unsettled(Cause),
+}
+
+impl Peer<'_> {
+    /// The set of addresses that it names.
+    pub(crate) fn block(&self) -> Option<u32> {
+        match self {
+            Peer::Addresses { block, .. } => Some(*block),
+            Peer::Entity(_, servers) => *servers,
+            _ => None,
+        }
+    }
+}
+
+/// Kinds of other ends that Cilium has words for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Entity {
+    /// Everybody.
+    All,
+    /// Pods, nodes and API servers.
+    Cluster,
+    /// The node of the pod.
+    Host,
+    /// Other nodes.
+    RemoteNode,
+    /// Whatever runs API servers.
+    ApiServer,
+    /// What is outside of the cluster.
+    World,
+    /// The same, with an address of this family.
+    WorldOf(Family),
+    /// The proxies by which Cilium serves Ingresses and Gateways.
+    Ingress,
+    /// What has no labels of pods: nodes, and everything outside.
+    Unlabelled,
+    /// Nothing that the engine tells: what only begins to run, and what checks the health of nodes.
+    Nobody,
 }
 
 /// Which traffic a rule is about.
@@ -163,8 +242,8 @@ pub(crate) struct Fault<'s> {
     pub(crate) object: ObjectView<'s>,
     pub(crate) place: Value<'s>,
     pub(crate) message: String,
-    /// Whether the API server refuses the policy; otherwise this is a remark.
-    pub(crate) is_refused: bool,
+    /// Who refuses the policy; none for a remark.
+    pub(crate) refused_by: Option<&'static str>,
 }
 
 /// All policies, as far as they are policies.
@@ -184,6 +263,10 @@ pub(crate) struct Policies<'s> {
     of_namespace: Layered<u32, Vec<u32>>,
     /// The others, in the order in which they are asked.
     of_cluster: Vec<u32>,
+    /// Whether a policy that is no ordered one refuses anything.
+    pub(crate) has_denials: bool,
+    /// Whether a rule means whatever stands behind a Service.
+    pub(crate) reads_services: bool,
 }
 
 impl<'s> Policies<'s> {
@@ -199,6 +282,8 @@ impl<'s> Policies<'s> {
             faults: Pages::default(),
             of_namespace: Layered::default(),
             of_cluster: Vec::new(),
+            has_denials: false,
+            reads_services: false,
         }
     }
 
@@ -236,11 +321,29 @@ impl<'s> Policies<'s> {
         }
     }
 
+    /// Notes one more use of what a peer uses.
+    fn retain_peer(&mut self, peer: &Peer<'s>) {
+        if let Peer::Pods(PodMatch { namespaces, pods }) = peer {
+            if let Some(selector) = self.pod_selectors.get(*pods).cloned() {
+                self.pod_selectors.add(selector);
+            }
+            if let NamespaceMatch::Selected(namespaces) = namespaces
+                && let Some(selector) = self.namespace_selectors.get(*namespaces).cloned()
+            {
+                self.namespace_selectors.add(selector);
+            }
+        }
+        if let Some(set) = peer.block().and_then(|block| self.blocks.get(block)).cloned() {
+            self.blocks.add(set);
+        }
+    }
+
     fn release_peer(&mut self, peer: &Peer<'s>) {
-        match peer {
-            Peer::Pods(pods) => self.release(*pods),
-            Peer::Addresses { block, .. } => self.blocks.release(*block),
-            Peer::Nodes(_) | Peer::Domains => {}
+        if let Peer::Pods(pods) = peer {
+            self.release(*pods);
+        }
+        if let Some(block) = peer.block() {
+            self.blocks.release(block);
         }
     }
 
@@ -325,32 +428,42 @@ impl<'s> Policies<'s> {
     /// Adds rules that were read and tells their numbers.
     fn add_rules(&mut self, policy: u32, direction: Direction, drafts: Vec<Draft<'s>>) -> Vec<u32> {
         let mut numbers = Vec::with_capacity(drafts.len());
-        for (draft, index) in drafts.into_iter().zip(0u32..) {
-            let Draft { action, peers, ports, place } = draft;
+        for draft in drafts {
+            let Draft { index, action, peers, ports, doubt, place } = draft;
             for (_, name) in &ports.named {
                 self.port_names.add(name);
             }
-            numbers.push(self.rules.push(Rule { policy, index, direction, action, peers, ports, place }));
+            numbers.push(self.rules.push(Rule { policy, index, direction, action, peers, ports, doubt, place }));
         }
         numbers
     }
 
     fn refuse(&mut self, object: ObjectView<'s>, refusals: Vec<Refusal<'s>>) {
+        self.refuse_by(API_SERVER, object, refusals);
+    }
+
+    fn refuse_by(&mut self, who: &'static str, object: ObjectView<'s>, refusals: Vec<Refusal<'s>>) {
         for (place, message) in refusals {
-            self.faults.push(Fault { object, place, message, is_refused: true });
+            self.faults.push(Fault { object, place, message, refused_by: Some(who) });
         }
     }
 
     fn remark(&mut self, object: ObjectView<'s>, place: Value<'s>, message: String) {
-        self.faults.push(Fault { object, place, message, is_refused: false });
+        self.faults.push(Fault { object, place, message, refused_by: None });
     }
 }
 
+/// Who refuses most of what is refused.
+const API_SERVER: &str = "the API server";
+
 /// A rule before it has a number.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Draft<'s> {
+    /// Its position among the rules of its list.
+    index: u32,
     action: Action,
     peers: Option<Vec<Peer<'s>>>,
     ports: PortMatch<'s>,
+    doubt: Option<Cause>,
     place: Value<'s>,
 }

@@ -289,18 +289,32 @@ impl<'s> Network<'s> {
             },
         };
         if same_node == Some(true) {
-            let traffic = Bounds::known(asked.clone());
-            for direction in [Direction::Egress, Direction::Ingress] {
-                trace.note(|| Step { direction, ground: Ground::OwnNode, traffic: traffic.clone() });
-            }
-            return traffic;
+            return self.on_one_node(source, target, target_node.or(source_node), asked, trace);
         }
         let decided = self.allowed(source, target, asked, trace);
         if same_node.is_none() && decided.sure != *asked {
-            trace.causes.insert(Cause::PlacementUnknown);
-            return decided.either(&Bounds::known(asked.clone()));
+            let together = self.on_one_node(source, target, None, asked, trace);
+            if decided != together {
+                trace.causes.insert(Cause::PlacementUnknown);
+            }
+            return decided.either(&together);
         }
         decided
+    }
+
+    /// What is let through between a node and what runs on it: everything, but what the policies of a pod keep from leaving towards its
+    /// node under Cilium.
+    pub(crate) fn on_one_node(&self, source: &Party<'_>, target: &Party<'_>, node: Option<u32>, asked: &Traffic, trace: &mut Trace) -> Bounds {
+        let traffic = Bounds::known(asked.clone());
+        let mut own = |direction: Direction| trace.note(|| Step { direction, ground: Ground::OwnNode, traffic: traffic.clone() });
+        if self.fabric.is_cilium() && source.member.is_some() && target.member.is_none() {
+            own(Direction::Ingress);
+            let target = Party { host: Host::Own(node), ..*target };
+            return self.one_way(Direction::Egress, source, &target, &target, asked, trace);
+        }
+        own(Direction::Egress);
+        own(Direction::Ingress);
+        traffic
     }
 
     fn party<'n>(&'n self, end: End, slot: &'n mut Address) -> Party<'n> {
@@ -368,12 +382,12 @@ impl<'s> Network<'s> {
         }
     }
 
-    /// The NetworkPolicies that select an end.
+    /// The policies that isolate an end.
     pub(crate) fn selecting(&self, end: End, direction: Direction) -> Vec<&Policy<'s>> {
         let End::Pod(number) = end else { return Vec::new() };
         let Some(member) = self.pod_party(number).member else { return Vec::new() };
-        let selects = |policy: &&Policy<'_>| policy.rules(direction).is_some() && self.is_among(policy.subject, member);
-        self.policies.in_namespace(member.namespace).map(|(_, policy)| policy).filter(selects).collect()
+        let selects = |policy: &&Policy<'_>| policy.isolates(direction) && self.is_among(policy.subject, member);
+        self.policies.over(member.namespace).map(|(_, policy)| policy).filter(selects).collect()
     }
 
     /// What a rule is called, and what it does.
@@ -385,7 +399,7 @@ impl<'s> Network<'s> {
             Action::Deny => "denied",
             Action::Pass => "passed on",
         };
-        format!("{verb} by {}, {} rule {}", policy.object.reference(), rule.direction.name().to_ascii_lowercase(), rule.index + 1)
+        format!("{verb} by {}, {}", policy.object.reference(), rule.words())
     }
 }
 

@@ -158,6 +158,24 @@ fn backend<'s>(object: ObjectView<'s>, written: &HashMap<(&str, &str), Vec<Value
     }
 }
 
+/// What policies need to know of Services: where those lead that have no selector.
+#[derive(Debug)]
+pub(crate) struct Endpoints<'s> {
+    written: HashMap<(&'s str, &'s str), Vec<Value<'s>>>,
+}
+
+impl<'s> Endpoints<'s> {
+    pub(crate) fn read(snapshot: &'s Snapshot) -> Self {
+        Self { written: written_endpoints(snapshot) }
+    }
+
+    /// The addresses behind a Service without a selector; none if they are not in the input.
+    pub(crate) fn of(&self, namespace: &str, service: &str) -> Option<Vec<Address>> {
+        let found = self.written.get(&(namespace, service)).filter(|found| !found.is_empty())?;
+        Some(found.iter().flat_map(|value| endpoints(*value).addresses).collect())
+    }
+}
+
 /// The roots of EndpointSlices and the subsets of Endpoints, by the Service to which they belong.
 fn written_endpoints(snapshot: &Snapshot) -> HashMap<(&str, &str), Vec<Value<'_>>> {
     let mut found: HashMap<(&str, &str), Vec<Value<'_>>> = HashMap::new();

@@ -12,7 +12,7 @@ use bartizan_cluster::ObjectView;
 use crate::address::{self, Address, AddressSet, Cidr, Family};
 use crate::door::{Door, Way};
 use crate::exposure::Imagined;
-use crate::policy::{Direction, Peer, Tier};
+use crate::policy::{Action, Direction, Entity, Peer, Tier};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Party, Trace};
 use crate::{Model, Network};
@@ -281,8 +281,9 @@ impl<'s> Network<'s> {
         let Some(applied) = self.member_party(unit).member.and_then(|member| self.applied(member, Direction::Egress)) else { return false };
         let rules = applied.of(Tier::Namespace).into_iter().flat_map(|tier| &tier.rules).filter_map(|&number| self.policies.rules.get(number as usize));
         let dns = DNS.iter().fold(Traffic::none(), |sum, (_, _, port)| sum.union(&dns_traffic(*port)));
+        let are_pods = |peer: &Peer<'_>| matches!(peer, Peer::Pods(_) | Peer::Entity(Entity::All | Entity::Cluster, _));
         rules
-            .filter(|rule| rule.peers.as_ref().is_none_or(|peers| peers.iter().any(|peer| matches!(peer, Peer::Pods(_)))))
+            .filter(|rule| rule.action == Action::Allow && rule.peers.as_ref().is_none_or(|peers| peers.iter().any(are_pods)))
             .any(|rule| !rule.ports.named.is_empty() || !rule.ports.traffic.is_subset(&dns))
     }
 }

@@ -7,7 +7,8 @@ use crate::class::ClassId;
 use crate::exposure::Imagined;
 use crate::grouping::{Applied, AppliedTier};
 use crate::plane::CLUSTER_NETWORK;
-use crate::policy::{Action, Direction, NamespaceMatch, Peer, PodMatch, Policy, PortMatch, Rule, Tier};
+use crate::policy::cilium::HostPolicy;
+use crate::policy::{Action, Direction, Entity, NamespaceMatch, Peer, PodMatch, Policy, PortMatch, Rule, Tier};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::{Model, Network};
 
@@ -36,6 +37,16 @@ pub enum Cause {
     PortUnknown(String),
     /// On its way through a node the source address may become that of the node.
     SourceRewritten,
+    /// A rule lets some requests through and refuses others: these are told apart by this.
+    SomeRequests(String),
+    /// A rule speaks about API servers, and where they listen is not in the input.
+    ServersUnknown,
+    /// A rule names groups of a cloud, whose addresses are not in the input.
+    CloudGroups,
+    /// Whether and how a rule counts depends on this setting of what enforces it.
+    Setting(String),
+    /// Policies for two programs that enforce policies are in the input.
+    Contested,
 }
 
 impl std::fmt::Display for Cause {
@@ -53,6 +64,11 @@ impl std::fmt::Display for Cause {
             Cause::EndpointsUnknown => out.write_str("the Service has no selector, and its endpoints are not in the input"),
             Cause::PortUnknown(name) => write!(out, "a rule names the port `{name}`, and which number that is depends on the pod"),
             Cause::SourceRewritten => out.write_str("on its way through a node the source address may become that of the node"),
+            Cause::SomeRequests(what) => write!(out, "a rule lets some requests through and not others ({what}), which a connection does not show"),
+            Cause::ServersUnknown => out.write_str("a rule speaks about API servers, and where they listen is not in the input"),
+            Cause::CloudGroups => out.write_str("a rule names groups of a cloud, whose addresses are not in the input"),
+            Cause::Setting(what) => write!(out, "it depends on the setting {what}, which is not in the input"),
+            Cause::Contested => out.write_str("policies of both Cilium and Calico are in the input, and which of the two enforces them is not known"),
             Cause::ControllerUnknown => out.write_str("a rule speaks about pods, and which of them are the ingress controller is not known"),
         }
     }
@@ -175,8 +191,10 @@ pub(crate) enum Addresses<'n> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Host {
     No,
-    /// As this node.
+    /// As this node, which is another one than that of the other end.
     Node(u32),
+    /// As the node on which the other end runs.
+    Own(Option<u32>),
     /// As a node that is not known.
     Somewhere,
 }
@@ -209,7 +227,7 @@ impl<'s> Network<'s> {
     fn are_apart(&self, one: &Party<'_>, two: &Party<'_>) -> bool {
         let network = |party: &Party<'_>| match (party.member, party.host) {
             (Some(member), _) => Some(self.user_networks.of_namespace(member.namespace)),
-            (None, Host::Node(_) | Host::Somewhere) => Some(CLUSTER_NETWORK),
+            (None, Host::Node(_) | Host::Own(_) | Host::Somewhere) => Some(CLUSTER_NETWORK),
             (None, Host::No) => None,
         };
         network(one).zip(network(two)).is_some_and(|(one, two)| one != two)
@@ -229,8 +247,12 @@ impl<'s> Network<'s> {
         let asked = Bounds::known(asked.clone());
         let Some(applied) = subject.member.and_then(|member| self.applied(member, direction)) else {
             trace.note(|| Step { direction, ground: Ground::Unguarded, traffic: asked.clone() });
-            return asked;
+            return self.of_node(direction, subject, asked, trace);
         };
+        if self.fabric.enforces_nothing() {
+            trace.note(|| Step { direction, ground: Ground::Open, traffic: asked.clone() });
+            return asked;
+        }
         let decided = self.tiers(direction, applied, peer, target, asked, trace);
         self.blur(direction, subject, whole, decided, trace)
     }
@@ -247,19 +269,21 @@ impl<'s> Network<'s> {
             if open.is_empty() {
                 break;
             }
-            if self.is_overlooked(tier, direction, trace) {
-                continue;
-            }
             let said = match tier.tier {
-                Tier::Namespace => Said { allowed: self.unordered(direction, &tier.rules, peer, target, &open, trace), rest: Bounds::none() },
+                Tier::Namespace => self.unordered(direction, tier, peer, target, open, trace),
                 Tier::Admin | Tier::Baseline => self.ordered(direction, &tier.rules, peer, target, open, trace),
             };
             allowed = allowed.union(&said.allowed);
             open = said.rest;
         }
-        if !open.is_empty() {
-            trace.note(|| Step { direction, ground: Ground::Open, traffic: open.clone() });
+        if open.is_empty() {
+            return allowed;
         }
+        if self.fabric.isolates_everybody() {
+            trace.note(|| Step { direction, ground: Ground::Isolated, traffic: open });
+            return allowed;
+        }
+        trace.note(|| Step { direction, ground: Ground::Open, traffic: open.clone() });
         allowed.union(&open)
     }
 
@@ -267,19 +291,24 @@ impl<'s> Network<'s> {
     fn is_overlooked(&self, applied: &AppliedTier, direction: Direction, trace: &Trace) -> bool {
         let Some(Without::Policy(policy)) = trace.without else { return false };
         let isolates = |policy: &Policy<'_>| policy.tier == applied.tier && policy.isolates(direction);
-        applied.policies == 1 && self.policies.list.get(policy as usize).is_some_and(isolates)
+        applied.isolating == 1 && self.policies.list.get(policy as usize).is_some_and(isolates)
     }
 
-    /// Rules that allow together; what none of them allows is refused.
-    fn unordered(&self, direction: Direction, rules: &[u32], peer: &Party<'_>, target: &Party<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
+    /// Rules that allow together, after those that refuse. What none of them allows is refused where a policy isolates the pods.
+    fn unordered(&self, direction: Direction, tier: &AppliedTier, peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Said {
+        let open = self.not_denied(direction, &tier.rules, peer, target, asked, trace);
+        let is_isolated = tier.isolating > 0 && !self.is_overlooked(tier, direction, trace);
+        if !is_isolated && !self.fabric.isolates_everybody() {
+            return Said { allowed: Bounds::none(), rest: open };
+        }
         let mut allowed = Bounds::none();
-        for &number in rules {
-            let hit = self.hit(number, peer, target, open, trace);
+        for number in tier.rules.iter().copied().filter(|&number| !self.policies.has_denials || !self.denies(number)) {
+            let hit = self.hit(number, peer, target, &open, trace);
             if !hit.is_empty() {
                 trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
                 allowed = allowed.union(&hit);
                 // Nothing can be added to everything, unless somebody wants to know who else would.
-                if allowed == *open && !trace.is_exhaustive {
+                if allowed == open && !trace.is_exhaustive {
                     break;
                 }
             }
@@ -288,7 +317,45 @@ impl<'s> Network<'s> {
         if !refused.is_empty() {
             trace.note(|| Step { direction, ground: Ground::Isolated, traffic: refused });
         }
-        allowed
+        Said { allowed, rest: Bounds::none() }
+    }
+
+    /// Of `asked`, what no rule refuses before any other allows it.
+    fn not_denied(&self, direction: Direction, rules: &[u32], peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+        let mut open = asked;
+        if !self.policies.has_denials {
+            return open;
+        }
+        for number in rules.iter().copied().filter(|&number| self.denies(number)) {
+            if open.is_empty() {
+                break;
+            }
+            let hit = self.hit(number, peer, target, &open, trace);
+            if !hit.is_empty() {
+                trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
+                open = open.difference(&hit);
+            }
+        }
+        open
+    }
+
+    fn denies(&self, rule: u32) -> bool {
+        self.policies.rules.get(rule as usize).is_some_and(|rule| rule.action == Action::Deny)
+    }
+
+    /// What policies for nodes leave of what nodes send and receive.
+    fn of_node(&self, direction: Direction, subject: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+        let node = match subject.host {
+            Host::Node(number) | Host::Own(Some(number)) => self.inventory.nodes.get(number as usize).and_then(|node| node.object),
+            Host::Own(None) | Host::Somewhere => None,
+            Host::No => return asked,
+        };
+        let is_meant = |policy: &&HostPolicy<'_>| policy.concerns(direction) && node.is_none_or(|node| policy.nodes.matches(|key| node.label(key)));
+        if !self.host_policies.iter().any(|policy| is_meant(&policy)) {
+            return asked;
+        }
+        trace.causes.insert(Cause::NotModelled("CiliumClusterwideNetworkPolicy with a `nodeSelector` (cilium.io)".to_owned()));
+        Bounds::maybe(asked.possible)
     }
 
     /// Rules of which the first that matches decides.
@@ -325,9 +392,15 @@ impl<'s> Network<'s> {
         if matched == Match::No {
             return Bounds::none();
         }
-        let mut hit = open.intersection(&Bounds::known(self.traffic_of(&rule.ports, target)));
-        if let Presence::Imagined(_) = target.presence {
+        let mut hit = open.intersection(&Bounds::known(self.traffic_of(rule, target)));
+        if self.fabric.looks_names_up_everywhere(rule.direction) {
+            hit = hit.union(&self.with_names_of_all(rule, open, trace));
+        } else if let Presence::Imagined(_) = target.presence {
             hit = self.with_names(hit, rule, open, trace);
+        }
+        if let Some(doubt) = rule.doubt.as_ref().filter(|_| !hit.is_empty()) {
+            trace.causes.insert(doubt.clone());
+            return Bounds::maybe(hit.possible);
         }
         if matched == Match::Maybe { Bounds::maybe(hit.possible) } else { hit }
     }
@@ -349,10 +422,31 @@ impl<'s> Network<'s> {
         hit
     }
 
+    /// The same where a name means the number that pods anywhere give it, wherever the connection leads. A name with two numbers has
+    /// none that is known.
+    fn with_names_of_all(&self, rule: &Rule<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
+        let mut hit = Bounds::none();
+        for &(protocol, name) in &rule.ports.named {
+            for protocol in Protocol::ALL.into_iter().filter(|other| protocol.is_none_or(|protocol| protocol == *other)) {
+                let numbers = self.numbers_of(name, protocol);
+                let traffic = numbers.iter().fold(Traffic::none(), |sum, &number| sum.union(&Traffic::ports(protocol, number, number)));
+                let of_name = open.intersection(&Bounds::known(traffic));
+                if numbers.len() > 1 && !of_name.is_empty() {
+                    trace.causes.insert(Cause::PortUnknown(name.to_owned()));
+                    hit = hit.union(&Bounds::maybe(of_name.possible));
+                } else {
+                    hit = hit.union(&of_name);
+                }
+            }
+        }
+        hit
+    }
+
     /// The ports of a rule, with names as the target of the connection means them.
-    fn traffic_of(&self, ports: &PortMatch<'s>, target: &Party<'_>) -> Traffic {
+    fn traffic_of(&self, rule: &Rule<'s>, target: &Party<'_>) -> Traffic {
+        let ports: &PortMatch<'s> = &rule.ports;
         let mut traffic = ports.traffic.clone();
-        if ports.named.is_empty() {
+        if ports.named.is_empty() || self.fabric.looks_names_up_everywhere(rule.direction) {
             return traffic;
         }
         let map = target.member.map_or(&[][..], |member| self.port_map(member.ports));
@@ -394,17 +488,25 @@ impl<'s> Network<'s> {
             },
             Peer::Addresses { block, speaks_of_pods } => self.is_in_block(*block, *speaks_of_pods, party, causes),
             Peer::Nodes(selector) => match party.host {
-                Host::Node(number) => {
+                Host::Node(number) | Host::Own(Some(number)) => {
                     is_match(self.inventory.nodes.get(number as usize).and_then(|node| node.object).is_some_and(|node| selector.matches(|key| node.label(key))))
                 }
-                Host::Somewhere => {
+                Host::Somewhere | Host::Own(None) => {
                     causes.push(Cause::PlacementUnknown);
                     Match::Maybe
                 }
                 Host::No => Match::No,
             },
+            Peer::Entity(entity, servers) => self.is_entity(*entity, *servers, party, causes),
+            Peer::Unsettled(cause) => {
+                if !is_outside_of_cluster(party) {
+                    return Match::No;
+                }
+                causes.push(cause.clone());
+                Match::Maybe
+            }
             Peer::Domains => match party.addresses {
-                Addresses::Known(_) | Addresses::Unknown if !party.is_pod() => {
+                Addresses::Known(_) | Addresses::Unknown if !party.is_pod() && (party.host == Host::No || !self.fabric.is_cilium()) => {
                     causes.push(Cause::DomainName);
                     Match::Maybe
                 }
@@ -455,6 +557,9 @@ impl<'s> Network<'s> {
         if party.is_pod() && self.model == Model::NpGuard {
             return Match::No;
         }
+        if !speaks_of_pods && self.fabric.keeps_blocks_from(party.is_pod(), party.host != Host::No) {
+            return Match::No;
+        }
         match party.addresses {
             Addresses::Known(addresses) => {
                 let inside = addresses.iter().filter(|&&address| set.contains(address)).count();
@@ -474,6 +579,52 @@ impl<'s> Network<'s> {
                 causes.push(Cause::AddressUnknown);
                 Match::Maybe
             }
+        }
+    }
+
+    /// Whether a party is what Cilium has a word for.
+    fn is_entity(&self, entity: Entity, servers: Option<u32>, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
+        if let Presence::Unseen = party.presence {
+            return match entity {
+                Entity::All | Entity::Cluster => Match::Yes,
+                Entity::Nobody => Match::No,
+                _ => unseen(causes),
+            };
+        }
+        let (is_pod, is_node) = (party.is_pod(), party.host != Host::No);
+        match entity {
+            Entity::All => Match::Yes,
+            Entity::Cluster if is_pod || is_node => Match::Yes,
+            Entity::Unlabelled => is_match(!is_pod),
+            Entity::Host => is_match(matches!(party.host, Host::Own(_))),
+            Entity::RemoteNode => is_match(matches!(party.host, Host::Node(_) | Host::Somewhere)),
+            Entity::World => is_match(is_outside_of_cluster(party)),
+            Entity::WorldOf(family) if is_outside_of_cluster(party) => match party.addresses {
+                Addresses::Known(addresses) => is_match(addresses.iter().any(|address| address.family == family)),
+                Addresses::Unknown => {
+                    causes.push(Cause::AddressUnknown);
+                    Match::Maybe
+                }
+                Addresses::None => Match::No,
+            },
+            Entity::ApiServer | Entity::Cluster if !is_pod => self.is_server(servers, party, causes),
+            Entity::WorldOf(_) | Entity::ApiServer | Entity::Cluster | Entity::Ingress | Entity::Nobody => Match::No,
+        }
+    }
+
+    /// Whether an API server listens at an address of a party that is no pod.
+    fn is_server(&self, servers: Option<u32>, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
+        let Some(set) = servers.and_then(|servers| self.policies.blocks.get(servers)) else {
+            causes.push(Cause::ServersUnknown);
+            return Match::Maybe;
+        };
+        match party.addresses {
+            Addresses::Known(addresses) => is_match(addresses.iter().any(|&address| set.contains(address))),
+            Addresses::Unknown => {
+                causes.push(Cause::AddressUnknown);
+                Match::Maybe
+            }
+            Addresses::None => Match::No,
         }
     }
 
@@ -578,6 +729,11 @@ struct Said {
     allowed: Bounds,
     /// What the next tier decides.
     rest: Bounds,
+}
+
+/// Whether a party is neither a pod nor a node.
+fn is_outside_of_cluster(party: &Party<'_>) -> bool {
+    !party.is_pod() && party.host == Host::No && !matches!(party.addresses, Addresses::None)
 }
 
 fn is_match(holds: bool) -> Match {

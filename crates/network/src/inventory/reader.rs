@@ -10,6 +10,7 @@ use super::{DEFAULT_NAMESPACE, Inventory, Link, Moves, Namespace, Node, Owner, P
 use crate::Model;
 use crate::address::Address;
 use crate::plane::{self, Plane};
+use crate::policy::cilium;
 use crate::sharing::Layered;
 
 /// What a controller reference of an object names.
@@ -72,6 +73,9 @@ impl<'i, 's> Reader<'i, 's> {
             for object in self.snapshot.of_kind(kind) {
                 self.mention(object, true);
             }
+        }
+        for object in self.snapshot.of_kind(Kind::Other).filter(|object| cilium::is_policy(*object)) {
+            self.mention(object, true);
         }
         for object in self.snapshot.of_kind(Kind::Node) {
             self.node_object(object.name(), Some(object));

@@ -50,7 +50,7 @@ pub(super) fn says_the_same(before: &Network<'_>, after: &Network<'_>, documents
 impl<'s> Network<'s> {
     fn speeches(&self, origin: impl Fn(&Policy<'_>) -> ObjectRef) -> Vec<Speech<'s>> {
         let mut speeches: Vec<Speech<'s>> = Vec::new();
-        for (_, policy) in self.policies.of_cluster() {
+        for (_, policy) in self.policies.of_cluster().filter(|(_, policy)| policy.tier != Tier::Namespace) {
             let (from, subject) = (origin(policy), self.said_pods(policy.subject));
             let is_part = speeches.last().is_some_and(|last| last.from == from && last.subject == subject && last.tier == policy.tier);
             if !is_part {
@@ -90,14 +90,16 @@ impl<'s> Network<'s> {
         peers
             .iter()
             .zip(written)
-            .map(|(peer, item)| match peer {
-                Peer::Pods(pods) => self.said_pods(*pods),
-                Peer::Addresses { block, .. } => Said::Addresses(self.policies.blocks.get(*block).cloned().unwrap_or_default()),
-                Peer::Nodes(selector) => Said::Nodes(selector.clone()),
+            .filter_map(|(peer, item)| match peer {
+                Peer::Pods(pods) => Some(self.said_pods(*pods)),
+                Peer::Addresses { block, .. } => Some(Said::Addresses(self.policies.blocks.get(*block).cloned().unwrap_or_default())),
+                Peer::Nodes(selector) => Some(Said::Nodes(selector.clone())),
                 Peer::Domains => {
                     let names = item.entry("domainNames").into_iter().flat_map(Value::items).filter_map(Value::as_str);
-                    Said::Domains(names.collect())
+                    Some(Said::Domains(names.collect()))
                 }
+                // Policies of these kinds have no such peers.
+                Peer::Entity(..) | Peer::Unsettled(_) => None,
             })
             .collect()
     }

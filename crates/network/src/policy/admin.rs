@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::network_policy::is_port_name;
-use super::{Action, Direction, Draft, NamespaceMatch, Peer, PodMatch, Policies, Policy, PortMatch, Tier};
+use super::{Action, Direction, Draft, Isolates, NamespaceMatch, Peer, PodMatch, Policies, Policy, PortMatch, Tier};
 use crate::address::{AddressSet, Cidr, NoCidr};
 use crate::label::{Refusal, Selector};
 use crate::traffic::{NoSuchProtocol, Protocol, Traffic};
@@ -122,7 +122,7 @@ fn read<'s>(object: ObjectView<'s>, dialect: Dialect, policies: &mut Policies<'s
     let number = crate::inventory::count(policies.list.len());
     let ingress = policies.add_rules(number, Direction::Ingress, ingress);
     let egress = policies.add_rules(number, Direction::Egress, egress);
-    policies.add(Policy { object, tier, priority, subject, ingress: Some(ingress), egress: Some(egress) });
+    policies.add(Policy { object, tier, priority, subject, ingress: Some(ingress), egress: Some(egress), isolates: Isolates::BOTH });
 }
 
 struct Reader<'p, 's> {
@@ -187,7 +187,7 @@ impl<'s> Reader<'_, 's> {
         };
         let Some(list) = spec.get(rules) else { return Vec::new() };
         self.limit(list);
-        list.items().filter_map(|rule| self.rule(rule, rule.get(peers), direction)).collect()
+        (0u32..).zip(list.items()).filter_map(|(index, rule)| self.rule(index, rule, rule.get(peers), direction)).collect()
     }
 
     fn limit(&mut self, list: Value<'s>) {
@@ -197,7 +197,7 @@ impl<'s> Reader<'_, 's> {
         }
     }
 
-    fn rule(&mut self, rule: Value<'s>, peers: Option<Value<'s>>, direction: Direction) -> Option<Draft<'s>> {
+    fn rule(&mut self, index: u32, rule: Value<'s>, peers: Option<Value<'s>>, direction: Direction) -> Option<Draft<'s>> {
         let word = rule.entry("action").and_then(Value::as_str).unwrap_or("");
         let Some(action) = self.dialect.action(word) else {
             self.refused.push((rule, format!("action `{word}` is none of {}", self.dialect.actions())));
@@ -221,12 +221,12 @@ impl<'s> Reader<'_, 's> {
             self.refused.push((rule, "a named port stands beside peers that are no pods".to_owned()));
         }
         if !has_unknown {
-            return Some(Draft { action, peers: Some(found), ports, place: rule });
+            return Some(Draft { index, action, peers: Some(found), ports, doubt: None, place: rule });
         }
         // What is not understood must not open anything.
         match action {
-            Action::Allow => Some(Draft { action, peers: Some(Vec::new()), ports, place: rule }),
-            Action::Deny | Action::Pass => Some(Draft { action: Action::Deny, peers: None, ports: PortMatch::all(), place: rule }),
+            Action::Allow => Some(Draft { index, action, peers: Some(Vec::new()), ports, doubt: None, place: rule }),
+            Action::Deny | Action::Pass => Some(Draft { index, action: Action::Deny, peers: None, ports: PortMatch::all(), doubt: None, place: rule }),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use bartizan_cluster::{ObjectView, Value, field};
 
-use super::{Action, Direction, Draft, NamespaceMatch, Peer, PodMatch, Policies, Policy, PortMatch, Tier};
+use super::{Action, Direction, Draft, Isolates, NamespaceMatch, Peer, PodMatch, Policies, Policy, PortMatch, Tier};
 use crate::Model;
 use crate::address::{AddressSet, Cidr};
 use crate::label::{Refusal, Selector, is_dns_subdomain};
@@ -57,6 +57,7 @@ pub(crate) fn read<'s>(object: ObjectView<'s>, namespace: u32, model: Model, pol
         subject: PodMatch { namespaces: NamespaceMatch::One(namespace), pods },
         ingress,
         egress,
+        isolates: Isolates::BOTH,
     });
 }
 
@@ -99,8 +100,12 @@ impl<'s> Reader<'_, 's> {
             Direction::Egress => (field::EGRESS, field::TO),
         };
         let Some(spec) = spec else { return Vec::new() };
-        spec.list(rules)
-            .map(|rule| Draft { action: Action::Allow, peers: self.peers(rule.get(peers)), ports: self.ports(rule.get(field::PORTS)), place: rule })
+        (0u32..)
+            .zip(spec.list(rules))
+            .map(|(index, rule)| {
+                let (peers, ports) = (self.peers(rule.get(peers)), self.ports(rule.get(field::PORTS)));
+                Draft { index, action: Action::Allow, peers, ports, doubt: None, place: rule }
+            })
             .collect()
     }
 

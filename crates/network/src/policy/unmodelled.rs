@@ -3,6 +3,7 @@
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::{Direction, NamespaceMatch, PodMatch, Policies};
+use crate::fabric::{self, Fabric};
 use crate::inventory::Inventory;
 use crate::label::Selector;
 use crate::mesh::{self, MESH_ROOT};
@@ -58,17 +59,21 @@ pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
 }
 
 /// Everything in `snapshot` that blurs what is known.
-pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Vec<Blur> {
+pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, fabric: &Fabric<'s>, policies: &mut Policies<'s>) -> Vec<Blur> {
     let mut blurs = Vec::new();
     for object in snapshot.of_kind(Kind::Other) {
         let Some(power) = power(object.group(), object.kind_name()) else { continue };
+        if fabric.models(object) {
+            continue;
+        }
         // One that leaves the choice keeps nobody out.
         if object.kind_name() == "PeerAuthentication" && !mesh::is_strict_anywhere(object) {
             continue;
         }
         if let Some(subject) = subject(object, inventory, policies) {
             let (ingress, egress) = directions(object, &power);
-            let cause = Cause::NotModelled(format!("{} ({})", object.kind_name(), object.group()));
+            let is_contested = *fabric == Fabric::Contested && (fabric::is_of_cilium(object) || fabric::is_of_calico(object));
+            let cause = if is_contested { Cause::Contested } else { Cause::NotModelled(format!("{} ({})", object.kind_name(), object.group())) };
             blurs.push(Blur { subject, ingress, egress, may_add: power.may_add, cause });
         }
     }

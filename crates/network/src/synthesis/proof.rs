@@ -250,7 +250,7 @@ impl Prover<'_, '_> {
                 if let Some(&rule) = of_namespace.and_then(|applied| applied.rules.first()) {
                     return Some(self.after.rule_name(rule));
                 }
-                if of_namespace.is_some() {
+                if of_namespace.is_some_and(|applied| applied.isolating > 0) {
                     return Some(format!("the policies of {}", self.after.owner_name(*owner)));
                 }
             }

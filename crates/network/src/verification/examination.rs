@@ -228,7 +228,7 @@ impl<'n, 's> Examination<'n, 's> {
             add(Other::Pods(unit, pods), has_names.then_some(found.key.ports));
         }
         (0..crate::inventory::count(network.inventory.nodes.len())).for_each(|node| add(Other::Node(node), None));
-        let blocks = peers.iter().filter_map(|peer| if let Peer::Addresses { block, .. } = peer { network.policies.blocks.get(*block) } else { None });
+        let blocks = peers.iter().filter_map(|peer| network.policies.blocks.get(peer.block()?));
         for (family, first, last) in address::atoms(blocks) {
             add(AddressSet::range(family, first, last).first().map_or(Other::Node(u32::MAX), Other::Outside), None);
         }
@@ -355,7 +355,7 @@ impl<'n, 's> Examination<'n, 's> {
                     if let (Some((rule, traffic)), (Some(first), Some(second))) = (found, policies) {
                         let because = Some(second.object.reference().to_string());
                         let witness = network.witness(direction, subject, other, &traffic);
-                        let told = Verified { because, witness, ..network.about(Claim::PriorityTie, first, rule_words(rule), rule.place) };
+                        let told = Verified { because, witness, ..network.about(Claim::PriorityTie, first, rule.words(), rule.place) };
                         self.ties.insert((one, two), told);
                     }
                 }
@@ -366,7 +366,7 @@ impl<'n, 's> Examination<'n, 's> {
     /// What is to be said about a rule.
     fn told(&self, policy: &Policy<'_>, number: u32, is_vacuous: bool) -> Option<Verified> {
         let rule = self.network.policies.rules.get(number as usize)?;
-        let about = |claim| self.network.about(claim, policy, rule_words(rule), rule.place);
+        let about = |claim| self.network.about(claim, policy, rule.words(), rule.place);
         let Some(fate) = self.fates.get(&number).filter(|fate| fate.has_matched) else { return Some(about(Claim::MatchesNobody)) };
         if let Some((decider, witness)) = &fate.overruled {
             return Some(Verified { because: Some(self.network.rule_name(*decider)), witness: Some(witness.clone()), ..about(Claim::Overruled) });
@@ -388,10 +388,6 @@ fn take_two(pods: &mut Vec<u32>, more: &[u32]) {
             pods.push(pod);
         }
     }
-}
-
-fn rule_words(rule: &Rule<'_>) -> String {
-    format!("{} rule {}", rule.direction.name().to_ascii_lowercase(), rule.index + 1)
 }
 
 impl Network<'_> {
@@ -432,7 +428,7 @@ impl Network<'_> {
 
     fn denies_first(&self, rule: u32) -> bool {
         let rule = self.policies.rules.get(rule as usize);
-        rule.is_some_and(|rule| rule.action == Action::Deny && self.tier_of(rule) == Some(Tier::Admin))
+        rule.is_some_and(|rule| rule.action == Action::Deny && self.tier_of(rule) != Some(Tier::Baseline))
     }
 }
 

@@ -4,6 +4,8 @@ mod admin;
 mod api_server;
 mod certificates;
 mod change;
+mod cilium;
+mod cilium_packets;
 mod difference;
 mod drawing;
 mod encryption;

@@ -26,7 +26,7 @@ pub(crate) struct Packet {
     pub(crate) port: u16,
 }
 
-fn matches(selector: &Selector, labels: &Labels) -> bool {
+pub(crate) fn matches(selector: &Selector, labels: &Labels) -> bool {
     selector.iter().all(|Requirement(key, operator, values)| {
         let value = labels.iter().find(|(known, _)| known == key).map(|(_, value)| value);
         match *operator {
@@ -61,7 +61,7 @@ impl World {
         }
     }
 
-    fn host_of(&self, end: End) -> Option<usize> {
+    pub(crate) fn host_of(&self, end: End) -> Option<usize> {
         match end {
             End::Pod(at) => self.pods[at].host_network.then_some(self.pods[at].node),
             End::Node(at) => Some(at),

@@ -320,8 +320,13 @@ fn pitfall_26_names_are_asked_over_udp_and_tcp_at_the_port_of_the_pods() {
 
 #[test]
 fn pitfall_27_what_policies_of_kinds_that_are_not_modelled_do_is_unknown() {
-    let cilium = other("cilium.io/v2", "CiliumNetworkPolicy", ", namespace: a", "endpointSelector: {matchLabels: {app: x}}, ingressDeny: [{}]");
-    expect(&(three() + &cilium), "b/z a/x 80 unknown\n b/z a/w 80 yes\n a/x b/z 80 yes");
+    let antrea = other(
+        "crd.antrea.io/v1beta1",
+        "NetworkPolicy",
+        ", namespace: a",
+        "priority: 5, tier: securityops, appliedTo: [{podSelector: {matchLabels: {app: x}}}]",
+    );
+    expect(&(three() + &antrea), "b/z a/x 80 unknown\n a/x b/z 80 unknown\n b/z b/z 80 yes");
     let calico = other("projectcalico.org/v3", "GlobalNetworkPolicy", "", "selector: all()");
     expect(&(three() + &calico), "b/z a/x 80 unknown");
     // What can only take away does not open what is closed.

@@ -30,11 +30,11 @@ impl Dice {
         from[self.below(from.len())].clone()
     }
 
-    fn some<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
+    pub(crate) fn some<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
         (0..self.below(most + 1)).map(|_| make(self)).collect()
     }
 
-    fn one_or_more<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
+    pub(crate) fn one_or_more<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
         (0..=self.below(most)).map(|_| make(self)).collect()
     }
 }
@@ -150,9 +150,9 @@ pub(crate) struct Traits {
     pub(crate) ipv6: bool,
 }
 
-const KEYS: [&str; 3] = ["app", "tier", "env"];
+pub(crate) const KEYS: [&str; 3] = ["app", "tier", "env"];
 pub(crate) const VALUES: [&str; 3] = ["one", "two", "three"];
-const NAMES: [&str; 3] = ["http", "dns", "admin"];
+pub(crate) const NAMES: [&str; 3] = ["http", "dns", "admin"];
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 pub(crate) const PORTS: [u16; 5] = [53, 80, 81, 443, 8080];
 
@@ -219,7 +219,7 @@ fn selector(dice: &mut Dice) -> Selector {
     })
 }
 
-fn block(dice: &mut Dice, traits: Traits) -> Block {
+pub(crate) fn block(dice: &mut Dice, traits: Traits) -> Block {
     if traits.ipv6 && dice.once_in(3) {
         let first = IpAddr::from([0xfd00, 0, 0, 0, 0, 0, dice.one_of(&[1u16, 2]), dice.one_of(&[0u16, 1, 2])]);
         return Block(first, dice.one_of(&[0, 8, 112, 127, 128]));
@@ -228,7 +228,7 @@ fn block(dice: &mut Dice, traits: Traits) -> Block {
 }
 
 /// Blocks strictly inside another.
-fn excepts(dice: &mut Dice, outer: &Block) -> Vec<Block> {
+pub(crate) fn excepts(dice: &mut Dice, outer: &Block) -> Vec<Block> {
     let longest = if outer.0.is_ipv4() { 32 } else { 128 };
     if outer.1 == longest {
         return Vec::new();
@@ -347,7 +347,7 @@ fn selector_yaml(selector: &Selector) -> String {
     if selector.is_empty() { "{}".to_owned() } else { format!("{{matchExpressions: [{}]}}", selector.iter().map(one).collect::<Vec<_>>().join(", ")) }
 }
 
-fn block_yaml(Block(first, length): &Block) -> String {
+pub(crate) fn block_yaml(Block(first, length): &Block) -> String {
     format!("'{first}/{length}'")
 }
 

@@ -336,9 +336,8 @@ fn a_list_that_could_not_be_read_makes_answers_unknown() {
 
 #[test]
 fn kinds_that_are_not_modelled_make_answers_unknown_where_they_apply() {
-    let cilium =
-        |spec: &str| four() + &format!("---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {{name: c, namespace: a}}\nspec: {{{spec}}}\n");
-    expect(&cilium("endpointSelector: {matchLabels: {pod: x}}, ingress: [{}]"), "b/x a/x 80 unknown\n b/x a/w 80 yes\n a/x b/x 80 yes");
+    let antrea = four() + "---\napiVersion: crd.antrea.io/v1beta1\nkind: NetworkPolicy\nmetadata: {name: c, namespace: a}\nspec: {priority: 5}\n";
+    expect(&antrea, "b/x a/x 80 unknown\n a/x b/x 80 unknown\n b/x b/w 80 yes");
     let istio = four()
         + "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: i, namespace: a}\nspec: {}\n"
         + &policy("a", "p", "podSelector: {}, ingress: [{ports: [{port: 80}]}]");

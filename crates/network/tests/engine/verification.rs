@@ -148,8 +148,7 @@ fn two_networks_are_equal_or_shown_to_differ() {
     assert_eq!(of(&less, &closed), (Relation::Within, vec!["allows-less - a/Pod/w -> a/Pod/x TCP 81 | a/Pod/w -> a/Pod/x TCP 81".to_owned()]));
     assert_eq!(of(&closed, &less), (Relation::Beyond, vec!["allows-more - a/Pod/w -> a/Pod/x TCP 81 | a/Pod/w -> a/Pod/x TCP 81".to_owned()]));
     assert_eq!(of(&closed, &other).0, Relation::Apart);
-    let blurred = closed.clone()
-        + "---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: c, namespace: a}\nspec: {endpointSelector: {}, ingress: [{}]}\n";
+    let blurred = closed.clone() + "---\napiVersion: crd.antrea.io/v1beta1\nkind: NetworkPolicy\nmetadata: {name: c, namespace: a}\nspec: {priority: 5}\n";
     assert_eq!(of(&blurred, &blurred).0, Relation::Undecided, "what is unknown on both sides proves nothing");
 }
 
@@ -195,8 +194,7 @@ fn intents_hold_or_are_refuted_by_a_connection() {
         intended(&world, json!({"forbids": [{"from": "a/*", "to": "a/Pod/x"}]})),
         ["not-forbidden - forbids a/* -> a/Pod/x | a/Pod/w -> a/Pod/x TCP 80"]
     );
-    let unclear = world.clone()
-        + "---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: c, namespace: a}\nspec: {endpointSelector: {matchLabels: {app: x}}, ingress: [{}]}\n";
+    let unclear = world.clone() + "---\napiVersion: crd.antrea.io/v1beta1\nkind: NetworkPolicy\nmetadata: {name: c, namespace: a}\nspec: {priority: 5}\n";
     assert_eq!(intended(&unclear, permit("a/Pod/w", "a/Pod/x", 80)), ["undecided - permits a/Pod/w -> a/Pod/x 80 | a/Pod/w -> a/Pod/x TCP 80"]);
     let snapshot = snapshot(&world);
     let network = Network::resolve(&snapshot, Model::Kubernetes);
