@@ -7,6 +7,7 @@ use bartizan_network::render::{self, exposure};
 use bartizan_network::{Model, Network};
 use bartizan_report::Language;
 
+use crate::cilium_packets::Cluster;
 use crate::random::{Dice, Traits, World};
 use crate::world::{question, snapshot};
 
@@ -94,8 +95,12 @@ fn change(dice: &mut Dice, before: &Snapshot, traits: Traits) -> (Vec<ObjectRef>
 }
 
 fn check(seed: u64, traits: Traits, changes: usize) -> u32 {
+    check_from(&World::roll(seed, traits).yaml(), seed, traits, changes)
+}
+
+fn check_from(text: &str, seed: u64, traits: Traits, changes: usize) -> u32 {
     let mut dice = Dice(seed ^ 0x5eed);
-    let mut snapshot: &'static Snapshot = Box::leak(Box::new(snapshot(&World::roll(seed, traits).yaml())));
+    let mut snapshot: &'static Snapshot = Box::leak(Box::new(snapshot(text)));
     let mut network = Network::resolve(snapshot, Model::Kubernetes);
     let mut taken_over = 0;
     let mut story = String::new();
@@ -128,6 +133,13 @@ fn policies_of_the_whole_cluster_are_resolved_anew_and_kept_over_other_changes()
     let traits = Traits { hosts: true, cluster_policies: true, ipv6: false };
     let taken_over: u32 = (100..120).map(|seed| check(seed, traits, 6)).sum();
     assert!((20..120).contains(&taken_over), "{taken_over}");
+}
+
+#[test]
+fn policies_of_cilium_are_kept_over_changes_of_everything_else() {
+    let traits = Traits { hosts: true, cluster_policies: false, ipv6: true };
+    let taken_over: u32 = (200..230).map(|seed| check_from(&Cluster::roll(seed).yaml(), seed, traits, 6)).sum();
+    assert!((60..180).contains(&taken_over), "{taken_over}");
 }
 
 #[test]
