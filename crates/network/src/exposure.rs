@@ -281,7 +281,8 @@ impl Network<'_> {
         }
         let other = Party::imagined(imagined);
         let target = if direction == Direction::Ingress { party } else { &other };
-        self.one_way(direction, party, &other, target, &Traffic::all(), trace)
+        let reaching = self.one_way(direction, party, &other, target, &Traffic::all(), trace);
+        if direction == Direction::Ingress { self.through_gate(&other, party, reaching, trace) } else { reaching }
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod cilium;
+pub(crate) mod istio;
 pub(crate) mod network_policy;
 pub(crate) mod unmodelled;
 
