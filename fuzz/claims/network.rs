@@ -6,7 +6,7 @@ mod assemble;
 
 use assemble::assemble;
 use bartizan_cluster::read::split;
-use bartizan_network::{Intents, Model, Network, PortName, Question};
+use bartizan_network::{Intents, Model, Network, PortName, Protocol, Question};
 
 const WORLD: &str = "\
 apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop, labels: {app: web}}\nspec: {containers: [{name: a, image: a, ports: [{name: http, containerPort: 80}]}]}
@@ -32,6 +32,38 @@ pub(crate) fn intents(bytes: &[u8]) {
     if let Ok(found) = Network::resolve(&snapshot, Model::Kubernetes).verify_intents(&intents) {
         assert!(found.iter().all(|one| one.location.is_some()), "{found:?}");
     }
+}
+
+/// A selector of Calico's: it is refused inside of its text, or it and its negation share the pods between them.
+pub(crate) fn calico(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let selected = |selector: &str| {
+        let spec = serde_json::json!({ "selector": selector, "ingress": [{ "action": "Deny" }] });
+        let policy = serde_json::json!({ "apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkPolicy", "metadata": { "name": "fuzz" }, "spec": spec });
+        let text = format!("{WORLD}---\n{policy}\n");
+        let snapshot = assemble(&text, &split(&text).0);
+        // Some characters cannot stand in YAML.
+        if !snapshot.problems().is_empty() {
+            return None;
+        }
+        let network = Network::resolve(&snapshot, Model::Kubernetes);
+        if let Some(lost) = network.problems().iter().find(|problem| problem.is_loss) {
+            let at = lost.message.rsplit_once(" at character ").and_then(|(_, at)| at.parse::<usize>().ok());
+            assert!(at.is_none_or(|at| (1..=selector.chars().count() + 1).contains(&at)), "{lost}");
+            return None;
+        }
+        let asked = |to: &str| {
+            let question = Question { from: "192.0.2.1".to_owned(), to: to.to_owned(), port: PortName::Number(80), protocol: Protocol::Tcp };
+            network.ask(&question).unwrap().allowed.map(|allowed| !allowed)
+        };
+        Some([asked("shop/web"), asked("data/db")])
+    };
+    let Some(one) = selected(text) else { return };
+    // What is empty selects everything, and has no negation; parentheses may not be nested too deep.
+    let Some(two) = selected(&format!("!({text})")) else { return };
+    // The NetworkPolicy of the other pod refuses the rest.
+    assert!(matches!((one[0], two[0]), (Some(one), Some(two)) if one != two), "{text}: {one:?} {two:?}");
+    assert_eq!((one[1], two[1]), (Some(true), Some(true)), "{text}");
 }
 
 /// A line of a batch: a question that makes sense is the same when it is written again, and is answered twice alike.

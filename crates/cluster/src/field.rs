@@ -198,6 +198,8 @@ fields! {
     EXCEPT = "except",
     END_PORT = "endPort",
     NAMESPACE_NAME = "kubernetes.io/metadata.name",
+    CALICO_ACCOUNT = "projectcalico.org/serviceaccount",
+    DEFAULT = "default",
     API_SERVER = "apiServer",
     CONTROLLER_MANAGER = "controllerManager",
     SCHEDULER = "scheduler",

@@ -7,16 +7,16 @@ use std::sync::{Arc, OnceLock};
 use bartizan_cluster::snapshot::Changes;
 use bartizan_cluster::{Kind, ObjectView, Snapshot};
 
-use crate::policy::{admin, cilium, network_policy, unmodelled};
+use crate::policy::{admin, calico, cilium, network_policy, unmodelled};
 use crate::service::{Backend, Services};
-use crate::{Model, Network, Plane, fabric, gate, plane};
+use crate::{Model, Network, Plane, fabric, plane};
 
 impl<'s> Network<'s> {
     /// What holds in `after`, a later snapshot of the lineage: the same answers as those of a network that is resolved anew. This
     /// network stays as it is.
     ///
     /// Pods and whatever makes pods, namespaces, NetworkPolicies, Services and nodes are taken over at the cost of what they
-    /// concern. Policies of other kinds, changes of what may own pods in every namespace, and a snapshot of another lineage
+    /// concern. Policies of other kinds, networks that Calico guards, changes of what may own pods in every namespace, and a snapshot of another lineage
     /// are resolved anew.
     // INVARIANT: it equals a network resolved anew: `crates/network/tests/engine/change.rs`.
     #[must_use]
@@ -45,13 +45,11 @@ impl<'s> Network<'s> {
         }
         let changes: Changes<'a> = after.changes_since(self.snapshot)?;
         let reads_services = self.policies.reads_services;
-        let has_gates = self.gates.is_some();
-        if changes
-            .removed
-            .iter()
-            .chain(&changes.added)
-            .any(|object| concerns_everybody(*object) || (reads_services && stands_behind(*object)) || (has_gates && gate::concerns_gates(*object)))
-        {
+        if changes.removed.iter().chain(&changes.added).any(|object| concerns_everybody(*object) || (reads_services && stands_behind(*object))) {
+            return None;
+        }
+        // What Calico's selectors mean hangs on more than what they name.
+        if self.policies.are_ordered {
             return None;
         }
         let mut next: Network<'a> = self.clone();
@@ -114,7 +112,7 @@ impl<'s> Network<'s> {
 /// Whether a change of this object may change the answers about pods anywhere.
 fn concerns_everybody(object: ObjectView<'_>) -> bool {
     match object.kind() {
-        Kind::Other => admin::is_one(object) || unmodelled::is_one(object) || cilium::is_one(object) || plane::is_network(object),
+        Kind::Other => admin::is_one(object) || unmodelled::is_one(object) || calico::is_one(object) || cilium::is_one(object) || plane::is_network(object),
         Kind::ConfigMap => fabric::is_settings(object),
         _ => false,
     }

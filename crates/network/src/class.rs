@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bartizan_cluster::Interner;
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::inventory::count;
@@ -48,7 +49,8 @@ impl Classes {
         let set = SetId(self.sets.push(Arc::clone(&labels)));
         self.known.insert(Arc::clone(&labels), set);
         if self.is_settled {
-            let selecting = selectors.numbered().filter(|(_, matcher)| !matcher.is_everything() && matcher.matches(&labels)).map(|(number, _)| number);
+            let selecting =
+                selectors.numbered().filter(|(_, matcher)| !matcher.is_everything() && matcher.matches(&labels, selectors.strings())).map(|(number, _)| number);
             let class = self.class_with(selecting.collect());
             self.class_of.push(class);
         }
@@ -66,7 +68,7 @@ impl Classes {
         }
         let mut selecting: Vec<Vec<u32>> = vec![Vec::new(); self.sets.len()];
         for (number, matcher) in selectors.numbered().filter(|(_, matcher)| !matcher.is_everything()) {
-            for set in self.selected(matcher, &postings) {
+            for set in self.selected(matcher, selectors.strings(), &postings) {
                 if let Some(list) = selecting.get_mut(set as usize) {
                     list.push(number);
                 }
@@ -80,9 +82,9 @@ impl Classes {
     }
 
     /// The sets that a selector selects, each once.
-    fn selected(&self, matcher: &Matcher, postings: &HashMap<Label, Vec<u32>>) -> Vec<u32> {
+    fn selected(&self, matcher: &Matcher, strings: &Interner, postings: &HashMap<Label, Vec<u32>>) -> Vec<u32> {
         let posted = |label: Label| postings.get(&label).map_or(&[][..], Vec::as_slice);
-        let passes = |set: &u32| self.sets.get(*set as usize).is_some_and(|labels| matcher.matches(labels));
+        let passes = |set: &u32| self.sets.get(*set as usize).is_some_and(|labels| matcher.matches(labels, strings));
         match matcher.narrowest(|label| posted(label).len()) {
             Some(labels) => labels.into_iter().flat_map(|label| posted(label).iter().copied()).filter(passes).collect(),
             None => (0..count(self.sets.len())).filter(passes).collect(),
@@ -159,7 +161,7 @@ impl Classes {
         let mut hits: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         if !added.is_empty() {
             for (labels, set) in self.sets.iter().zip(0u32..) {
-                let selecting: Vec<u32> = added.iter().filter(|(_, matcher)| matcher.matches(labels)).map(|(number, _)| *number).collect();
+                let selecting: Vec<u32> = added.iter().filter(|(_, matcher)| matcher.matches(labels, selectors.strings())).map(|(number, _)| *number).collect();
                 if !selecting.is_empty() {
                     hits.insert(set, selecting);
                 }
@@ -222,7 +224,7 @@ impl Classes {
 mod tests {
     use super::*;
     use crate::label::Selector;
-    use bartizan_cluster::{Interner, field};
+    use bartizan_cluster::field;
 
     const LABELS: [&[Label]; 4] =
         [&[(field::NAME, field::HTTP)], &[(field::NAME, field::HTTP), (field::TLS, field::KEY)], &[(field::NAME, field::CSI)], &[(field::TLS, field::KEY)]];

@@ -223,7 +223,7 @@ impl<'s> Network<'s> {
         let pods = self.inventory.namespaces.get(service.namespace as usize).map_or(&[][..], |namespace| namespace.pods.as_slice());
         let is_selected = |&number: &u32| {
             let owner = self.inventory.pods.get(number as usize).and_then(|pod| self.inventory.owners.get(pod.owner as usize));
-            selector.matches(self.labels_of(number)) && owner.is_some_and(|owner| owner.pods().contains(&number))
+            selector.matches(self.labels_of(number), self.snapshot.strings()) && owner.is_some_and(|owner| owner.pods().contains(&number))
         };
         pods.iter().copied().filter(is_selected).collect()
     }

@@ -92,7 +92,7 @@ impl<'s> Network<'s> {
     /// A pod with these labels in the namespace called `namespace`, which need not be in the input.
     pub(crate) fn pod_in(&self, namespace: &str, labels: &[(&str, &str)]) -> Imagined {
         let number = self.inventory.namespace(namespace);
-        let like = PodMatch { namespaces: number.map_or(self.everybody.namespaces, NamespaceMatch::One), pods: self.everybody.pods };
+        let like = PodMatch { namespaces: number.map_or(self.everybody.namespaces, NamespaceMatch::One), pods: self.everybody.pods, formula: None };
         Imagined {
             like,
             namespace_labels: BTreeMap::from([(NAMESPACE_NAME_LABEL.to_owned(), namespace.to_owned())]),
@@ -107,12 +107,12 @@ impl<'s> Network<'s> {
             NamespaceMatch::Selected(selector) => Some(self.policies.namespace_selectors.get(selector)?),
             NamespaceMatch::One(_) => None,
         };
-        if pods.is_everything() && selected.is_some_and(Selector::is_everything) {
+        if described.formula.is_none() && pods.is_everything() && selected.is_some_and(Selector::is_everything) {
             return None;
         }
         // A namespace by its name is that namespace.
         let by_name = selected.and_then(|selector| selector.only(NAMESPACE_NAME_LABEL)).and_then(|name| self.inventory.namespace(name));
-        let like = PodMatch { namespaces: by_name.map_or(described.namespaces, NamespaceMatch::One), pods: described.pods };
+        let like = PodMatch { namespaces: by_name.map_or(described.namespaces, NamespaceMatch::One), ..described };
         let owned = |labels: BTreeMap<&str, String>| labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<BTreeMap<_, _>>();
         let mut namespace_labels = match (by_name, selected) {
             (None, Some(selector)) => owned(selector.witness(|key| self.policies.namespace_selectors.fresh(key))?),
@@ -122,7 +122,8 @@ impl<'s> Network<'s> {
             namespace_labels.entry(NAMESPACE_NAME_LABEL.to_owned()).or_insert_with(|| self.policies.namespace_selectors.fresh(NAMESPACE_NAME_LABEL));
         }
         let labels = owned(pods.witness(|key| self.policies.pod_selectors.fresh(key))?);
-        Some(Imagined { like, namespace_labels, labels })
+        let imagined = Imagined { like, namespace_labels, labels };
+        (described.formula.is_none() || self.would_be_among(described, &imagined)).then_some(imagined)
     }
 
     /// Whether a rule that means `pods` means a pod that does not exist.
@@ -134,7 +135,12 @@ impl<'s> Network<'s> {
             Model::Kubernetes => wanted.matches(|key| imagined.labels.get(key).map(String::as_str)),
             Model::NpGuard => wanted.is_part_of(described),
         };
-        is_meant && self.would_be_in(pods.namespaces, imagined)
+        let own = |selector| {
+            let selector = self.policies.pod_selectors.get(selector);
+            selector.is_some_and(|selector| selector.matches(|key| imagined.labels.get(key).map(String::as_str)))
+        };
+        let is_in = |selector| self.would_be_in(NamespaceMatch::Selected(selector), imagined);
+        is_meant && self.would_be_in(pods.namespaces, imagined) && self.policies.formula_holds(pods, &own, &is_in)
     }
 
     fn would_be_in(&self, namespaces: NamespaceMatch, imagined: &Imagined) -> bool {
@@ -171,7 +177,7 @@ impl<'s> Network<'s> {
             NamespaceMatch::One(_) => true,
             NamespaceMatch::Selected(selector) => self.policies.namespace_selectors.get(selector).is_some_and(Selector::is_plain),
         };
-        is_plain && is_bounded && !self.units_of(like).is_empty()
+        is_plain && is_bounded && like.formula.is_none() && !self.units_of(like).is_empty()
     }
 
     /// The rules that apply to a group, as the peers that they name, each once, in the order of the rules.
@@ -181,13 +187,7 @@ impl<'s> Network<'s> {
         for direction in [Direction::Ingress, Direction::Egress] {
             let Some(applied) = self.applied(member, direction) else { continue };
             for rule in applied.rules().filter_map(|number| self.policies.rules.get(number as usize)) {
-                for peer in rule.peers.iter().flatten() {
-                    if let Peer::Pods(pods) = peer
-                        && seen.insert(*pods)
-                    {
-                        found.push(*pods);
-                    }
-                }
+                found.extend(rule.peers.iter().flatten().flat_map(Peer::pods).filter(|pods| seen.insert(*pods)));
             }
         }
         found
@@ -280,9 +280,7 @@ impl Network<'_> {
             return Bounds::none();
         }
         let other = Party::imagined(imagined);
-        let target = if direction == Direction::Ingress { party } else { &other };
-        let reaching = self.one_way(direction, party, &other, target, &Traffic::all(), trace);
-        if direction == Direction::Ingress { self.through_gate(&other, party, reaching, trace) } else { reaching }
+        self.one_way(direction, party, &other, &Traffic::all(), trace)
     }
 }
 

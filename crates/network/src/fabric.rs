@@ -1,12 +1,13 @@
 //! What enforces the policies of a cluster, as far as its objects tell: where the specification of NetworkPolicies leaves room, and
 //! for policies of kinds that belong to one program, it matters who that is.
 //!
-//! Cilium is taken to enforce where its policies or its configuration are in the input, unless Calico's policies are there as well.
+//! Cilium is taken to enforce where its policies or its configuration are in the input, and Calico where its policies are; where both
+//! are, nobody knows.
 
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use crate::Model;
-use crate::policy::{Direction, cilium};
+use crate::policy::{Direction, calico, cilium};
 
 /// Who enforces.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +16,7 @@ pub(crate) enum Fabric<'s> {
     #[default]
     Standard,
     Cilium(Settings<'s>),
+    Calico,
     /// Policies of both Cilium and Calico are there.
     Contested,
 }
@@ -64,7 +66,7 @@ pub(crate) fn is_of_cilium(object: ObjectView<'_>) -> bool {
 
 /// Whether an object is a policy of Calico's.
 pub(crate) fn is_of_calico(object: ObjectView<'_>) -> bool {
-    matches!(object.group(), "crd.projectcalico.org" | "projectcalico.org") && matches!(object.kind_name(), "NetworkPolicy" | "GlobalNetworkPolicy")
+    calico::is_policy(object)
 }
 
 impl<'s> Fabric<'s> {
@@ -75,7 +77,8 @@ impl<'s> Fabric<'s> {
         let settings = snapshot.of_kind(Kind::ConfigMap).find(|object| is_settings(*object));
         let has = |is_one: fn(ObjectView<'_>) -> bool| snapshot.of_kind(Kind::Other).any(is_one);
         match (settings.is_some() || has(is_of_cilium), has(is_of_calico)) {
-            (false, _) => Fabric::Standard,
+            (false, false) => Fabric::Standard,
+            (false, true) => Fabric::Calico,
             (true, true) => Fabric::Contested,
             (true, false) => Fabric::Cilium(settings.map_or_else(Settings::default, Settings::read)),
         }
@@ -87,7 +90,11 @@ impl<'s> Fabric<'s> {
 
     /// Whether rules of policies of this kind are read as what they mean.
     pub(crate) fn models(&self, object: ObjectView<'_>) -> bool {
-        self.is_cilium() && is_of_cilium(object)
+        match self {
+            Fabric::Cilium(_) => is_of_cilium(object),
+            Fabric::Calico => is_of_calico(object),
+            Fabric::Standard | Fabric::Contested => false,
+        }
     }
 
     fn enforcement(&self) -> Enforcement {
@@ -108,7 +115,7 @@ impl<'s> Fabric<'s> {
     pub(crate) fn keeps_blocks_from(&self, is_pod: bool, is_node: bool) -> bool {
         match self {
             Fabric::Cilium(settings) => is_pod || (is_node && !settings.blocks_mean_nodes),
-            Fabric::Standard | Fabric::Contested => false,
+            Fabric::Standard | Fabric::Calico | Fabric::Contested => false,
         }
     }
 

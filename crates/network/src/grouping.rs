@@ -10,9 +10,8 @@ use foldhash::{HashMap, HashMapExt as _};
 use crate::Network;
 use crate::address::{self, Address, AddressSet, Family};
 use crate::class::{ClassId, Classes, SetId};
-use crate::gate::Bearing;
 use crate::inventory::{count, insert_sorted, remove_sorted};
-use crate::policy::{Direction, NamespaceMatch, PodMatch, Policy, Tier};
+use crate::policy::{Direction, NamespaceMatch, PodMatch, Policies, Policy, Tier};
 use crate::sharing::{Layered, News, Pages, Register};
 use crate::traffic::Protocol;
 
@@ -22,8 +21,6 @@ pub(crate) struct UnitKey {
     pub(crate) group: u32,
     pub(crate) ports: u32,
     pub(crate) signature: u32,
-    /// What a mesh sees of it.
-    pub(crate) bearing: u32,
 }
 
 /// Pods that no policy tells apart.
@@ -44,8 +41,6 @@ pub(crate) struct Group {
     pub(crate) egress: Applied,
     /// What is not known about them, by the number of the blur.
     pub(crate) blurs: Vec<u32>,
-    /// What proxies in front of them enforce, by the number of the policy.
-    pub(crate) guards: Vec<u32>,
     /// Its units that have pods, by number.
     pub(crate) units: Vec<u32>,
 }
@@ -62,7 +57,7 @@ pub(crate) struct AppliedTier {
     pub(crate) tier: Tier,
     pub(crate) rules: Vec<u32>,
     /// How many policies of the tier select the pods.
-    policies: usize,
+    pub(crate) policies: usize,
     /// How many of them refuse what no rule allows.
     pub(crate) isolating: usize,
 }
@@ -127,7 +122,6 @@ struct Traits {
     /// All of its named ports.
     ports: u32,
     signature: u32,
-    bearing: u32,
     /// None for a pod of the host network, and for one that is gone.
     unit: Option<u32>,
 }
@@ -149,8 +143,6 @@ pub(crate) struct Grouping<'s> {
     unit_numbers: Layered<UnitKey, u32>,
     ports: DeclaredPorts<'s>,
     signatures: Register<Vec<u32>>,
-    /// What a mesh sees of pods; empty where there is none.
-    bearings: Register<Bearing<'s>>,
 }
 
 /// The named ports of pods, and of them those that rules name.
@@ -252,7 +244,7 @@ impl<'s> Network<'s> {
     /// Divides namespaces and pods into classes, groups and units.
     pub(crate) fn classify(&mut self) {
         let strings = self.snapshot.strings();
-        let (policies, gates, grouping) = (&self.policies, self.gates.clone(), &mut self.grouping);
+        let (policies, grouping) = (&self.policies, &mut self.grouping);
         for namespace in self.inventory.namespaces.iter() {
             let set = grouping.namespace_classes.add(namespace.label_symbols(strings), &policies.namespace_selectors);
             grouping.namespace_sets.push(set);
@@ -261,12 +253,11 @@ impl<'s> Network<'s> {
         grouping.namespace_classes.settle(&policies.namespace_selectors);
         let around = Surroundings::of(&policies.blocks, self.inventory.pods.numbered().flat_map(|(_, pod)| &pod.addresses));
         for (_, pod) in self.inventory.pods.numbered() {
-            let set = grouping.pod_classes.add(pod.label_symbols(strings), &policies.pod_selectors);
+            let set = grouping.pod_classes.add(policies.labels_of(pod, strings), &policies.pod_selectors);
             let inside = pod.addresses.iter().flat_map(|address| around.around(*address)).copied().collect();
             let signature = grouping.signatures.add(signature(pod.addresses.len(), inside));
             let ports = grouping.ports.add(named_ports(pod), &policies.port_names);
-            let bearing = gates.as_ref().map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
-            grouping.traits.push(Traits { set, ports, signature, bearing, unit: None });
+            grouping.traits.push(Traits { set, ports, signature, unit: None });
         }
         grouping.pod_classes.settle(&policies.pod_selectors);
         for number in 0..self.inventory.pods.numbers() {
@@ -277,14 +268,14 @@ impl<'s> Network<'s> {
     /// Gives a pod its unit.
     fn place(&mut self, number: u32) {
         let Some(pod) = self.inventory.pods.get(number as usize).filter(|pod| !pod.host_network) else { return };
-        let Some(&Traits { set, ports, signature, bearing, .. }) = self.grouping.traits.get(number as usize) else { return };
+        let Some(&Traits { set, ports, signature, .. }) = self.grouping.traits.get(number as usize) else { return };
         let labels = self.grouping.pod_classes.class(set);
         let group = match self.grouping.group_numbers.get(&(pod.namespace, labels)) {
             Some(&group) => group,
             None => self.found_group(pod.namespace, labels),
         };
         let grouping = &mut self.grouping;
-        let key = UnitKey { group, ports: grouping.ports.seen.get(ports as usize).copied().unwrap_or(0), signature, bearing };
+        let key = UnitKey { group, ports: grouping.ports.seen.get(ports as usize).copied().unwrap_or(0), signature };
         let known = grouping.unit_numbers.get(&key).copied();
         let unit = known.unwrap_or_else(|| {
             let unit = grouping.units.push(Unit { key, pods: Vec::new() });
@@ -317,8 +308,7 @@ impl<'s> Network<'s> {
 
     /// A new group, with the rules that apply to it.
     fn found_group(&mut self, namespace: u32, labels: ClassId) -> u32 {
-        let mut group =
-            Group { namespace, labels, ingress: Applied::default(), egress: Applied::default(), blurs: Vec::new(), guards: Vec::new(), units: Vec::new() };
+        let mut group = Group { namespace, labels, ingress: Applied::default(), egress: Applied::default(), blurs: Vec::new(), units: Vec::new() };
         self.apply(&mut group);
         let number = self.grouping.groups.push(group);
         self.grouping.group_numbers.insert((namespace, labels), number);
@@ -332,14 +322,13 @@ impl<'s> Network<'s> {
     fn apply(&self, group: &mut Group) {
         (group.ingress, group.egress, group.blurs) = (Applied::default(), Applied::default(), Vec::new());
         for (_, policy) in self.policies.over(group.namespace) {
-            if self.grouping.selects(policy.subject, group) {
+            if self.grouping.selects(&self.policies, policy.subject, group.namespace, group.labels) {
                 group.ingress.add(policy, Direction::Ingress, |_| false);
                 group.egress.add(policy, Direction::Egress, |_| false);
             }
         }
-        let blurs = (0u32..).zip(self.blurs.iter()).filter(|(_, blur)| self.grouping.selects(blur.subject, group));
+        let blurs = (0u32..).zip(self.blurs.iter()).filter(|(_, blur)| self.grouping.selects(&self.policies, blur.subject, group.namespace, group.labels));
         group.blurs = blurs.map(|(number, _)| number).collect();
-        group.guards = self.guards_over(group.namespace, group.labels);
     }
 
     /// Adds the rules of a policy to the groups that it selects.
@@ -386,8 +375,8 @@ impl<'s> Network<'s> {
                 continue;
             }
             let groups = self.grouping.namespace_groups.get(namespace as usize).map_or(&[][..], Vec::as_slice);
-            let selects =
-                |number: &&u32| self.grouping.groups.get(**number as usize).is_some_and(|group| self.grouping.pod_classes.selects(wanted.pods, group.labels));
+            let is_selected = |group: &Group| self.grouping.selects(&self.policies, wanted, namespace, group.labels);
+            let selects = |number: &&u32| self.grouping.groups.get(**number as usize).is_some_and(is_selected);
             found.extend(groups.iter().filter(selects));
         }
         found
@@ -445,12 +434,11 @@ impl<'s> Network<'s> {
     /// Enters a pod that is new.
     fn enter(&mut self, number: u32) {
         let Some(pod) = self.inventory.pods.get(number as usize) else { return };
-        let (policies, gates, grouping) = (&self.policies, self.gates.clone(), &mut self.grouping);
-        let set = grouping.pod_classes.add(pod.label_symbols(self.snapshot.strings()), &policies.pod_selectors);
+        let (policies, grouping) = (&self.policies, &mut self.grouping);
+        let set = grouping.pod_classes.add(policies.labels_of(pod, self.snapshot.strings()), &policies.pod_selectors);
         let signature = grouping.signatures.add(signature(pod.addresses.len(), inside(policies.blocks.numbered(), &pod.addresses)));
         let ports = grouping.ports.add(named_ports(pod), &policies.port_names);
-        let bearing = gates.map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
-        grouping.traits.push(Traits { set, ports, signature, bearing, unit: None });
+        grouping.traits.push(Traits { set, ports, signature, unit: None });
         self.place(number);
     }
 
@@ -554,14 +542,12 @@ impl<'s> Network<'s> {
     }
 }
 
-impl<'s> Grouping<'s> {
-    /// What a mesh sees of a pod, by its number.
-    pub(crate) fn bearing(&self, number: u32) -> Option<&Bearing<'s>> {
-        self.bearings.get(number)
-    }
-
-    fn selects(&self, wanted: PodMatch, group: &Group) -> bool {
-        self.is_in_namespaces(wanted.namespaces, group.namespace) && self.pod_classes.selects(wanted.pods, group.labels)
+impl Grouping<'_> {
+    /// Whether `wanted` selects pods of a namespace with labels of this class.
+    pub(crate) fn selects(&self, policies: &Policies<'_>, wanted: PodMatch, namespace: u32, labels: ClassId) -> bool {
+        let own = |selector| self.pod_classes.selects(selector, labels);
+        let is_in = |selector| self.is_in_namespaces(NamespaceMatch::Selected(selector), namespace);
+        self.is_in_namespaces(wanted.namespaces, namespace) && own(wanted.pods) && policies.formula_holds(wanted, &own, &is_in)
     }
 
     /// The class of a namespace.

@@ -21,6 +21,9 @@ pub(crate) const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
 /// The label by which Cilium knows the service account of a pod.
 pub(crate) const SERVICE_ACCOUNT_LABEL: &str = "io.cilium.k8s.policy.serviceaccount";
 
+/// The label by which Calico knows it.
+pub(crate) const CALICO_ACCOUNT_LABEL: &str = "projectcalico.org/serviceaccount";
+
 /// A namespace that was read, or that something names.
 #[derive(Debug, Clone)]
 pub(crate) struct Namespace<'s> {

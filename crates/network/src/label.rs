@@ -18,6 +18,12 @@ pub(crate) enum Test<'s> {
     Exists,
     /// No value.
     Absent,
+    /// A value with this inside; of Calico's selectors, as the next two.
+    Contains(&'s str),
+    /// A value that begins so.
+    StartsWith(&'s str),
+    /// A value that ends so.
+    EndsWith(&'s str),
 }
 
 /// A selector: all of its tests must hold. Without tests it selects everything.
@@ -150,7 +156,11 @@ impl<'s> Selector<'s> {
             let listed = tests().find_map(|test| if let Test::In(values) = test { Some(values) } else { None });
             let value = match listed {
                 Some(values) => Some((*values.iter().find(|value| tests().all(|test| test.holds(Some(value))))?).to_owned()),
-                None => tests().any(|test| *test == Test::Exists).then(|| fresh(key)),
+                None => tests().find_map(|test| match test {
+                    Test::Exists => Some(fresh(key)),
+                    Test::Contains(text) | Test::StartsWith(text) | Test::EndsWith(text) => Some((*text).to_owned()),
+                    _ => None,
+                }),
             };
             labels.extend(value.map(|value| (key, value)));
         }
@@ -177,6 +187,9 @@ impl fmt::Display for Selector<'_> {
                 Test::NotIn(values) => write!(out, "{key} notin ({})", values.join(","))?,
                 Test::Exists => out.write_str(key)?,
                 Test::Absent => write!(out, "!{key}")?,
+                Test::Contains(text) => write!(out, "{key} contains {text}")?,
+                Test::StartsWith(text) => write!(out, "{key} starts with {text}")?,
+                Test::EndsWith(text) => write!(out, "{key} ends with {text}")?,
             }
             separator = ",";
         }
@@ -192,6 +205,20 @@ impl Test<'_> {
             Test::NotIn(values) => found.is_none_or(|found| !values.contains(&found)),
             Test::Exists => found.is_some(),
             Test::Absent => found.is_none(),
+            Test::Contains(text) => found.is_some_and(|found| found.contains(text)),
+            Test::StartsWith(text) => found.is_some_and(|found| found.starts_with(text)),
+            Test::EndsWith(text) => found.is_some_and(|found| found.ends_with(text)),
+        }
+    }
+
+    /// What holds where this does not.
+    pub(crate) fn negated(self) -> Option<Self> {
+        match self {
+            Test::In(values) => Some(Test::NotIn(values)),
+            Test::NotIn(values) => Some(Test::In(values)),
+            Test::Exists => Some(Test::Absent),
+            Test::Absent => Some(Test::Exists),
+            Test::Contains(_) | Test::StartsWith(_) | Test::EndsWith(_) => None,
         }
     }
 }
@@ -253,6 +280,10 @@ impl<'s> Selectors<'s> {
         SelectorId(number)
     }
 
+    pub(crate) fn retain(&mut self, id: SelectorId) {
+        self.register.retain(id.0);
+    }
+
     pub(crate) fn release(&mut self, id: SelectorId) {
         self.register.release(id.0);
     }
@@ -263,6 +294,11 @@ impl<'s> Selectors<'s> {
 
     pub(crate) fn get(&self, id: SelectorId) -> Option<&Selector<'s>> {
         self.register.get(id.0)
+    }
+
+    /// Where the words are.
+    pub(crate) fn strings(&self) -> &'s Interner {
+        self.strings
     }
 
     pub(crate) fn matcher(&self, number: u32) -> Option<&Matcher> {
@@ -307,6 +343,9 @@ enum Check {
     NotIn(Box<[Symbol]>),
     Exists,
     Absent,
+    Contains(Box<str>),
+    StartsWith(Box<str>),
+    EndsWith(Box<str>),
 }
 
 impl Matcher {
@@ -317,6 +356,9 @@ impl Matcher {
             Test::NotIn(values) => Check::NotIn(symbols(values)),
             Test::Exists => Check::Exists,
             Test::Absent => Check::Absent,
+            Test::Contains(text) => Check::Contains((*text).into()),
+            Test::StartsWith(text) => Check::StartsWith((*text).into()),
+            Test::EndsWith(text) => Check::EndsWith((*text).into()),
         };
         Self { tests: selector.tests.iter().map(|(key, test)| (strings.find(key), check(test))).collect() }
     }
@@ -325,19 +367,23 @@ impl Matcher {
         self.tests.is_empty()
     }
 
-    /// Whether it selects what has these labels, which are sorted.
-    pub(crate) fn matches(&self, labels: &[Label]) -> bool {
+    /// Whether it selects what has these labels, which are sorted; their words are those of `strings`.
+    pub(crate) fn matches(&self, labels: &[Label], strings: &Interner) -> bool {
         let value_of = |key: Symbol| {
             let at = labels.binary_search_by_key(&key, |(key, _)| *key).ok()?;
             labels.get(at).map(|(_, value)| *value)
         };
         self.tests.iter().all(|(key, check)| {
             let found = key.and_then(value_of);
+            let is_text = |holds: &dyn Fn(&str) -> bool| found.is_some_and(|found| holds(strings.text(found)));
             match check {
                 Check::In(values) => found.is_some_and(|found| values.contains(&found)),
                 Check::NotIn(values) => found.is_none_or(|found| !values.contains(&found)),
                 Check::Exists => found.is_some(),
                 Check::Absent => found.is_none(),
+                Check::Contains(text) => is_text(&|found| found.contains(&**text)),
+                Check::StartsWith(text) => is_text(&|found| found.starts_with(&**text)),
+                Check::EndsWith(text) => is_text(&|found| found.ends_with(&**text)),
             }
         })
     }

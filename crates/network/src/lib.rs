@@ -23,7 +23,6 @@ mod explain;
 mod exposure;
 mod fabric;
 pub mod flow;
-mod gate;
 mod grant;
 mod grouping;
 mod ingress;
@@ -52,13 +51,12 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use address::AddressSet;
 use fabric::Fabric;
-use gate::{Gates, SharedGates};
 use grouping::{Grouping, PortNumbers};
 use inventory::Inventory;
 use plane::UserNetworks;
 use policy::cilium::{self, HostPolicy};
 use policy::unmodelled::{self, Blur};
-use policy::{PodMatch, Policies, admin, network_policy};
+use policy::{PodMatch, Policies, admin, calico, network_policy};
 use service::Services;
 
 pub use connectivity::{Connection, Connectivity, Focus, NoFocus, Peer, PeerKind};
@@ -131,8 +129,6 @@ pub struct Network<'s> {
     blurs: Arc<Vec<Blur>>,
     /// What enforces the policies.
     fabric: Fabric<'s>,
-    /// The proxies of a mesh.
-    gates: SharedGates<'s>,
     /// Policies for nodes.
     host_policies: Arc<Vec<HostPolicy<'s>>>,
     services: Arc<Services<'s>>,
@@ -156,6 +152,7 @@ impl<'s> Network<'s> {
     pub fn resolve_on(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>) -> Self {
         let inventory = Inventory::read(snapshot, model, plane);
         let mut policies = Policies::new(snapshot.strings());
+        let services = Services::read(snapshot, &inventory);
         let mut blurs = Vec::new();
         let mut host_policies = Vec::new();
         let mut attached = None;
@@ -164,11 +161,16 @@ impl<'s> Network<'s> {
             Plane::Cluster => {
                 read_policies(snapshot, &inventory, model, &mut policies);
                 admin::read_all(snapshot, &mut policies);
-                blurs = unmodelled::read(snapshot, &inventory, &fabric, model, &mut policies);
-                if let Fabric::Cilium(settings) = &fabric {
-                    let read = cilium::read_all(snapshot, &inventory, settings, &mut policies);
-                    blurs.extend(read.blurs);
-                    host_policies = read.host_policies;
+                policies.are_ordered = fabric == Fabric::Calico;
+                blurs = unmodelled::read(snapshot, &inventory, &fabric, &mut policies);
+                match &fabric {
+                    Fabric::Cilium(settings) => {
+                        let read = cilium::read_all(snapshot, &inventory, settings, &mut policies);
+                        blurs.extend(read.blurs);
+                        host_policies = read.host_policies;
+                    }
+                    Fabric::Calico => blurs.extend(calico::read_all(snapshot, &inventory, &services, &mut policies)),
+                    Fabric::Standard | Fabric::Contested => {}
                 }
             }
             Plane::Attached(network) => {
@@ -181,10 +183,8 @@ impl<'s> Network<'s> {
             }
         }
         let user_networks = if plane == Plane::Cluster { UserNetworks::read(snapshot, &inventory, model) } else { UserNetworks::default() };
-        let gates = if plane == Plane::Cluster { Gates::read(snapshot, &inventory, model, &mut policies) } else { None };
         let everybody = policies.everybody();
         policies.settle();
-        let services = Services::read(snapshot, &inventory);
         let mut network = Self {
             snapshot,
             model,
@@ -193,7 +193,6 @@ impl<'s> Network<'s> {
             policies,
             blurs: Arc::new(blurs),
             fabric,
-            gates: gates.map(Arc::new),
             host_policies: Arc::new(host_policies),
             services: Arc::new(services),
             grouping: Grouping::default(),
@@ -244,7 +243,7 @@ impl<'s> Network<'s> {
     /// The ranges of addresses that the rules of one direction do not tell apart.
     fn atoms_of_rules(&self, direction: Direction) -> Vec<(address::Family, u128, u128)> {
         let rules = self.policies.all_rules().filter(|rule| rule.direction == direction);
-        let blocks = rules.flat_map(|rule| rule.peers.iter().flatten()).filter_map(policy::Peer::block);
+        let blocks = rules.flat_map(|rule| rule.peers.iter().flatten()).flat_map(policy::Peer::blocks);
         address::atoms(blocks.filter_map(|block| self.policies.blocks.get(block)))
     }
 

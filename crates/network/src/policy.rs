@@ -2,18 +2,25 @@
 //! about which traffic with which peers.
 
 pub(crate) mod admin;
+pub(crate) mod calico;
 pub(crate) mod cilium;
-pub(crate) mod istio;
+pub(crate) mod demand;
+pub(crate) mod formula;
 pub(crate) mod network_policy;
 pub(crate) mod unmodelled;
 
-use bartizan_cluster::{Interner, ObjectId, ObjectView, Value};
+use std::collections::BTreeSet;
+
+use bartizan_cluster::{Interner, Kind, ObjectId, ObjectView, Value, field};
 
 use crate::address::{AddressSet, Family};
-use crate::label::{Refusal, Selector, SelectorId, Selectors};
+use crate::inventory::Pod;
+use crate::label::{Label, Refusal, Selector, SelectorId, Selectors};
 use crate::sharing::{Layered, Pages, Register};
 use crate::traffic::{Protocol, Traffic};
 use crate::verdict::Cause;
+use demand::Demand;
+use formula::{Formula, FormulaId};
 
 /// Which end of a connection a rule guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,13 +55,19 @@ pub enum Action {
 /// The order in which policies are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Tier {
+    /// One of Calico's that is asked before admin policies, by its place among those of its kind.
+    BeforeAdmin(u32),
     /// Before NetworkPolicies.
     Admin,
+    /// One of Calico's, as the first and the next two.
+    BeforeNamespace(u32),
     /// NetworkPolicies and those of Cilium: what any of them refuses is refused, and else together they are the last word for the
-    /// pods that they isolate.
+    /// pods that they isolate. With Calico, NetworkPolicies are asked among its own, one after the other.
     Namespace,
+    BeforeBaseline(u32),
     /// For what nothing has decided.
     Baseline,
+    AfterBaseline(u32),
 }
 
 /// One policy.
@@ -84,6 +97,8 @@ pub(crate) struct Isolates {
 impl Isolates {
     /// In every direction in which the policy applies.
     pub(crate) const BOTH: Self = Self { ingress: true, egress: true };
+    /// In none.
+    pub(crate) const NEITHER: Self = Self { ingress: false, egress: false };
 }
 
 impl Policy<'_> {
@@ -108,7 +123,7 @@ impl Policy<'_> {
             Direction::Ingress => self.isolates.ingress,
             Direction::Egress => self.isolates.egress,
         };
-        is_meant && self.tier == Tier::Namespace && self.rules(direction).is_some()
+        is_meant && self.rules(direction).is_some()
     }
 
     /// Whether it can change anything for the pods that it selects.
@@ -122,6 +137,8 @@ impl Policy<'_> {
 pub(crate) struct PodMatch {
     pub(crate) namespaces: NamespaceMatch,
     pub(crate) pods: SelectorId,
+    /// What must hold beside both.
+    pub(crate) formula: Option<FormulaId>,
 }
 
 /// A set of namespaces.
@@ -145,6 +162,8 @@ pub(crate) struct Rule<'s> {
     /// Any of these; `None`: everybody.
     pub(crate) peers: Option<Vec<Peer<'s>>>,
     pub(crate) ports: PortMatch<'s>,
+    /// What is asked of the pod that the policy selects.
+    pub(crate) local: Option<Box<Demand>>,
     /// Why what it matches may be treated otherwise than it says.
     pub(crate) doubt: Option<Cause>,
     /// Where it stands.
@@ -184,16 +203,30 @@ pub(crate) enum Peer<'s> {
     Entity(Entity, Option<u32>),
     /// Addresses outside of the cluster that are not known, and why.
     Unsettled(Cause),
+    /// Whoever has all of this.
+    Demand(Box<Demand>),
 }
 
 impl Peer<'_> {
-    /// The set of addresses that it names.
-    pub(crate) fn block(&self) -> Option<u32> {
-        match self {
-            Peer::Addresses { block, .. } => Some(*block),
-            Peer::Entity(_, servers) => *servers,
-            _ => None,
-        }
+    /// The sets of addresses that it reads, by number.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = u32> {
+        let (block, demand) = match self {
+            Peer::Addresses { block, .. } => (Some(*block), None),
+            Peer::Entity(_, servers) => (*servers, None),
+            Peer::Demand(demand) => (None, Some(demand)),
+            _ => (None, None),
+        };
+        block.into_iter().chain(demand.into_iter().flat_map(|demand| demand.blocks()))
+    }
+
+    /// The sets of pods that it reads.
+    pub(crate) fn pods(&self) -> impl Iterator<Item = PodMatch> {
+        let (pods, demand) = match self {
+            Peer::Pods(pods) => (Some(*pods), None),
+            Peer::Demand(demand) => (None, Some(demand)),
+            _ => (None, None),
+        };
+        pods.into_iter().chain(demand.into_iter().flat_map(|demand| demand.pods()))
     }
 }
 
@@ -229,11 +262,15 @@ pub(crate) struct PortMatch<'s> {
     pub(crate) traffic: Traffic,
     /// What is said by the names that containers give their ports; without a protocol, of any.
     pub(crate) named: Vec<(Option<Protocol>, &'s str)>,
+    /// What is left out of both, by number.
+    pub(crate) except: Traffic,
+    /// What is left out by such names.
+    pub(crate) not_named: Vec<(Option<Protocol>, &'s str)>,
 }
 
 impl PortMatch<'_> {
     pub(crate) fn all() -> Self {
-        Self { traffic: Traffic::all(), named: Vec::new() }
+        Self { traffic: Traffic::all(), ..Self::default() }
     }
 }
 
@@ -256,6 +293,7 @@ pub(crate) struct Policies<'s> {
     pub(crate) pod_selectors: Selectors<'s>,
     pub(crate) namespace_selectors: Selectors<'s>,
     pub(crate) blocks: Register<AddressSet>,
+    pub(crate) formulas: Register<Formula>,
     /// The names of ports that rules use.
     pub(crate) port_names: Register<&'s str>,
     /// Those of objects that are gone are still among them.
@@ -266,6 +304,12 @@ pub(crate) struct Policies<'s> {
     of_cluster: Vec<u32>,
     /// Whether a policy that is no ordered one refuses anything.
     pub(crate) has_denials: bool,
+    /// Whether the policies of namespaces are asked one after the other, as Calico does.
+    pub(crate) are_ordered: bool,
+    /// Where pods have addresses that nobody has told, if that is known.
+    pub(crate) pod_space: Option<AddressSet>,
+    /// The nodes whose own traffic is guarded by policies of Calico's that are not modelled.
+    pub(crate) guarded_nodes: BTreeSet<u32>,
     /// Whether a rule means whatever stands behind a Service.
     pub(crate) reads_services: bool,
 }
@@ -284,6 +328,10 @@ impl<'s> Policies<'s> {
             of_namespace: Layered::default(),
             of_cluster: Vec::new(),
             has_denials: false,
+            formulas: Register::default(),
+            are_ordered: false,
+            pod_space: None,
+            guarded_nodes: BTreeSet::new(),
             reads_services: false,
         }
     }
@@ -291,12 +339,18 @@ impl<'s> Policies<'s> {
     /// What selects every pod.
     pub(crate) fn everybody(&mut self) -> PodMatch {
         let namespaces = NamespaceMatch::Selected(self.namespace_selectors.add(Selector::everything()));
-        PodMatch { namespaces, pods: self.pod_selectors.add(Selector::everything()) }
+        PodMatch { namespaces, pods: self.pod_selectors.add(Selector::everything()), formula: None }
+    }
+
+    /// What selectors see of a pod: its labels, and its service account where any of them reads that.
+    pub(crate) fn labels_of(&self, pod: &Pod<'s>, strings: &Interner) -> impl Iterator<Item = Label> {
+        let account = self.are_ordered.then(|| (field::CALICO_ACCOUNT, strings.find(pod.view.service_account()).unwrap_or(field::EMPTY)));
+        pod.label_symbols(strings).filter(move |(key, _)| account.is_none_or(|(known, _)| *key != known)).chain(account)
     }
 
     /// Forgets what is new: everything is.
     pub(crate) fn settle(&mut self) {
-        let _ = (self.pod_selectors.news(), self.namespace_selectors.news(), self.blocks.news(), self.port_names.news());
+        let _ = (self.pod_selectors.news(), self.namespace_selectors.news(), self.blocks.news(), self.port_names.news(), self.formulas.news());
     }
 
     fn block(&mut self, set: AddressSet) -> u32 {
@@ -317,35 +371,46 @@ impl<'s> Policies<'s> {
 
     /// Takes away what only rules use that do not become rules.
     fn forget(&mut self, drafts: &[Vec<Draft<'s>>]) {
-        for peer in drafts.iter().flatten().flat_map(|draft| draft.peers.iter().flatten()) {
-            self.release_peer(peer);
+        for draft in drafts.iter().flatten() {
+            for peer in draft.peers.iter().flatten() {
+                self.release_peer(peer);
+            }
+            if let Some(local) = &draft.local {
+                self.release_demand(local);
+            }
         }
+    }
+
+    fn release_demand(&mut self, demand: &Demand) {
+        demand.blocks().for_each(|block| self.blocks.release(block));
+        demand.pods().for_each(|pods| self.release(pods));
+    }
+
+    /// One more use of everything that a demand reads.
+    fn retain_demand(&mut self, demand: &Demand) {
+        demand.blocks().for_each(|block| self.blocks.retain(block));
+        demand.pods().for_each(|pods| self.retain(pods));
     }
 
     /// Notes one more use of what a peer uses.
     fn retain_peer(&mut self, peer: &Peer<'s>) {
-        if let Peer::Pods(PodMatch { namespaces, pods }) = peer {
-            if let Some(selector) = self.pod_selectors.get(*pods).cloned() {
-                self.pod_selectors.add(selector);
-            }
-            if let NamespaceMatch::Selected(namespaces) = namespaces
-                && let Some(selector) = self.namespace_selectors.get(*namespaces).cloned()
-            {
-                self.namespace_selectors.add(selector);
-            }
+        peer.blocks().for_each(|block| self.blocks.retain(block));
+        peer.pods().for_each(|pods| self.retain(pods));
+    }
+
+    fn retain(&mut self, pods: PodMatch) {
+        self.pod_selectors.retain(pods.pods);
+        if let NamespaceMatch::Selected(namespaces) = pods.namespaces {
+            self.namespace_selectors.retain(namespaces);
         }
-        if let Some(set) = peer.block().and_then(|block| self.blocks.get(block)).cloned() {
-            self.blocks.add(set);
+        if let Some(formula) = pods.formula {
+            self.retain_formula(formula);
         }
     }
 
     fn release_peer(&mut self, peer: &Peer<'s>) {
-        if let Peer::Pods(pods) = peer {
-            self.release(*pods);
-        }
-        if let Some(block) = peer.block() {
-            self.blocks.release(block);
-        }
+        peer.blocks().for_each(|block| self.blocks.release(block));
+        peer.pods().for_each(|pods| self.release(pods));
     }
 
     /// Takes a policy away; what it was.
@@ -357,11 +422,14 @@ impl<'s> Policies<'s> {
         }
         self.release(policy.subject);
         for rule in policy.ingress.iter().chain(&policy.egress).flatten() {
-            let Some(Rule { peers, ports, .. }) = self.rules.get(*rule as usize).cloned() else { continue };
+            let Some(Rule { peers, ports, local, .. }) = self.rules.get(*rule as usize).cloned() else { continue };
             for peer in peers.iter().flatten() {
                 self.release_peer(peer);
             }
-            for (_, name) in &ports.named {
+            if let Some(local) = &local {
+                self.release_demand(local);
+            }
+            for (_, name) in ports.named.iter().chain(&ports.not_named) {
                 if let Some(number) = self.port_names.number(name) {
                     self.port_names.release(number);
                 }
@@ -375,6 +443,9 @@ impl<'s> Policies<'s> {
         if let NamespaceMatch::Selected(namespaces) = pods.namespaces {
             self.namespace_selectors.release(namespaces);
         }
+        if let Some(formula) = pods.formula {
+            self.release_formula(formula);
+        }
     }
 
     fn listed(&self, home: Option<u32>) -> &[u32] {
@@ -385,15 +456,26 @@ impl<'s> Policies<'s> {
     }
 
     /// By what policies are ordered.
-    pub(crate) fn key(&self, number: u32) -> Option<(Tier, i64, &'s str, u32)> {
-        self.list.get(number as usize).map(|policy| (policy.tier, policy.priority, policy.object.name(), number))
+    pub(crate) fn key(&self, number: u32) -> Option<Key<'s>> {
+        self.list.get(number as usize).map(|policy| {
+            let object = policy.object;
+            let is_network_policy = object.kind() == Kind::NetworkPolicy;
+            let name = (object.name(), object.namespace().unwrap_or(""), object.kind_name());
+            Key { tier: policy.tier, priority: policy.priority, is_network_policy, name, number }
+        })
     }
 
     /// The policies that may select pods of a namespace, in the order in which they are asked.
     pub(crate) fn over(&self, namespace: u32) -> impl Iterator<Item = (u32, &Policy<'s>)> {
-        let before = self.of_cluster.partition_point(|&number| self.list.get(number as usize).is_some_and(|policy| policy.tier == Tier::Admin));
-        let (admin, baseline) = self.of_cluster.split_at_checked(before).unwrap_or_default();
-        let numbers = admin.iter().chain(self.listed(Some(namespace))).chain(baseline);
+        let (mut cluster, mut own) = (self.of_cluster.iter().peekable(), self.listed(Some(namespace)).iter().peekable());
+        let numbers = std::iter::from_fn(move || {
+            let is_own = match (cluster.peek(), own.peek()) {
+                (Some(one), Some(two)) => self.key(**two) < self.key(**one),
+                (None, _) => true,
+                (Some(_), None) => false,
+            };
+            if is_own { own.next() } else { cluster.next() }
+        });
         numbers.filter_map(|&number| Some((number, self.list.get(number as usize)?)))
     }
 
@@ -430,11 +512,11 @@ impl<'s> Policies<'s> {
     fn add_rules(&mut self, policy: u32, direction: Direction, drafts: Vec<Draft<'s>>) -> Vec<u32> {
         let mut numbers = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            let Draft { index, action, peers, ports, doubt, place } = draft;
-            for (_, name) in &ports.named {
+            let Draft { index, action, peers, ports, local, doubt, place } = draft;
+            for (_, name) in ports.named.iter().chain(&ports.not_named) {
                 self.port_names.add(name);
             }
-            numbers.push(self.rules.push(Rule { policy, index, direction, action, peers, ports, doubt, place }));
+            numbers.push(self.rules.push(Rule { policy, index, direction, action, peers, ports, local, doubt, place }));
         }
         numbers
     }
@@ -454,6 +536,17 @@ impl<'s> Policies<'s> {
     }
 }
 
+/// By what policies are ordered. Calico asks its own policies before NetworkPolicies where all else is equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key<'s> {
+    tier: Tier,
+    priority: i64,
+    is_network_policy: bool,
+    /// Name, namespace and kind.
+    name: (&'s str, &'s str, &'s str),
+    number: u32,
+}
+
 /// Who refuses most of what is refused.
 const API_SERVER: &str = "the API server";
 
@@ -465,6 +558,7 @@ struct Draft<'s> {
     action: Action,
     peers: Option<Vec<Peer<'s>>>,
     ports: PortMatch<'s>,
+    local: Option<Box<Demand>>,
     doubt: Option<Cause>,
     place: Value<'s>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::{BehindNode, End, Named, Target, Translation};
-use crate::policy::{Action, Direction, Policy};
+use crate::policy::{Action, Direction, Policy, Tier};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Addresses, Cause, Ground, Host, Party, Step, Trace};
 use crate::{Network, address::Address};
@@ -310,11 +310,11 @@ impl<'s> Network<'s> {
         if self.fabric.is_cilium() && source.member.is_some() && target.member.is_none() {
             own(Direction::Ingress);
             let target = Party { host: Host::Own(node), ..*target };
-            return self.one_way(Direction::Egress, source, &target, &target, asked, trace);
+            return self.one_way(Direction::Egress, source, &target, asked, trace);
         }
         own(Direction::Egress);
         own(Direction::Ingress);
-        if self.is_past_gate(target) { traffic } else { self.through_gate(source, target, traffic, trace) }
+        traffic
     }
 
     fn party<'n>(&'n self, end: End, slot: &'n mut Address) -> Party<'n> {
@@ -371,26 +371,22 @@ impl<'s> Network<'s> {
     pub(crate) fn ground(&self, step: &Step, guarded: End) -> String {
         match step.ground {
             Ground::Rule(number) => self.rule_name(number),
-            Ground::Isolated => {
-                let policies: Vec<String> = self.selecting(guarded, step.direction).iter().map(|policy| policy.object.reference().to_string()).collect();
+            Ground::Isolated(tier) => {
+                let policies: Vec<String> = self.selecting(guarded, step.direction, tier).iter().map(|policy| policy.object.reference().to_string()).collect();
                 format!("no rule of the policies that select {} allows it ({})", self.name_of(guarded), policies.join(", "))
             }
             Ground::Open => format!("no policy restricts {}", self.name_of(guarded)),
             Ground::Unguarded => format!("policies do not apply to {}", self.name_of(guarded)),
             Ground::Apart => "the two ends are on different networks".to_owned(),
-            Ground::Gate(ground) => {
-                let member = if let End::Pod(number) = guarded { self.pod_party(number).member } else { None };
-                self.gate_words(ground, member)
-            }
             Ground::OwnNode => "traffic between a pod and its own node is always let through".to_owned(),
         }
     }
 
-    /// The policies that isolate an end.
-    pub(crate) fn selecting(&self, end: End, direction: Direction) -> Vec<&Policy<'s>> {
+    /// The policies of a tier that select an end, and refuse what none of them allows.
+    pub(crate) fn selecting(&self, end: End, direction: Direction, tier: Tier) -> Vec<&Policy<'s>> {
         let End::Pod(number) = end else { return Vec::new() };
         let Some(member) = self.pod_party(number).member else { return Vec::new() };
-        let selects = |policy: &&Policy<'_>| policy.isolates(direction) && self.is_among(policy.subject, member);
+        let selects = |policy: &&Policy<'_>| policy.tier == tier && policy.isolates(direction) && self.is_among(policy.subject, member);
         self.policies.over(member.namespace).map(|(_, policy)| policy).filter(selects).collect()
     }
 

@@ -220,6 +220,13 @@ impl<T: Clone + Eq + Hash> Register<T> {
         number
     }
 
+    /// One more use of what has this number.
+    pub(crate) fn retain(&mut self, number: u32) {
+        if let Some((_, uses)) = self.list.get_mut(number as usize) {
+            *uses += 1;
+        }
+    }
+
     /// Takes one use away.
     pub(crate) fn release(&mut self, number: u32) {
         if let Some((_, uses)) = self.list.get_mut(number as usize) {

@@ -264,7 +264,7 @@ impl<'s> Network<'s> {
         let to_pods = asked.dns_pods.iter().map(|&pod| self.allowed(party, &self.pod_party(pod), &asks, &mut trace));
         let mut to_dns = to_pods.reduce(|sum, one| sum.union(&one)).unwrap_or_default();
         for imagined in &asked.dns_imagined {
-            to_dns = to_dns.union(&self.one_way(Direction::Egress, party, &Party::imagined(imagined), &Party::imagined(imagined), &asks, &mut trace));
+            to_dns = to_dns.union(&self.one_way(Direction::Egress, party, &Party::imagined(imagined), &asks, &mut trace));
         }
         to_dns = to_dns.union(&self.allowed(party, &Party::outside(&[NODE_LOCAL_DNS]), &asks, &mut trace));
         Answers {

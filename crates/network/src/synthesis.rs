@@ -37,6 +37,7 @@ use ends::{addresses_of, api_server_sides, labels_of, node_blocks, place};
 use need::{Block, Needs, Side};
 use resolver::{RESOLVER, needs_resolver, resolving};
 
+pub(crate) use need::INTERNAL;
 pub use need::{Evidence, Gap};
 pub use proof::{Extra, Figures, Surplus};
 pub use write::Format;

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use crate::address::{Address, AddressSet, Family};
 use crate::class::ClassId;
 use crate::exposure::Imagined;
-use crate::gate::GateGround;
 use crate::grouping::{Applied, AppliedTier};
 use crate::plane::CLUSTER_NETWORK;
 use crate::policy::cilium::HostPolicy;
+use crate::policy::demand::{Demand, Members};
 use crate::policy::{Action, Direction, Entity, NamespaceMatch, Peer, PodMatch, Policy, PortMatch, Rule, Tier};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::{Model, Network};
@@ -46,12 +46,14 @@ pub enum Cause {
     CloudGroups,
     /// Whether and how a rule counts depends on this setting of what enforces it.
     Setting(String),
+    /// A rule is about some ports of the source, which are drawn when a connection begins.
+    SourcePort,
+    /// Calico's host endpoints guard a node on the way, and their policies are not modelled.
+    HostEndpoint,
+    /// A tier of this name is not in the input.
+    TierUnknown(String),
     /// Policies for two programs that enforce policies are in the input.
     Contested,
-    /// Proxies decide by who connects, and whether the other end has an identity is not known.
-    IdentityUnknown,
-    /// Whether a proxy stands in front of the pod is not known.
-    ProxyUnknown,
 }
 
 impl std::fmt::Display for Cause {
@@ -73,8 +75,9 @@ impl std::fmt::Display for Cause {
             Cause::ServersUnknown => out.write_str("a rule speaks about API servers, and where they listen is not in the input"),
             Cause::CloudGroups => out.write_str("a rule names groups of a cloud, whose addresses are not in the input"),
             Cause::Setting(what) => write!(out, "it depends on the setting {what}, which is not in the input"),
-            Cause::IdentityUnknown => out.write_str("a proxy decides by who connects, and whether the other end has an identity in the mesh is not known"),
-            Cause::ProxyUnknown => out.write_str("the namespace is not in the input, and may ask for proxies that refuse this"),
+            Cause::SourcePort => out.write_str("a rule is about some ports of the source, and those are drawn when a connection begins"),
+            Cause::HostEndpoint => out.write_str("a host endpoint guards a node on the way, and policies for host endpoints are not modelled"),
+            Cause::TierUnknown(name) => write!(out, "a policy stands in the tier `{name}`, which is not in the input"),
             Cause::Contested => out.write_str("policies of both Cilium and Calico are in the input, and which of the two enforces them is not known"),
             Cause::ControllerUnknown => out.write_str("a rule speaks about pods, and which of them are the ingress controller is not known"),
         }
@@ -120,24 +123,6 @@ impl Trace {
         Self { steps: Some(Vec::new()), is_exhaustive: true, ..Self::default() }
     }
 
-    /// One like it, to be taken over or not.
-    pub(crate) fn for_gate(&self) -> Self {
-        Self { steps: self.steps.as_ref().map(|_| Vec::new()), is_exhaustive: self.is_exhaustive, ..Self::default() }
-    }
-
-    /// Takes over what happened elsewhere.
-    pub(crate) fn take(&mut self, other: Self) {
-        self.causes.extend(other.causes.iter().cloned());
-        self.take_steps(other);
-    }
-
-    /// Takes over the steps alone.
-    pub(crate) fn take_steps(&mut self, other: Self) {
-        if let (Some(steps), Some(more)) = (&mut self.steps, other.steps) {
-            steps.extend(more);
-        }
-    }
-
     /// Notes a step, if steps are wanted.
     pub(crate) fn note(&mut self, step: impl FnOnce() -> Step) {
         if let Some(steps) = &mut self.steps {
@@ -160,8 +145,8 @@ pub(crate) struct Step {
 pub(crate) enum Ground {
     /// A rule, by its number.
     Rule(u32),
-    /// Policies select the pod, and none of their rules allows it.
-    Isolated,
+    /// Policies of this tier select the pod, and none of their rules allows it.
+    Isolated(Tier),
     /// Nothing has an opinion: it is allowed.
     Open,
     /// The end cannot be selected by policies: an outside address, a node, a pod of the host network.
@@ -170,8 +155,6 @@ pub(crate) enum Ground {
     OwnNode,
     /// The two ends are on networks that do not see each other.
     Apart,
-    /// The proxy in front of the pod.
-    Gate(GateGround),
 }
 
 /// One end of a connection as policies see it.
@@ -202,8 +185,6 @@ pub(crate) struct Member {
     pub(crate) namespace: u32,
     pub(crate) labels: ClassId,
     pub(crate) ports: u32,
-    /// What a mesh sees of it, by its number.
-    pub(crate) bearing: u32,
 }
 
 /// What is known about the addresses of a party.
@@ -245,12 +226,11 @@ impl<'s> Network<'s> {
             }
             return Bounds::none();
         }
-        let out = self.one_way(Direction::Egress, source, target, target, asked, trace);
+        let out = self.one_way(Direction::Egress, source, target, asked, trace);
         if out.is_empty() && !trace.is_exhaustive {
             return out;
         }
-        let reaching = out.intersection(&self.one_way(Direction::Ingress, target, source, target, asked, trace));
-        self.through_gate(source, target, reaching, trace)
+        out.intersection(&self.one_way(Direction::Ingress, target, source, asked, trace))
     }
 
     /// Whether two parties are on networks that do not see each other. Nodes are on the cluster's.
@@ -264,15 +244,7 @@ impl<'s> Network<'s> {
     }
 
     /// What the policies of `subject` let through in one direction.
-    pub(crate) fn one_way(
-        &self,
-        direction: Direction,
-        subject: &Party<'_>,
-        peer: &Party<'_>,
-        target: &Party<'_>,
-        asked: &Traffic,
-        trace: &mut Trace,
-    ) -> Bounds {
+    pub(crate) fn one_way(&self, direction: Direction, subject: &Party<'_>, peer: &Party<'_>, asked: &Traffic, trace: &mut Trace) -> Bounds {
         let whole = asked;
         let asked = Bounds::known(asked.clone());
         let Some(applied) = subject.member.and_then(|member| self.applied(member, direction)) else {
@@ -283,7 +255,7 @@ impl<'s> Network<'s> {
             trace.note(|| Step { direction, ground: Ground::Open, traffic: asked.clone() });
             return asked;
         }
-        let decided = self.tiers(direction, applied, peer, target, asked, trace);
+        let decided = self.tiers(direction, applied, subject, peer, asked, trace);
         self.blur(direction, subject, whole, decided, trace)
     }
 
@@ -291,17 +263,19 @@ impl<'s> Network<'s> {
         self.applied_to(member.group, direction)
     }
 
-    /// What the tiers that apply say, one after the other: what none of them decides is allowed.
-    pub(crate) fn tiers(&self, direction: Direction, applied: &Applied, peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+    /// What the tiers that apply to `subject` say, one after the other: what none of them decides is allowed.
+    pub(crate) fn tiers(&self, direction: Direction, applied: &Applied, subject: &Party<'_>, peer: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
         let mut open = asked;
         let mut allowed = Bounds::none();
         for tier in applied.tiers() {
             if open.is_empty() {
                 break;
             }
-            let said = match tier.tier {
-                Tier::Namespace => self.unordered(direction, tier, peer, target, open, trace),
-                Tier::Admin | Tier::Baseline => self.ordered(direction, &tier.rules, peer, target, open, trace),
+            let said = if tier.tier == Tier::Namespace && !self.policies.are_ordered {
+                let target = if direction == Direction::Ingress { subject } else { peer };
+                self.unordered(direction, tier, peer, target, open, trace)
+            } else {
+                self.ordered(direction, tier, subject, peer, open, trace)
             };
             allowed = allowed.union(&said.allowed);
             open = said.rest;
@@ -310,7 +284,7 @@ impl<'s> Network<'s> {
             return allowed;
         }
         if self.fabric.isolates_everybody() {
-            trace.note(|| Step { direction, ground: Ground::Isolated, traffic: open });
+            trace.note(|| Step { direction, ground: Ground::Isolated(Tier::Namespace), traffic: open });
             return allowed;
         }
         trace.note(|| Step { direction, ground: Ground::Open, traffic: open.clone() });
@@ -345,7 +319,7 @@ impl<'s> Network<'s> {
         }
         let refused = open.difference(&allowed);
         if !refused.is_empty() {
-            trace.note(|| Step { direction, ground: Ground::Isolated, traffic: refused });
+            trace.note(|| Step { direction, ground: Ground::Isolated(Tier::Namespace), traffic: refused });
         }
         Said { allowed, rest: Bounds::none() }
     }
@@ -375,11 +349,17 @@ impl<'s> Network<'s> {
 
     /// What policies for nodes leave of what nodes send and receive.
     fn of_node(&self, direction: Direction, subject: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
-        let node = match subject.host {
-            Host::Node(number) | Host::Own(Some(number)) => self.inventory.nodes.get(number as usize).and_then(|node| node.object),
+        let number = match subject.host {
+            Host::Node(number) | Host::Own(Some(number)) => Some(number),
             Host::Own(None) | Host::Somewhere => None,
             Host::No => return asked,
         };
+        let node = number.and_then(|number| self.inventory.nodes.get(number as usize)).and_then(|node| node.object);
+        let guarded = &self.policies.guarded_nodes;
+        if number.map_or(!guarded.is_empty(), |number| guarded.contains(&number)) {
+            trace.causes.insert(Cause::HostEndpoint);
+            return Bounds::maybe(asked.possible);
+        }
         let is_meant = |policy: &&HostPolicy<'_>| policy.concerns(direction) && node.is_none_or(|node| policy.nodes.matches(|key| node.label(key)));
         if !self.host_policies.iter().any(|policy| is_meant(&policy)) {
             return asked;
@@ -388,15 +368,15 @@ impl<'s> Network<'s> {
         Bounds::maybe(asked.possible)
     }
 
-    /// Rules of which the first that matches decides.
-    fn ordered(&self, direction: Direction, rules: &[u32], peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Said {
+    /// Rules of which the first that matches decides; of the rest, what the tier leaves to the next.
+    fn ordered(&self, direction: Direction, applied: &AppliedTier, subject: &Party<'_>, peer: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Said {
         let mut open = asked;
         let (mut allowed, mut passed) = (Bounds::none(), Bounds::none());
-        for &number in rules {
+        for &number in &applied.rules {
             if open.is_empty() {
                 break;
             }
-            let hit = self.hit(number, peer, target, &open, trace);
+            let hit = self.hit_of(number, subject, peer, &open, trace);
             let Some(action) = self.policies.rules.get(number as usize).map(|rule| rule.action).filter(|_| !hit.is_empty()) else { continue };
             trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
             match action {
@@ -406,7 +386,30 @@ impl<'s> Network<'s> {
             }
             open = open.difference(&hit);
         }
-        Said { allowed, rest: open.union(&passed) }
+        if applied.isolating == 0 || self.is_overlooked(applied, direction, trace) {
+            return Said { allowed, rest: open.union(&passed) };
+        }
+        if !open.is_empty() {
+            trace.note(|| Step { direction, ground: Ground::Isolated(applied.tier), traffic: open });
+        }
+        Said { allowed, rest: passed }
+    }
+
+    /// Of `open`, what a rule of a policy for `subject` matches.
+    pub(crate) fn hit_of(&self, number: u32, subject: &Party<'_>, peer: &Party<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
+        let Some(rule) = self.policies.rules.get(number as usize) else { return Bounds::none() };
+        let mut causes = Vec::new();
+        let is_meant = rule.local.as_ref().map_or(Match::Yes, |local| self.has_all(local, subject, &mut causes));
+        if is_meant == Match::No {
+            return Bounds::none();
+        }
+        let target = if rule.direction == Direction::Ingress { subject } else { peer };
+        let hit = self.hit(number, peer, target, open, trace);
+        if is_meant == Match::Yes || hit.is_empty() {
+            return hit;
+        }
+        trace.causes.extend(causes);
+        Bounds::maybe(hit.possible)
     }
 
     /// Of `open`, what the rule matches.
@@ -438,11 +441,15 @@ impl<'s> Network<'s> {
     /// What a rule matches at a pod that does not exist, of whose ports nobody knows the numbers behind the names.
     fn with_names(&self, hit: Bounds, rule: &Rule<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
         let mut hit = hit;
+        for &(_, name) in &rule.ports.not_named {
+            trace.causes.insert(Cause::PortUnknown(name.to_owned()));
+            hit = Bounds::maybe(hit.possible);
+        }
         for &(protocol, name) in &rule.ports.named {
             for protocol in Protocol::ALL.into_iter().filter(|other| protocol.is_none_or(|protocol| protocol == *other)) {
                 if self.model == Model::Kubernetes {
                     trace.causes.insert(Cause::PortUnknown(name.to_owned()));
-                    let possible = open.possible.intersection(&Traffic::of_protocol(protocol));
+                    let possible = open.possible.intersection(&Traffic::of_protocol(protocol)).difference(&rule.ports.except);
                     hit = hit.union(&Bounds::maybe(possible));
                 } else if rule.action == Action::Allow {
                     trace.names.insert((protocol, name.to_owned()));
@@ -475,17 +482,16 @@ impl<'s> Network<'s> {
     /// The ports of a rule, with names as the target of the connection means them.
     fn traffic_of(&self, rule: &Rule<'s>, target: &Party<'_>) -> Traffic {
         let ports: &PortMatch<'s> = &rule.ports;
-        let mut traffic = ports.traffic.clone();
-        if ports.named.is_empty() || self.fabric.looks_names_up_everywhere(rule.direction) {
-            return traffic;
+        if (ports.named.is_empty() && ports.not_named.is_empty()) || self.fabric.looks_names_up_everywhere(rule.direction) {
+            return ports.traffic.clone();
         }
         let map = target.member.map_or(&[][..], |member| self.port_map(member.ports));
-        for (wanted, name) in &ports.named {
-            for (_, protocol, port) in map.iter().filter(|(known, protocol, _)| known == name && wanted.is_none_or(|wanted| wanted == *protocol)) {
-                traffic = traffic.union(&Traffic::ports(*protocol, *port, *port));
-            }
-        }
-        traffic
+        let of_names = |names: &[(Option<Protocol>, &str)]| {
+            let is_meant = |(wanted, name): &(Option<Protocol>, &str), known: &str, protocol| name == &known && wanted.is_none_or(|wanted| wanted == protocol);
+            let meant = map.iter().filter(|(known, protocol, _)| names.iter().any(|name| is_meant(name, known, *protocol)));
+            meant.fold(Traffic::none(), |sum, (_, protocol, port)| sum.union(&Traffic::ports(*protocol, *port, *port)))
+        };
+        ports.traffic.union(&of_names(&ports.named)).difference(&ports.except).difference(&of_names(&ports.not_named))
     }
 
     /// Whether the peers of a rule mean `party`.
@@ -542,7 +548,46 @@ impl<'s> Network<'s> {
                 }
                 _ => Match::No,
             },
+            Peer::Demand(demand) => self.has_all(demand, party, causes),
         }
+    }
+
+    /// Whether everything that is asked of an end holds of it.
+    fn has_all(&self, demand: &Demand, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
+        let mut doubts = Vec::new();
+        let mut all = demand.members.map_or(Match::Yes, |members| self.is_member(members, party, &mut doubts));
+        if let Some(strangers) = demand.strangers {
+            all = all.min(match self.is_member(strangers, party, &mut doubts) {
+                Match::Yes => Match::No,
+                Match::Maybe => Match::Maybe,
+                Match::No => Match::Yes,
+            });
+        }
+        if let Some(block) = demand.addresses {
+            all = all.min(self.is_in_block(block, true, party, &mut doubts));
+        }
+        if let Some(doubt) = &demand.doubt {
+            // Names are resolved to what is outside.
+            let can_hold = *doubt != Cause::DomainName || !party.is_pod();
+            all = all.min(if can_hold { Match::Maybe } else { Match::No });
+            doubts.push(doubt.clone());
+        }
+        if all == Match::Maybe {
+            causes.append(&mut doubts);
+        }
+        all
+    }
+
+    /// Whether a selector selects a party, as a pod or by its addresses.
+    fn is_member(&self, members: Members, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
+        let mut doubts = Vec::new();
+        let as_pod = self.is_meant(&Peer::Pods(members.pods), party, &mut doubts);
+        let by_address = members.addresses.map_or(Match::No, |block| self.is_in_block(block, true, party, &mut doubts));
+        let best = as_pod.max(by_address);
+        if best == Match::Maybe {
+            causes.append(&mut doubts);
+        }
+        best
     }
 
     /// Whether blocks together mean every address, so that it does not matter which one a party has.
@@ -557,7 +602,7 @@ impl<'s> Network<'s> {
 
     /// Whether `pods` selects a pod.
     pub(crate) fn is_among(&self, pods: PodMatch, member: Member) -> bool {
-        self.grouping.pod_classes.selects(pods.pods, member.labels) && self.is_in_namespaces(pods.namespaces, member.namespace)
+        self.grouping.selects(&self.policies, pods, member.namespace, member.labels)
     }
 
     /// Whether `pods` selects a pod of which nothing is known.
@@ -565,10 +610,11 @@ impl<'s> Network<'s> {
         let NamespaceMatch::Selected(namespaces) = pods.namespaces else {
             return if self.model == Model::NpGuard { Match::No } else { unseen(causes) };
         };
+        let is_certain = pods.formula.is_none();
         let (Some(namespaces), Some(pods)) = (self.policies.namespace_selectors.get(namespaces), self.policies.pod_selectors.get(pods.pods)) else {
             return Match::No;
         };
-        if namespaces.is_everything() && pods.is_everything() {
+        if is_certain && namespaces.is_everything() && pods.is_everything() {
             return Match::Yes;
         }
         if self.model == Model::NpGuard {
@@ -603,6 +649,11 @@ impl<'s> Network<'s> {
             // A NetworkPolicy's blocks are meant for what is outside; a pod that has no address yet is not.
             Addresses::Unknown if party.is_pod() && !speaks_of_pods => Match::No,
             Addresses::Unknown => {
+                if let Some(space) = self.policies.pod_space.as_ref().filter(|_| party.is_pod())
+                    && (space.difference(set).is_empty() || space.intersection(set).is_empty())
+                {
+                    return is_match(!space.intersection(set).is_empty());
+                }
                 if Family::ALL.into_iter().all(|family| set.is_whole(family)) || (set.is_whole(Family::V4) && party.host == Host::No && speaks_of_pods) {
                     return Match::Yes;
                 }
@@ -665,13 +716,7 @@ impl<'s> Network<'s> {
         let pod = self.representative(unit).and_then(|pod| self.inventory.pods.get(pod as usize));
         let addresses = pod.map_or(&[][..], |pod| pod.addresses.as_slice());
         Party {
-            member: key.zip(group).map(|(key, group)| Member {
-                group: key.group,
-                namespace: group.namespace,
-                labels: group.labels,
-                ports: key.ports,
-                bearing: key.bearing,
-            }),
+            member: key.zip(group).map(|(key, group)| Member { group: key.group, namespace: group.namespace, labels: group.labels, ports: key.ports }),
             addresses: if addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(addresses) },
             host: Host::No,
             presence: Presence::Real,

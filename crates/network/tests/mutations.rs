@@ -22,6 +22,11 @@ fn intents_hold() {
 }
 
 #[test]
+fn selectors_of_calico_hold() {
+    run("network_calico", claims::calico);
+}
+
+#[test]
 fn questions_hold() {
     run("network_question", claims::question);
 }

@@ -8,7 +8,7 @@ use super::Document;
 use crate::Network;
 use crate::address::AddressSet;
 use crate::label::Selector;
-use crate::policy::{Action, Direction, NamespaceMatch, Peer, PodMatch, Policy, Rule, Tier};
+use crate::policy::{Action, Direction, NamespaceMatch, Peer, PodMatch, Policy, Rule, Tier, admin};
 use crate::traffic::{Protocol, Traffic};
 
 /// A peer by what it says and not by its number.
@@ -50,7 +50,7 @@ pub(super) fn says_the_same(before: &Network<'_>, after: &Network<'_>, documents
 impl<'s> Network<'s> {
     fn speeches(&self, origin: impl Fn(&Policy<'_>) -> ObjectRef) -> Vec<Speech<'s>> {
         let mut speeches: Vec<Speech<'s>> = Vec::new();
-        for (_, policy) in self.policies.of_cluster().filter(|(_, policy)| policy.tier != Tier::Namespace) {
+        for (_, policy) in self.policies.of_cluster().filter(|(_, policy)| admin::is_one(policy.object)) {
             let (from, subject) = (origin(policy), self.said_pods(policy.subject));
             let is_part = speeches.last().is_some_and(|last| last.from == from && last.subject == subject && last.tier == policy.tier);
             if !is_part {
@@ -99,7 +99,7 @@ impl<'s> Network<'s> {
                     Some(Said::Domains(names.collect()))
                 }
                 // Policies of these kinds have no such peers.
-                Peer::Entity(..) | Peer::Unsettled(_) => None,
+                Peer::Entity(..) | Peer::Unsettled(_) | Peer::Demand(_) => None,
             })
             .collect()
     }

@@ -122,7 +122,7 @@ fn read<'s>(object: ObjectView<'s>, dialect: Dialect, policies: &mut Policies<'s
     let number = crate::inventory::count(policies.list.len());
     let ingress = policies.add_rules(number, Direction::Ingress, ingress);
     let egress = policies.add_rules(number, Direction::Egress, egress);
-    policies.add(Policy { object, tier, priority, subject, ingress: Some(ingress), egress: Some(egress), isolates: Isolates::BOTH });
+    policies.add(Policy { object, tier, priority, subject, ingress: Some(ingress), egress: Some(egress), isolates: Isolates::NEITHER });
 }
 
 struct Reader<'p, 's> {
@@ -177,7 +177,7 @@ impl<'s> Reader<'_, 's> {
             (None, None) => return None,
         };
         let namespaces = NamespaceMatch::Selected(self.policies.namespace_selectors.add(namespaces));
-        Some(PodMatch { namespaces, pods: self.policies.pod_selectors.add(pods) })
+        Some(PodMatch { namespaces, pods: self.policies.pod_selectors.add(pods), formula: None })
     }
 
     fn rules(&mut self, spec: Value<'s>, direction: Direction) -> Vec<Draft<'s>> {
@@ -221,12 +221,14 @@ impl<'s> Reader<'_, 's> {
             self.refused.push((rule, "a named port stands beside peers that are no pods".to_owned()));
         }
         if !has_unknown {
-            return Some(Draft { index, action, peers: Some(found), ports, doubt: None, place: rule });
+            return Some(Draft { index, action, peers: Some(found), ports, local: None, doubt: None, place: rule });
         }
         // What is not understood must not open anything.
         match action {
-            Action::Allow => Some(Draft { index, action, peers: Some(Vec::new()), ports, doubt: None, place: rule }),
-            Action::Deny | Action::Pass => Some(Draft { index, action: Action::Deny, peers: None, ports: PortMatch::all(), doubt: None, place: rule }),
+            Action::Allow => Some(Draft { index, action, peers: Some(Vec::new()), ports, local: None, doubt: None, place: rule }),
+            Action::Deny | Action::Pass => {
+                Some(Draft { index, action: Action::Deny, peers: None, ports: PortMatch::all(), local: None, doubt: None, place: rule })
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use bartizan_cluster::{ObjectView, Value, field};
 
-use super::{Action, Direction, Draft, Isolates, NamespaceMatch, Peer, PodMatch, Policies, Policy, PortMatch, Tier};
+use super::{Action, Direction, Draft, Isolates, NamespaceMatch, Peer, PodMatch, Policies, Policy, PortMatch, Tier, calico};
 use crate::Model;
 use crate::address::{AddressSet, Cidr};
 use crate::label::{Refusal, Selector, is_dns_subdomain};
@@ -53,8 +53,8 @@ pub(crate) fn read<'s>(object: ObjectView<'s>, namespace: u32, model: Model, pol
     policies.add(Policy {
         object,
         tier: Tier::Namespace,
-        priority: 0,
-        subject: PodMatch { namespaces: NamespaceMatch::One(namespace), pods },
+        priority: calico::network_policy_rank(),
+        subject: PodMatch { namespaces: NamespaceMatch::One(namespace), pods, formula: None },
         ingress,
         egress,
         isolates: Isolates::BOTH,
@@ -104,7 +104,7 @@ impl<'s> Reader<'_, 's> {
             .zip(spec.list(rules))
             .map(|(index, rule)| {
                 let (peers, ports) = (self.peers(rule.get(peers)), self.ports(rule.get(field::PORTS)));
-                Draft { index, action: Action::Allow, peers, ports, doubt: None, place: rule }
+                Draft { index, action: Action::Allow, peers, ports, local: None, doubt: None, place: rule }
             })
             .collect()
     }
@@ -136,7 +136,7 @@ impl<'s> Reader<'_, 's> {
             }
             None => NamespaceMatch::One(self.namespace),
         };
-        Some(Peer::Pods(PodMatch { namespaces, pods: self.policies.pod_selectors.add(pods) }))
+        Some(Peer::Pods(PodMatch { namespaces, pods: self.policies.pod_selectors.add(pods), formula: None }))
     }
 
     fn block(&mut self, block: Value<'s>) -> Option<Peer<'s>> {

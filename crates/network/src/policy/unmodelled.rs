@@ -3,11 +3,10 @@
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::{Direction, NamespaceMatch, PodMatch, Policies};
-use crate::Model;
 use crate::fabric::{self, Fabric};
 use crate::inventory::Inventory;
 use crate::label::Selector;
-use crate::mesh::{self, MESH_ROOT, SECURITY};
+use crate::mesh::{self, MESH_ROOT};
 use crate::verdict::Cause;
 
 /// Something that may change what is allowed for some pods in a way that is not known.
@@ -60,11 +59,11 @@ pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
 }
 
 /// Everything in `snapshot` that blurs what is known.
-pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, fabric: &Fabric<'s>, model: Model, policies: &mut Policies<'s>) -> Vec<Blur> {
+pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, fabric: &Fabric<'s>, policies: &mut Policies<'s>) -> Vec<Blur> {
     let mut blurs = Vec::new();
     for object in snapshot.of_kind(Kind::Other) {
         let Some(power) = power(object.group(), object.kind_name()) else { continue };
-        if fabric.models(object) || (model == Model::Kubernetes && is_of_gates(object)) {
+        if fabric.models(object) {
             continue;
         }
         // One that leaves the choice keeps nobody out.
@@ -82,14 +81,15 @@ pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, fabric
         let Some(missing) = snapshot.gap(Kind::NetworkPolicy, Some(namespace.name)) else { continue };
         let pods = policies.pod_selectors.add(Selector::everything());
         let cause = Cause::NotRead(format!("{} of {} ({})", missing.fact, missing.scope, missing.reason.name()));
-        blurs.push(Blur { subject: PodMatch { namespaces: NamespaceMatch::One(number), pods }, ingress: true, egress: true, may_add: true, cause });
+        blurs.push(Blur {
+            subject: PodMatch { namespaces: NamespaceMatch::One(number), pods, formula: None },
+            ingress: true,
+            egress: true,
+            may_add: true,
+            cause,
+        });
     }
     blurs
-}
-
-/// Whether an object is one of what proxies of a mesh enforce, which is told by `gate`.
-fn is_of_gates(object: ObjectView<'_>) -> bool {
-    object.group() == SECURITY && matches!(object.kind_name(), "AuthorizationPolicy" | "PeerAuthentication")
 }
 
 /// The pods that a policy may be about; `None` where that is no pod at all.
@@ -101,7 +101,7 @@ fn subject<'s>(object: ObjectView<'s>, inventory: &Inventory<'s>, policies: &mut
         NamespaceMatch::Selected(policies.namespace_selectors.add(Selector::everything()))
     };
     let pods = object.spec().and_then(plain_selector).unwrap_or_default();
-    Some(PodMatch { namespaces, pods: policies.pod_selectors.add(pods) })
+    Some(PodMatch { namespaces, pods: policies.pod_selectors.add(pods), formula: None })
 }
 
 /// The selector of a policy where it is one of plain labels; anything cleverer may select every pod.

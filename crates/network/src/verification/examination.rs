@@ -84,39 +84,32 @@ impl Network<'_> {
                 }
                 examination.add_subjects(direction, number, &units, newcomer, &mut subjects);
             }
-            for subject in subjects.values() {
+            // Not by the numbers of rules, which are others after a change than in a network resolved anew.
+            let mut subjects: Vec<&Subject<'_>> = subjects.values().collect();
+            subjects.sort_by_key(|subject| {
+                let pod = subject.pods.as_ref().and_then(|(_, pods)| pods.first());
+                (pod.is_none(), pod, subject.policies.iter().filter_map(|&policy| self.policies.key(policy)).min())
+            });
+            for subject in subjects {
                 examination.examine(direction, subject);
             }
         }
         for (number, policy) in self.policies.all() {
             if !examined.contains(&number) {
-                found.push(self.about_policy(Claim::SelectsNothing, policy.object));
+                found.push(self.about_policy(Claim::SelectsNothing, policy));
                 continue;
             }
             let is_vacuous = !examination.needed.contains(&number);
             if is_vacuous {
-                found.push(self.about_policy(Claim::Vacuous, policy.object));
+                found.push(self.about_policy(Claim::Vacuous, policy));
             }
             let rules = policy.ingress.iter().chain(&policy.egress).flatten();
             found.extend(rules.filter_map(|&rule| examination.told(policy, rule, is_vacuous)));
         }
-        found.extend(self.idle_guards());
         found.extend(examination.ties.into_values());
         found.sort();
         found.dedup();
         Examined { found, pairs: examination.pairs }
-    }
-
-    /// Policies for proxies that stand in front of no pod.
-    fn idle_guards(&self) -> Vec<Verified> {
-        let guards = self.gates().map_or(&[][..], |gates| &gates.guards);
-        let idle = guards.iter().filter_map(|guard| {
-            let units = self.units_of(guard.subject);
-            let claim = if units.is_empty() { Claim::SelectsNothing } else { Claim::Vacuous };
-            let may_have_proxy = |unit: &u32| self.member_party(*unit).member.is_some_and(|member| self.may_have_gate(member));
-            (!guard.is_for_gateways && !units.iter().any(may_have_proxy)).then(|| self.about_policy(claim, guard.object))
-        });
-        idle.collect()
     }
 
     /// All units, those together that only rules about their own namespace can tell apart.
@@ -131,7 +124,7 @@ impl Network<'_> {
         }
         let mut kinds: Vec<Kind> = kinds.into_values().collect();
         for kind in &mut kinds {
-            kind.sort_unstable();
+            kind.sort_unstable_by_key(|&(namespace, unit)| (namespace, self.representative(unit)));
         }
         kinds
     }
@@ -171,8 +164,13 @@ impl<'n, 's> Examination<'n, 's> {
         for &number in units {
             let Some(unit) = network.unit(number) else { continue };
             let (Some(group), Some(applied)) = (network.group(unit.key.group), network.applied_to(unit.key.group, direction)) else { continue };
-            // Named ports are those of the target.
-            let ports = if direction == Direction::Ingress { unit.key.ports } else { 0 };
+            // Named ports are those of the target. What rules ask of the pods themselves tells units apart.
+            let has_local = applied.rules().any(|rule| network.policies.rules.get(rule as usize).is_some_and(|rule| rule.local.is_some()));
+            let ports = match direction {
+                _ if has_local => PODS + network.representative(number).unwrap_or(0),
+                Direction::Ingress => unit.key.ports,
+                Direction::Egress => 0,
+            };
             let subject = subjects.entry((applied, &group.blurs, ports)).or_insert_with(|| Subject {
                 applied,
                 pods: Some((number, Vec::new())),
@@ -241,12 +239,12 @@ impl<'n, 's> Examination<'n, 's> {
             add(Other::Pods(unit, pods), has_names.then_some(found.key.ports));
         }
         (0..crate::inventory::count(network.inventory.nodes.len())).for_each(|node| add(Other::Node(node), None));
-        let blocks = peers.iter().filter_map(|peer| network.policies.blocks.get(peer.block()?));
+        let blocks = peers.iter().flat_map(|peer| peer.blocks()).filter_map(|block| network.policies.blocks.get(block));
         for (family, first, last) in address::atoms(blocks) {
             add(AddressSet::range(family, first, last).first().map_or(Other::Node(u32::MAX), Other::Outside), None);
         }
         add(Other::Newcomer(Box::new(network.anybody())), None);
-        let described: BTreeSet<_> = peers.iter().filter_map(|peer| if let Peer::Pods(pods) = peer { Some(*pods) } else { None }).collect();
+        let described: BTreeSet<_> = peers.iter().flat_map(|peer| peer.pods()).collect();
         for imagined in described.into_iter().filter_map(|described| network.imagine(described)) {
             add(Other::Newcomer(Box::new(imagined)), None);
         }
@@ -258,12 +256,10 @@ impl<'n, 's> Examination<'n, 's> {
         let network = self.network;
         let named: BTreeSet<u32> = peers
             .iter()
-            .filter_map(|peer| match peer {
-                Peer::Pods(pods) => match pods.namespaces {
-                    NamespaceMatch::One(namespace) => Some(namespace),
-                    NamespaceMatch::Selected(_) => None,
-                },
-                _ => None,
+            .flat_map(|peer| peer.pods())
+            .filter_map(|pods| match pods.namespaces {
+                NamespaceMatch::One(namespace) => Some(namespace),
+                NamespaceMatch::Selected(_) => None,
             })
             .collect();
         let mut units: Vec<u32> = named.iter().flat_map(|&namespace| network.units_in(namespace)).collect();
@@ -279,6 +275,8 @@ impl<'n, 's> Examination<'n, 's> {
                 (at, taken) = (at + 1, taken + 1);
             }
         }
+        // Numbers of units are others after a change than in a network resolved anew; those of pods keep their order.
+        units.sort_by_key(|&unit| network.representative(unit));
         units
     }
 
@@ -290,17 +288,16 @@ impl<'n, 's> Examination<'n, 's> {
                 (None, Some(imagined)) => Party::imagined(imagined),
                 (None, None) => Party::nowhere(),
             };
-            let target = if direction == Direction::Ingress { &own } else { party };
             let everything = Bounds::known(Traffic::all());
             let verdict = |trace: &mut Trace| match subject.pods {
-                Some(_) => network.one_way(direction, &own, party, target, &Traffic::all(), trace),
-                None => network.tiers(direction, subject.applied, party, target, everything.clone(), trace),
+                Some(_) => network.one_way(direction, &own, party, &Traffic::all(), trace),
+                None => network.tiers(direction, subject.applied, &own, party, everything.clone(), trace),
             };
             let mut trace = Trace::of_deciding();
             let with = verdict(&mut trace);
             let steps = trace.steps.unwrap_or_default();
             for &(number, rule) in rules {
-                let hit = network.hit(number, party, target, &everything, &mut Trace::default());
+                let hit = network.hit_of(number, &own, party, &everything, &mut Trace::default());
                 if hit.is_empty() {
                     continue;
                 }
@@ -323,7 +320,7 @@ impl<'n, 's> Examination<'n, 's> {
                     self.needed.insert(policy);
                 }
             }
-            self.compare_priorities(direction, subject, other, rules, |rule, open| network.hit(rule, party, target, open, &mut Trace::default()));
+            self.compare_priorities(direction, subject, other, rules, |rule, open| network.hit_of(rule, &own, party, open, &mut Trace::default()));
         });
     }
 
@@ -339,7 +336,7 @@ impl<'n, 's> Examination<'n, 's> {
         let network = self.network;
         let mut by_priority: BTreeMap<(Tier, i64), Vec<u32>> = BTreeMap::new();
         for (_, rule) in rules {
-            let Some(policy) = network.policies.list.get(rule.policy as usize).filter(|policy| policy.tier != Tier::Namespace) else { continue };
+            let Some(policy) = network.policies.list.get(rule.policy as usize).filter(|policy| self.is_ordered(policy)) else { continue };
             let tied = by_priority.entry((policy.tier, policy.priority)).or_default();
             if !tied.contains(&rule.policy) {
                 tied.push(rule.policy);
@@ -368,7 +365,7 @@ impl<'n, 's> Examination<'n, 's> {
                     if let (Some((rule, traffic)), (Some(first), Some(second))) = (found, policies) {
                         let because = Some(second.object.reference().to_string());
                         let witness = network.witness(direction, subject, other, &traffic);
-                        let told = Verified { because, witness, ..network.about(Claim::PriorityTie, first.object, rule.words(), rule.place) };
+                        let told = Verified { because, witness, ..network.about(Claim::PriorityTie, first, rule.words(), rule.place) };
                         self.ties.insert((one, two), told);
                     }
                 }
@@ -376,10 +373,15 @@ impl<'n, 's> Examination<'n, 's> {
         }
     }
 
+    /// Whether it matters which of a policy and another of its tier is asked first.
+    fn is_ordered(&self, policy: &Policy<'_>) -> bool {
+        policy.tier != Tier::Namespace || self.network.policies.are_ordered
+    }
+
     /// What is to be said about a rule.
     fn told(&self, policy: &Policy<'_>, number: u32, is_vacuous: bool) -> Option<Verified> {
         let rule = self.network.policies.rules.get(number as usize)?;
-        let about = |claim| self.network.about(claim, policy.object, rule.words(), rule.place);
+        let about = |claim| self.network.about(claim, policy, rule.words(), rule.place);
         let Some(fate) = self.fates.get(&number).filter(|fate| fate.has_matched) else { return Some(about(Claim::MatchesNobody)) };
         if let Some((decider, witness)) = &fate.overruled {
             return Some(Verified { because: Some(self.network.rule_name(*decider)), witness: Some(witness.clone()), ..about(Claim::Overruled) });
@@ -390,6 +392,9 @@ impl<'n, 's> Examination<'n, 's> {
         Some(about(if policy.tier == Tier::Namespace { Claim::Redundant } else { Claim::Shadowed }))
     }
 }
+
+/// From here on, the first pods of units in the place of ports.
+const PODS: u32 = 1 << 31;
 
 /// In the place of ports for subjects that do not exist yet.
 const NEWCOMER: u32 = u32::MAX;
@@ -441,7 +446,7 @@ impl Network<'_> {
 
     fn denies_first(&self, rule: u32) -> bool {
         let rule = self.policies.rules.get(rule as usize);
-        rule.is_some_and(|rule| rule.action == Action::Deny && self.tier_of(rule) != Some(Tier::Baseline))
+        rule.is_some_and(|rule| rule.action == Action::Deny && self.tier_of(rule).is_some_and(|tier| tier <= Tier::Namespace))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod api_server;
+mod calico;
 mod certificates;
 mod change;
 mod cilium;
@@ -12,8 +13,6 @@ mod encryption;
 mod enforcement;
 mod exposure;
 mod generate;
-mod istio;
-mod istio_packets;
 mod migration;
 mod nca;
 mod needs;

@@ -87,70 +87,70 @@ impl World {
         if from == to {
             return true;
         }
-        // A node and the pods on it.
-        for (one, two) in [(from, to), (to, from)] {
-            if let (Some(pod), Some(host)) = (self.pod(one), self.host_of(two))
-                && pod.node == host
-            {
-                return true;
-            }
-        }
-        self.may_leave(packet) && self.may_arrive(packet)
+        self.share_node(from, to) || (self.may_leave(packet) && self.may_arrive(packet))
+    }
+
+    /// A node and the pods on it.
+    pub(crate) fn share_node(&self, from: End, to: End) -> bool {
+        [(from, to), (to, from)].into_iter().any(|(one, two)| self.pod(one).zip(self.host_of(two)).is_some_and(|(pod, host)| pod.node == host))
     }
 
     fn may_leave(&self, packet: Packet) -> bool {
-        let Some(pod) = self.pod(packet.from) else { return true };
-        self.guards(pod, packet, packet.to, "Egress", |policy| &policy.egress, |policy| &policy.egress)
+        self.guards(packet.from, packet, "Egress")
     }
 
     fn may_arrive(&self, packet: Packet) -> bool {
-        let Some(pod) = self.pod(packet.to) else { return true };
-        self.guards(pod, packet, packet.from, "Ingress", |policy| &policy.ingress, |policy| &policy.ingress)
+        self.guards(packet.to, packet, "Ingress")
     }
 
-    fn guards(
-        &self,
-        pod: &Pod,
-        packet: Packet,
-        peer: End,
-        direction: &str,
-        rules_of: impl Fn(&Policy) -> &Vec<Rule>,
-        cluster_rules_of: impl Fn(&ClusterPolicy) -> &Vec<Rule>,
-    ) -> bool {
-        let in_tier = |is_admin: bool| {
-            let mut policies: Vec<&ClusterPolicy> = self
-                .cluster_policies
-                .iter()
-                .filter(|policy| match policy.dialect {
-                    Dialect::Admin => is_admin,
-                    Dialect::BaselineAdmin => !is_admin,
-                    Dialect::Cluster { is_admin: admin } => admin == is_admin,
-                })
-                .filter(|policy| {
-                    matches(&policy.namespaces, &self.namespaces[pod.namespace].labels) && policy.pods.as_ref().is_none_or(|pods| matches(pods, &pod.labels))
-                })
-                .collect();
-            policies.sort_by_key(|policy| policy.priority);
-            policies.into_iter().flat_map(&cluster_rules_of).find(|rule| self.means(rule, None, packet, peer)).map(|rule| rule.action)
-        };
-        match in_tier(true) {
+    fn guards(&self, subject: End, packet: Packet, direction: &str) -> bool {
+        let (End::Pod(at), Some(_)) = (subject, self.pod(subject)) else { return true };
+        match self.admin_verdict(at, direction, packet, |dialect| matches!(dialect, Dialect::Admin | Dialect::Cluster { is_admin: true })) {
             Some("Allow" | "Accept") => return true,
             Some("Deny") => return false,
             _ => {}
         }
-        let selecting: Vec<&Policy> = self
-            .policies
+        let selecting = self.network_policies_over(at, direction);
+        if !selecting.is_empty() {
+            return self.allow_together(&selecting, direction, packet);
+        }
+        self.admin_verdict(at, direction, packet, |dialect| matches!(dialect, Dialect::BaselineAdmin | Dialect::Cluster { is_admin: false })) != Some("Deny")
+    }
+
+    /// What the policies of the whole cluster say that are of these dialects.
+    pub(crate) fn admin_verdict(&self, at: usize, direction: &str, packet: Packet, is_meant: impl Fn(Dialect) -> bool) -> Option<&'static str> {
+        let pod = &self.pods[at];
+        let is_subject = |policy: &&ClusterPolicy| {
+            matches(&policy.namespaces, &self.namespaces[pod.namespace].labels) && policy.pods.as_ref().is_none_or(|pods| matches(pods, &pod.labels))
+        };
+        let mut policies: Vec<&ClusterPolicy> = self.cluster_policies.iter().filter(|policy| is_meant(policy.dialect)).filter(is_subject).collect();
+        policies.sort_by_key(|policy| policy.priority);
+        let (rules, peer): (Vec<&Rule>, End) = match direction {
+            "Ingress" => (policies.into_iter().flat_map(|policy| &policy.ingress).collect(), packet.from),
+            _ => (policies.into_iter().flat_map(|policy| &policy.egress).collect(), packet.to),
+        };
+        rules.into_iter().find(|rule| self.means(rule, None, packet, peer)).map(|rule| rule.action)
+    }
+
+    /// The NetworkPolicies that select a pod in a direction.
+    pub(crate) fn network_policies_over(&self, at: usize, direction: &str) -> Vec<&Policy> {
+        let pod = &self.pods[at];
+        self.policies
             .iter()
             .filter(|policy| policy.namespace == pod.namespace && matches(&policy.pods, &pod.labels))
             .filter(|policy| match &policy.types {
                 Some(types) => types.contains(&direction),
                 None => direction == "Ingress" || !policy.egress.is_empty(),
             })
-            .collect();
-        if !selecting.is_empty() {
-            return selecting.iter().any(|policy| rules_of(policy).iter().any(|rule| self.means(rule, Some(policy.namespace), packet, peer)));
-        }
-        in_tier(false) != Some("Deny")
+            .collect()
+    }
+
+    /// Whether any rule of these allows a packet.
+    pub(crate) fn allow_together(&self, policies: &[&Policy], direction: &str, packet: Packet) -> bool {
+        policies.iter().any(|policy| {
+            let (rules, peer) = if direction == "Ingress" { (&policy.ingress, packet.from) } else { (&policy.egress, packet.to) };
+            rules.iter().any(|rule| self.means(rule, Some(policy.namespace), packet, peer))
+        })
     }
 
     /// Whether a rule of a policy in `namespace`, or of one of the whole cluster, is about a packet with `peer` at the other end.

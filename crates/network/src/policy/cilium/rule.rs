@@ -6,7 +6,6 @@ use super::{BLOCKS, GROUP, Reader};
 use crate::address::{Address, AddressSet, Cidr, Family};
 use crate::label::Selector;
 use crate::policy::{Action, Direction, Draft, Entity, NamespaceMatch, Peer, PodMatch, PortMatch};
-use crate::traffic::Traffic;
 use crate::verdict::Cause;
 
 /// The ways to say who is at the other end, of which a rule has one.
@@ -61,7 +60,7 @@ impl<'s> Reader<'_, 's> {
         }
         if listed.is_empty() {
             // Messages about the network have no ports, and are none of the connections that are asked about.
-            let all = if icmps.is_empty() { PortMatch::all() } else { PortMatch { traffic: Traffic::none(), named: Vec::new() } };
+            let all = if icmps.is_empty() { PortMatch::all() } else { PortMatch::default() };
             parts.push((all, None));
         }
         let proven = if denies { None } else { self.proof(rule) };
@@ -74,11 +73,11 @@ impl<'s> Reader<'_, 's> {
             }
             let doubt = requests.or_else(|| proven.clone()).or_else(|| ends.doubt.clone());
             let peers = if many { ends.peers.as_ref().map(|peers| self.again(peers)) } else { ends.peers.clone() };
-            drafts.push(Draft { index, action, peers, ports, doubt, place: rule });
+            drafts.push(Draft { index, action, peers, ports, local: None, doubt, place: rule });
         }
         if many || drafts.is_empty() {
             // The peers that were read stand in copies, or in no draft at all.
-            let read = Draft { index, action, peers: ends.peers, ports: PortMatch::default(), doubt: None, place: rule };
+            let read = Draft { index, action, peers: ends.peers, ports: PortMatch::default(), local: None, doubt: None, place: rule };
             self.policies.forget(&[vec![read]]);
         }
         drafts
@@ -284,7 +283,7 @@ impl<'s> Reader<'_, 's> {
                 Some(selector) => {
                     let Some(number) = self.inventory.namespace(namespace) else { continue };
                     let pods = self.policies.pod_selectors.add(Selector::of_map(selector));
-                    peers.push(Peer::Pods(PodMatch { namespaces: NamespaceMatch::One(number), pods }));
+                    peers.push(Peer::Pods(PodMatch { namespaces: NamespaceMatch::One(number), pods, formula: None }));
                 }
                 None => peers.push(match self.endpoints.of(namespace, service.name()) {
                     Some(addresses) => Peer::Addresses { block: self.policies.block(singles(&addresses)), speaks_of_pods: false },

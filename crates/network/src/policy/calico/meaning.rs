@@ -1,0 +1,176 @@
+//! What the keys of selectors mean: labels of pods, of their namespaces (`pcns.`) and of their service accounts (`pcsa.`), and what
+//! Calico itself says about them.
+
+use std::collections::BTreeMap;
+
+use bartizan_cluster::{Kind, ObjectView, Snapshot, Value};
+
+use super::selector::Expression;
+use crate::inventory::{CALICO_ACCOUNT_LABEL, NAMESPACE_NAME_LABEL};
+use crate::label::Test;
+use crate::policy::formula::Wish;
+
+/// Labels of namespaces and of service accounts, as pods have them.
+const NAMESPACE_PREFIX: &str = "pcns.";
+const ACCOUNT_PREFIX: &str = "pcsa.";
+
+/// The name of a namespace or service account, among its labels.
+const NAME: &str = "projectcalico.org/name";
+
+/// The namespace of a pod or network set.
+pub(super) const NAMESPACE: &str = "projectcalico.org/namespace";
+
+/// What runs a pod, and the one answer.
+const ORCHESTRATOR: &str = "projectcalico.org/orchestrator";
+const KUBERNETES: &str = "k8s";
+
+/// Where a selector stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It reads labels of endpoints.
+    Own,
+    /// It reads labels of namespaces, to say which pods a policy is about.
+    Namespace,
+    /// It reads labels of namespaces, to say whom a rule means.
+    NamespaceOfRule,
+    /// It reads labels of service accounts.
+    Account,
+}
+
+/// A key, resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key<'s> {
+    /// A label of the endpoint itself.
+    Own(&'s str),
+    /// A label of its namespace, which an endpoint may have itself with the prefix.
+    Namespace(&'s str),
+    /// The name of its namespace.
+    NamespaceName,
+    /// A label of its service account.
+    Account(&'s str),
+    /// The name of its service account.
+    AccountName,
+    Orchestrator,
+}
+
+impl<'s> Key<'s> {
+    fn of(written: &'s str, place: Place) -> Self {
+        let of_namespace = |key| if key == NAME { Key::NamespaceName } else { Key::Namespace(key) };
+        let of_account = |key| if key == NAME { Key::AccountName } else { Key::Account(key) };
+        match place {
+            Place::Namespace | Place::NamespaceOfRule => of_namespace(written),
+            Place::Account => of_account(written),
+            Place::Own => match written {
+                NAMESPACE => Key::NamespaceName,
+                CALICO_ACCOUNT_LABEL => Key::AccountName,
+                ORCHESTRATOR => Key::Orchestrator,
+                _ => match (written.strip_prefix(NAMESPACE_PREFIX), written.strip_prefix(ACCOUNT_PREFIX)) {
+                    (Some(key), _) => of_namespace(key),
+                    (None, Some(key)) => of_account(key),
+                    (None, None) => Key::Own(written),
+                },
+            },
+        }
+    }
+}
+
+/// A selector of which the keys are resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meaning<'s> {
+    Is(Key<'s>, Test<'s>),
+    Not(Box<Meaning<'s>>),
+    All(Vec<Meaning<'s>>),
+    Any(Vec<Meaning<'s>>),
+}
+
+impl<'s> Meaning<'s> {
+    /// What selects everything.
+    pub(super) fn everything() -> Self {
+        Meaning::All(Vec::new())
+    }
+
+    /// What runs as one of these service accounts.
+    pub(super) fn runs_as(mut names: Vec<&'s str>) -> Self {
+        names.sort_unstable();
+        names.dedup();
+        Meaning::Is(Key::AccountName, Test::In(names))
+    }
+
+    /// What a selector means at its place.
+    pub(super) fn of(read: Expression<'s>, place: Place) -> Self {
+        let each = |terms: Vec<Expression<'s>>| terms.into_iter().map(|term| Meaning::of(term, place)).collect();
+        match read {
+            // All namespaces are those of things that have one.
+            Expression::All if place == Place::NamespaceOfRule => Meaning::Is(Key::NamespaceName, Test::Exists),
+            Expression::All => Meaning::everything(),
+            Expression::Global => Meaning::Not(Box::new(Meaning::Is(Key::NamespaceName, Test::Exists))),
+            Expression::Label(key, test) => Meaning::Is(Key::of(key, place), test),
+            Expression::Not(inner) => Meaning::Not(Box::new(Meaning::of(*inner, place))),
+            Expression::And(terms) => Meaning::All(each(terms)),
+            Expression::Or(terms) => Meaning::Any(each(terms)),
+        }
+    }
+
+    /// Whether it selects something with these labels.
+    pub(super) fn holds<'l>(&self, label: &dyn Fn(Key<'s>) -> Option<&'l str>) -> bool {
+        match self {
+            Meaning::Is(key, test) => test.holds(label(*key)),
+            Meaning::Not(inner) => !inner.holds(label),
+            Meaning::All(terms) => terms.iter().all(|term| term.holds(label)),
+            Meaning::Any(terms) => terms.iter().any(|term| term.holds(label)),
+        }
+    }
+
+    /// The pods that it selects.
+    pub(super) fn to_wish(&self, snapshot: &'s Snapshot) -> Wish<'s> {
+        let each = |terms: &[Self]| terms.iter().map(|term| term.to_wish(snapshot)).collect();
+        match self {
+            Meaning::All(terms) => Wish::all(each(terms)),
+            Meaning::Any(terms) => Wish::any(each(terms)),
+            Meaning::Is(key, test) => pods_with(*key, test, snapshot),
+            Meaning::Not(inner) => inner.to_wish(snapshot).not(),
+        }
+    }
+}
+
+/// The pods whose value of a key passes a test.
+fn pods_with<'s>(key: Key<'s>, test: &Test<'s>, snapshot: &'s Snapshot) -> Wish<'s> {
+    let always = |holds: bool| if holds { Wish::Always } else { Wish::Never };
+    match key {
+        Key::Own(key) => Wish::Pod(key, test.clone()),
+        Key::Orchestrator => always(test.holds(Some(KUBERNETES))),
+        // Every pod has both.
+        Key::NamespaceName | Key::AccountName if matches!(test, Test::Exists | Test::Absent) => always(*test == Test::Exists),
+        Key::NamespaceName => Wish::Namespace(NAMESPACE_NAME_LABEL, test.clone()),
+        Key::AccountName => Wish::Pod(CALICO_ACCOUNT_LABEL, test.clone()),
+        Key::Namespace(key) => unless_its_own(NAMESPACE_PREFIX, key, test, Wish::Namespace(key, test.clone()), snapshot),
+        Key::Account(key) => unless_its_own(ACCOUNT_PREFIX, key, test, accounts_with(key, test, snapshot), snapshot),
+    }
+}
+
+/// What is inherited, but for pods that have a label of that name themselves.
+fn unless_its_own<'s>(prefix: &str, key: &str, test: &Test<'s>, inherited: Wish<'s>, snapshot: &'s Snapshot) -> Wish<'s> {
+    // Nothing can have a label that is no word of the input.
+    let strings = snapshot.strings();
+    let Some(own) = strings.find(&format!("{prefix}{key}")).map(|symbol| strings.text(symbol)) else { return inherited };
+    Wish::any(vec![Wish::all(vec![Wish::Pod(own, Test::Exists), Wish::Pod(own, test.clone())]), Wish::all(vec![Wish::Pod(own, Test::Absent), inherited])])
+}
+
+/// The pods that run as service accounts whose labels pass a test. One that is not in the input has none.
+fn accounts_with<'s>(key: &str, test: &Test<'s>, snapshot: &'s Snapshot) -> Wish<'s> {
+    let value = |object: ObjectView<'s>| object.labels().and_then(|labels| labels.entry(key)).and_then(Value::as_str);
+    let without = test.holds(None);
+    let mut others: BTreeMap<&'s str, Vec<&'s str>> = BTreeMap::new();
+    for object in snapshot.of_kind(Kind::ServiceAccount) {
+        let is_current = snapshot.find(Kind::ServiceAccount, object.namespace(), object.name()).is_none_or(|found| found.id() == object.id());
+        if is_current && test.holds(value(object)) != without {
+            others.entry(object.namespace().unwrap_or("default")).or_default().push(object.name());
+        }
+    }
+    let of_namespace = |(namespace, mut names): (&'s str, Vec<&'s str>)| {
+        names.sort_unstable();
+        Wish::all(vec![Wish::Namespace(NAMESPACE_NAME_LABEL, Test::In(vec![namespace])), Wish::Pod(CALICO_ACCOUNT_LABEL, Test::In(names))])
+    };
+    let found = Wish::any(others.into_iter().map(of_namespace).collect());
+    if without { found.not() } else { found }
+}

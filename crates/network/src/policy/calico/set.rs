@@ -1,0 +1,127 @@
+//! What has labels without being a pod: network sets, and the host endpoints of nodes. For rules both are addresses.
+
+use std::collections::BTreeSet;
+
+use bartizan_cluster::{Kind, ObjectView, Snapshot, Value};
+
+use super::meaning::{Key, Meaning, NAMESPACE};
+use super::{CALICO, is_current, is_group};
+use crate::address::{Address, AddressSet, Cidr};
+use crate::inventory::Inventory;
+use crate::label::Refusal;
+use crate::policy::Policies;
+use crate::policy::demand::Members;
+use crate::synthesis::INTERNAL;
+
+/// One of them.
+#[derive(Debug)]
+struct Labelled<'s> {
+    object: ObjectView<'s>,
+    /// Its namespace, by number.
+    namespace: Option<u32>,
+    addresses: AddressSet,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Sets<'s> {
+    list: Vec<Labelled<'s>>,
+    /// The nodes with host endpoints, by number.
+    nodes: BTreeSet<u32>,
+}
+
+impl<'s> Sets<'s> {
+    pub(super) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Self {
+        let mut sets = Self { list: Vec::new(), nodes: BTreeSet::new() };
+        for object in snapshot.of_kind(Kind::Other).filter(|object| is_group(object.group()) && is_current(snapshot, *object)) {
+            match object.kind_name() {
+                "NetworkSet" | "GlobalNetworkSet" => sets.network_set(object, inventory, policies),
+                "HostEndpoint" => sets.host_endpoint(object, inventory),
+                _ => {}
+            }
+        }
+        sets
+    }
+
+    fn network_set(&mut self, object: ObjectView<'s>, inventory: &Inventory<'s>, policies: &mut Policies<'s>) {
+        let mut refused: Vec<Refusal<'s>> = Vec::new();
+        let mut addresses = AddressSet::default();
+        for item in object.spec().and_then(|spec| spec.entry("nets")).into_iter().flat_map(Value::items) {
+            match item.as_str().unwrap_or("").parse::<Cidr>() {
+                Ok(cidr) => addresses = addresses.union(&AddressSet::block(cidr)),
+                Err(error) => refused.push((item, error.to_string())),
+            }
+        }
+        if let Some(label) = object.labels().and_then(|labels| labels.entry(NAMESPACE)) {
+            refused.push((label, format!("`{NAMESPACE}` is no label that a network set may have")));
+        }
+        let is_sound = refused.is_empty();
+        policies.refuse_by(CALICO, object, refused);
+        if is_sound {
+            let namespace = (object.kind_name() == "NetworkSet").then(|| object.namespace().unwrap_or("default")).and_then(|name| inventory.namespace(name));
+            self.list.push(Labelled { object, namespace, addresses });
+        }
+    }
+
+    fn host_endpoint(&mut self, object: ObjectView<'s>, inventory: &Inventory<'s>) {
+        let node = object.spec().and_then(|spec| spec.entry("node")).and_then(Value::as_str).and_then(|name| inventory.node(name));
+        self.nodes.extend(node);
+        let expected = object.spec().and_then(|spec| spec.entry("expectedIPs")).into_iter().flat_map(Value::items);
+        let expected = expected.filter_map(|item| item.as_str()?.parse::<Address>().ok());
+        let of_node = node.and_then(|node| inventory.nodes.get(node as usize)).into_iter().flat_map(|node| node.addresses.iter().copied());
+        let addresses =
+            expected.chain(of_node).fold(AddressSet::default(), |set, address| set.union(&AddressSet::range(address.family, address.number, address.number)));
+        self.list.push(Labelled { object, namespace: None, addresses });
+    }
+
+    pub(super) fn guarded_nodes(&self) -> BTreeSet<u32> {
+        self.nodes.clone()
+    }
+
+    /// What a selector selects, of one namespace or anywhere: pods, and the addresses of everything else.
+    pub(super) fn members(
+        &self,
+        meaning: &Meaning<'s>,
+        home: Option<u32>,
+        snapshot: &'s Snapshot,
+        inventory: &Inventory<'s>,
+        policies: &mut Policies<'s>,
+    ) -> Members {
+        let wish = meaning.to_wish(snapshot);
+        let pods = policies.wished(wish, home);
+        let is_at_home = |labelled: &&Labelled<'s>| home.is_none() || labelled.namespace == home;
+        let selected = self.list.iter().filter(is_at_home).filter(|labelled| meaning.holds(&|key| labelled.label(key, inventory)));
+        let addresses = selected.fold(AddressSet::default(), |set, labelled| set.union(&labelled.addresses));
+        let addresses = (!addresses.is_empty()).then(|| policies.block(addresses));
+        Members { pods, addresses }
+    }
+}
+
+impl<'s> Labelled<'s> {
+    fn label(&self, key: Key<'_>, inventory: &Inventory<'s>) -> Option<&'s str> {
+        let own = |key: &str| self.object.labels().and_then(|labels| labels.entry(key)).and_then(Value::as_str);
+        let namespace = self.namespace.and_then(|number| inventory.namespaces.get(number as usize));
+        match key {
+            Key::Own(key) => own(key),
+            Key::NamespaceName => namespace.map(|namespace| namespace.name),
+            Key::Namespace(key) => {
+                let inherited = namespace.and_then(|namespace| namespace.labels().find(|(known, _)| *known == key));
+                own(&format!("pcns.{key}")).or_else(|| inherited.map(|(_, value)| value))
+            }
+            Key::Account(key) => own(&format!("pcsa.{key}")),
+            Key::AccountName | Key::Orchestrator => None,
+        }
+    }
+}
+
+/// Where pods have addresses that nobody has told: in the pools if there are any, else in what no router of the internet leads to.
+pub(super) fn pod_space(snapshot: &Snapshot) -> AddressSet {
+    let pools = snapshot.of_kind(Kind::Other).filter(|object| is_group(object.group()) && object.kind_name() == "IPPool");
+    let is_on = |spec: &Value<'_>| spec.entry("disabled").and_then(Value::as_bool) != Some(true);
+    let cidrs = pools.filter_map(|object| object.spec().filter(is_on)?.entry("cidr")?.as_str()?.parse::<Cidr>().ok());
+    let pooled = cidrs.fold(AddressSet::default(), |set, cidr| set.union(&AddressSet::block(cidr)));
+    if !pooled.is_empty() {
+        return pooled;
+    }
+    INTERNAL.iter().filter_map(|text| text.parse::<Cidr>().ok()).fold(AddressSet::default(), |set, cidr| set.union(&AddressSet::block(cidr)))
+}
