@@ -8,6 +8,7 @@ use assemble::assemble;
 use bartizan_cluster::cut::Cutter;
 use bartizan_cluster::plain::Plain;
 use bartizan_cluster::read::{Document, Format, ProblemKind, decode, split};
+use bartizan_cluster::selector::LabelSelector;
 use bartizan_cluster::{PodView, Value, schema, selector};
 use base64::Engine as _;
 
@@ -30,17 +31,6 @@ fn values<'a>(root: Value<'a>) -> Vec<Value<'a>> {
     found
 }
 
-/// Equality but for the last bits of floats, which the JSON reader rounds in another way than they are written.
-fn same(one: &serde_json::Value, two: &serde_json::Value) -> bool {
-    use serde_json::Value as Json;
-    match (one, two) {
-        (Json::Array(one), Json::Array(two)) => one.len() == two.len() && one.iter().zip(two).all(|(one, two)| same(one, two)),
-        (Json::Object(one), Json::Object(two)) => one.len() == two.len() && one.iter().all(|(key, one)| two.get(key).is_some_and(|two| same(one, two))),
-        (Json::Number(one), Json::Number(two)) => one == two || one.as_f64().zip(two.as_f64()).is_some_and(|(one, two)| (one - two).abs() <= one.abs() * 1e-12),
-        _ => one == two,
-    }
-}
-
 /// A document of YAML: every place lies in the text, and what was read means the same when it is written as JSON.
 pub(crate) fn yaml(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -59,7 +49,7 @@ pub(crate) fn yaml(bytes: &[u8]) {
         if let Some(copy) = again.objects().next()
             && object.secret().is_none()
         {
-            assert!(same(&copy.root().to_json(), &json), "{json}\n{:?}", copy.root());
+            assert_eq!(copy.root().to_json(), json);
         }
     }
 }
@@ -188,4 +178,24 @@ fn slowly(selector: &serde_json::Value, labels: &serde_json::Value) -> bool {
         };
     }
     holds
+}
+
+/// A label selector as people write it: what was read means the same when it is written again, and a fault has its place in it.
+pub(crate) fn label_selector(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match text.parse::<LabelSelector>() {
+        Ok(selector) => {
+            assert_eq!(selector.to_string().parse(), Ok(selector.clone()));
+            let parts: Vec<LabelSelector> = selector.parts().map(|part| part.parse().unwrap()).collect();
+            for labels in [&[][..], &[("a", "b"), ("c", "")], &[("a", "7"), ("in", "in")]] {
+                let label = |key: &str| labels.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+                assert_eq!(selector.matches(label), parts.iter().all(|part| part.matches(label)));
+            }
+        }
+        Err(error) => {
+            let message = error.to_string();
+            let column: usize = message.strip_prefix("character ").unwrap().split(':').next().unwrap().parse().unwrap();
+            assert!((1..=text.chars().count() + 1).contains(&column), "{message}");
+        }
+    }
 }

@@ -82,3 +82,26 @@ pub(crate) fn ignore_file(bytes: &[u8]) {
         assert!(line.is_some_and(|line| (1..=lines).contains(&line)), "{message}");
     }
 }
+
+/// A kustomization below the argument: whatever it says, it is told once, and no file beside it is lost without being counted.
+pub(crate) fn kustomization(bytes: &[u8]) {
+    let directory = tempfile::tempdir().unwrap();
+    let shop = directory.path().join("shop");
+    std::fs::create_dir(&shop).unwrap();
+    for name in ["web.yaml", "patch.yaml"] {
+        std::fs::write(shop.join(name), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n").unwrap();
+    }
+    std::fs::write(shop.join("kustomization.yaml"), bytes).unwrap();
+    let mut request = Request::new([directory.path()], Timestamp::UNIX_EPOCH);
+    request.jobs = 1;
+    let gathered = files::gather(&request, &mut std::io::empty(), &Silent).unwrap();
+    let told = gathered.snapshot.problems().iter().filter(|problem| problem.message.contains("Kustomize")).count();
+    assert_eq!(told, 1, "{:?}", gathered.snapshot.problems());
+    // The directory itself is the source of what is told about it.
+    let read: Vec<&str> = gathered.snapshot.sources().map(|source| source.name()).filter(|name| name.ends_with(".yaml")).collect();
+    assert_eq!(read.len() + gathered.skipped.unrendered, 3, "{read:?}");
+    for name in ["web.yaml", "patch.yaml"].into_iter().filter(|name| !read.iter().any(|read| read.ends_with(name))) {
+        let is_named = String::from_utf8_lossy(bytes).contains(name.trim_end_matches(".yaml"));
+        assert!(is_named || bytes.contains(&b'\\'), "`{name}` was left out though nothing names it");
+    }
+}

@@ -13,11 +13,11 @@ use bartizan_cluster::access::{
     ANONYMOUS, AUTHENTICATED, Action, NODE_PREFIX, NODES, PRIVILEGED_GROUP, Request, Resource, SERVICE_ACCOUNTS, Target, Text, UNAUTHENTICATED, User,
     service_account_of,
 };
+use bartizan_cluster::label::is_dns_subdomain;
 
 use crate::Authz;
 use crate::decision::{Decision, Unknown};
 use crate::feature::CONSTRAINED_IMPERSONATION;
-use crate::review::is_dns_name;
 
 const AUTHENTICATION: &str = "authentication.k8s.io";
 
@@ -275,12 +275,13 @@ fn becomes(wanted: &User<'_>, mode: Mode) -> User<'static> {
 
 /// The node whose kubelet is called `name`, if that is the name of a node.
 fn node_of(name: &str) -> Option<&str> {
-    name.strip_prefix(NODE_PREFIX).filter(|node| is_dns_name(node))
+    name.strip_prefix(NODE_PREFIX).filter(|node| is_dns_subdomain(node))
 }
 
 /// Namespace and name of the ServiceAccount that is called `name`, if both are names that the server takes.
 fn account_of(name: &str) -> Option<(&str, &str)> {
-    service_account_of(name).filter(|(namespace, account)| namespace.len() <= 63 && !namespace.contains('.') && is_dns_name(namespace) && is_dns_name(account))
+    service_account_of(name)
+        .filter(|(namespace, account)| namespace.len() <= 63 && !namespace.contains('.') && is_dns_subdomain(namespace) && is_dns_subdomain(account))
 }
 
 /// Whether `requestor` is a ServiceAccount whose token says that its pod runs on `node`.
@@ -292,7 +293,7 @@ fn is_on_node(requestor: &User<'_>, node: &str) -> bool {
 /// What a constrained mode finds wrong with an extra key and its values.
 fn fault_of(key: &str, values: &[Text<'_>]) -> Option<String> {
     let is_path = |path: &str| !path.is_empty() && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&byte));
-    let is_prefixed = key.split_once('/').is_some_and(|(domain, path)| is_dns_name(domain) && is_path(path));
+    let is_prefixed = key.split_once('/').is_some_and(|(domain, path)| is_dns_subdomain(domain) && is_path(path));
     if !is_prefixed || key.to_lowercase() != key {
         return Some(format!("the extra key `{key}`"));
     }

@@ -20,8 +20,6 @@ use crate::reason::aggregate;
 
 mod selector;
 
-pub(crate) use selector::is_dns_name;
-
 /// Answers that a batch keeps; more different grants than this are made again.
 const MOST_KEPT: usize = 1 << 16;
 

@@ -47,7 +47,7 @@ fn narrowing(selection: &Selection) -> Option<Narrowing> {
         only: selection.only.iter().cloned().collect(),
         without: selection.without.iter().cloned().collect(),
         namespaces: focus.namespaces.iter().cloned().collect(),
-        labels: focus.labels.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+        labels: focus.labels.parts().collect(),
         objects: focus.objects.iter().map(|(kind, name)| format!("{kind}/{name}")).collect(),
     }
     .unless_whole()

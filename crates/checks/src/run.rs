@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::component::ComponentView;
+use bartizan_cluster::selector::LabelSelector;
 use bartizan_cluster::{
     ContainerView, FieldPath, Kind, KubernetesVersion, Locator, Missing, ObjectRef, ObjectView, PodView, Provenance, Reason, Snapshot, Workload,
 };
@@ -48,8 +49,8 @@ pub struct Decided {
 pub struct Focus {
     /// Only in these namespaces; all if empty.
     pub namespaces: BTreeSet<String>,
-    /// Only objects with these labels.
-    pub labels: Vec<(String, String)>,
+    /// Only objects with such labels.
+    pub labels: LabelSelector,
     /// Only these objects: kind (any case) and name.
     pub objects: Vec<(String, String)>,
 }
@@ -57,14 +58,14 @@ pub struct Focus {
 impl Focus {
     /// Whether nothing is left out.
     pub fn is_everything(&self) -> bool {
-        self.namespaces.is_empty() && self.labels.is_empty() && self.objects.is_empty()
+        self.namespaces.is_empty() && self.labels.is_everything() && self.objects.is_empty()
     }
 
     /// Whether a subject is judged: what it is called, and the object if it was read.
     pub fn holds(&self, reference: &ObjectRef, object: Option<ObjectView<'_>>) -> bool {
         let place = reference.namespace.as_deref().or((reference.kind == "Namespace").then_some(reference.name.as_str()));
         let in_namespace = self.namespaces.is_empty() || place.is_some_and(|namespace| self.namespaces.contains(namespace));
-        let labelled = self.labels.iter().all(|(key, value)| object.and_then(|object| object.label(key)) == Some(value.as_str()));
+        let labelled = self.labels.is_everything() || object.is_some_and(|object| self.labels.matches(|key| object.label(key)));
         let named = self.objects.is_empty() || self.objects.iter().any(|(kind, name)| reference.kind.eq_ignore_ascii_case(kind) && &reference.name == name);
         in_namespace && labelled && named
     }

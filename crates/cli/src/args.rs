@@ -175,8 +175,8 @@ pub(crate) struct Narrowing {
     /// Judge only this namespace; repeatable.
     #[arg(short, long, value_name = "NAME", help_heading = "Selection")]
     pub(crate) namespace: Vec<String>,
-    /// Judge only objects with these labels.
-    #[arg(short = 'l', long, value_name = "KEY=VALUE,…", help_heading = "Selection")]
+    /// Judge only objects with such labels, as `kubectl -l` selects them: `app=web,tier in (front,back),!old`.
+    #[arg(short = 'l', long, value_name = "SELECTOR", help_heading = "Selection")]
     pub(crate) select: Option<String>,
     /// Judge only this object; repeatable.
     #[arg(long, value_name = "KIND/NAME", help_heading = "Selection")]

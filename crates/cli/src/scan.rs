@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use bartizan_checks::{Focus, Judgement, Selection, benchmark};
+use bartizan_cluster::selector::LabelSelector;
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Source};
 use bartizan_gather::{Gathered, Road};
 use bartizan_report::baseline::{Baseline, Comparison};
@@ -168,14 +169,8 @@ pub(crate) fn selection(narrowing: &Narrowing) -> Result<Selection> {
     })
 }
 
-fn labels(selector: Option<&str>) -> Result<Vec<(String, String)>> {
-    let parts = selector.iter().flat_map(|selector| selector.split(','));
-    parts
-        .map(|part| {
-            let (key, value) = part.split_once('=').with_context(|| format!("`{part}` in --select is not KEY=VALUE"))?;
-            Ok((key.trim().to_owned(), value.trim_start_matches('=').trim().to_owned()))
-        })
-        .collect()
+fn labels(selector: Option<&str>) -> Result<LabelSelector> {
+    selector.unwrap_or_default().parse().context("in --select")
 }
 
 fn objects(given: &[String]) -> Result<Vec<(String, String)>> {

@@ -149,6 +149,22 @@ fn narrowing_judges_less_and_knows_as_much() {
 }
 
 #[test]
+fn labels_are_selected_as_kubectl_selects_them() {
+    let front = POD.replace("namespace: ops", "namespace: shop\n  labels: {app: web, tier: front}");
+    let files = [("a.yaml", POD), ("b.yaml", front.as_str())];
+    let of = |selector: &str| {
+        let report = scan(&files, &["-l", selector, "--check", "host-pid", "-o", "json"]).report();
+        report["findings"].as_array().unwrap().iter().map(|finding| finding["subject"]["namespace"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("app=web,tier in (front, back)"), ["shop"]);
+    assert_eq!(of("!app"), ["ops"]);
+    assert_eq!(of("tier notin (back)"), ["ops", "shop"]);
+    assert_eq!(of("app,tier!=front"), Vec::<String>::new());
+    let wrong = scan(&files, &["-l", "app in web"]);
+    assert_eq!((wrong.code, wrong.stderr.as_str()), (2, "error: in --select: character 8: found `web`, expected `(`\n"));
+}
+
+#[test]
 fn benchmarks_judge_by_the_version_that_is_named() {
     let sysctl = POD.replace("hostPID: true", "securityContext: {sysctls: [{name: net.ipv4.ip_local_reserved_ports, value: \"1\"}]}");
     let files = [("a.yaml", sysctl.as_str())];

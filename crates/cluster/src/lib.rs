@@ -17,6 +17,7 @@ pub mod issuer;
 mod json;
 pub mod kind;
 mod kubeadm;
+pub mod label;
 pub mod locator;
 pub mod node_file;
 pub mod object;

@@ -1,7 +1,11 @@
 //! Label selectors, as the API server evaluates them.
 
+mod written;
+
 use crate::field;
 use crate::tree::Value;
+
+pub use written::{LabelSelector, SelectorError};
 
 /// Whether the `LabelSelector` at `selector` matches `labels`. An empty selector matches everything; a requirement with an
 /// operator that Kubernetes does not know matches nothing, since the server would refuse the object.

@@ -51,3 +51,8 @@ fn places_hold() {
 fn selectors_hold() {
     run("cluster_selectors", claims::selectors);
 }
+
+#[test]
+fn label_selectors_hold() {
+    run("cluster_label_selector", claims::label_selector);
+}

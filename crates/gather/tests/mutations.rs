@@ -23,3 +23,8 @@ fn saved_lines_hold() {
 fn ignore_files_hold() {
     run("gather_ignore", claims::ignore_file);
 }
+
+#[test]
+fn kustomizations_hold() {
+    run("gather_kustomization", claims::kustomization);
+}

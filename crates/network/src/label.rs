@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bartizan_cluster::label::{is_label_key, is_label_value};
 use bartizan_cluster::{Interner, Symbol, Value, field};
 
 use crate::sharing::{News, Pages, Register};
@@ -67,7 +68,7 @@ impl<'s> Selector<'s> {
 
     /// Reads a `LabelSelector`; what the server refuses goes to `refused`.
     pub(crate) fn read(value: Value<'s>, refused: &mut Vec<Refusal<'s>>) -> Self {
-        Self::read_with_keys(value, is_qualified_name, refused)
+        Self::read_with_keys(value, is_label_key, refused)
     }
 
     /// The same where labels have keys of another form.
@@ -223,30 +224,6 @@ impl Test<'_> {
     }
 }
 
-/// Whether `key` is a name, with or without a DNS prefix, as label keys are.
-pub(crate) fn is_qualified_name(key: &str) -> bool {
-    let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    !name.is_empty() && is_label_value(name) && prefix.is_none_or(is_dns_subdomain)
-}
-
-/// Whether `text` is a DNS subdomain: lower-case labels with dots between.
-pub(crate) fn is_dns_subdomain(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        label.bytes().all(|byte| inner(byte) || byte == b'-') && label.bytes().next().is_some_and(inner) && label.bytes().last().is_some_and(inner)
-    };
-    text.len() <= 253 && text.split('.').all(is_label)
-}
-
-fn is_label_value(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric();
-    text.is_empty()
-        || (text.len() <= 63
-            && text.bytes().all(|byte| plain(byte) || matches!(byte, b'-' | b'_' | b'.'))
-            && text.bytes().next().is_some_and(plain)
-            && text.bytes().last().is_some_and(plain))
-}
-
 /// The number of a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SelectorId(pub(crate) u32);
@@ -396,22 +373,5 @@ impl Matcher {
             _ => None,
         });
         lists.min_by_key(|labels: &Vec<Label>| labels.iter().map(|&label| weigh(label)).sum::<usize>())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_and_values_are_those_of_the_server() {
-        for good in ["app", "a.b/c", "example.com/App_1", "a-b.c_d"] {
-            assert!(is_qualified_name(good), "{good}");
-        }
-        for bad in ["", "/a", "a/", "A.b/c", "a b", "-a", "a/b/c", &"x".repeat(64)] {
-            assert!(!is_qualified_name(bad), "{bad}");
-        }
-        assert!(is_label_value(""));
-        assert!(!is_label_value("a/b"));
     }
 }

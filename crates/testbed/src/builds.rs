@@ -55,6 +55,8 @@ pub(crate) const KUBECTL: Build = Build {
 pub(crate) const POD_SECURITY: Build = oracle("psa", "./psa", "k8s.io/pod-security-admission");
 /// The YAML oracle.
 pub(crate) const YAML: Build = oracle("scalars", "./scalars", "sigs.k8s.io/yaml");
+/// The oracle for label selectors.
+pub(crate) const LABELS: Build = oracle("labels", "./labels", "k8s.io/kubernetes");
 /// The authorization oracle.
 pub(crate) const AUTHORIZATION: Build = oracle("rbac", "./rbac", "k8s.io/kubernetes");
 /// The oracle for configurations of authentication.

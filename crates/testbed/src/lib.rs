@@ -43,7 +43,7 @@ pub use control_plane::{ControlPlane, Options};
 pub use error::{Error, Result};
 pub use manifests::{manifests, yaml_files};
 pub use node_world::NodeWorld;
-pub use oracles::{AuthenticationOracle, Keys, Level, PodQuestion, PodSecurityOracle, PodVerdict, Stream, YamlOracle};
+pub use oracles::{AuthenticationOracle, Keys, LabelOracle, LabelQuestion, Level, PodQuestion, PodSecurityOracle, PodVerdict, Stream, YamlOracle};
 pub use parts::{KubernetesVersion, Parts};
 pub use proxy::{Fault, Proxy, Rule, Seen};
 pub use random::Random;

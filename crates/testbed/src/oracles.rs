@@ -2,6 +2,7 @@
 //!
 //! They say what Kubernetes does; they never see our code.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -93,6 +94,34 @@ impl AuthenticationOracle {
         let question = |text: &&str| line(&AuthenticationQuestion { base64: STANDARD.encode(text), issuers });
         let answers = converse(&self.program, texts.iter().map(question).collect::<Result<Vec<_>>>()?)?;
         answers.iter().map(|answer| read(answer, |value| (value.get("taken") == Some(&Value::Bool(true))).then_some(()))).collect()
+    }
+}
+
+/// Kubernetes' reader of label selectors as people write them.
+#[derive(Debug)]
+pub struct LabelOracle {
+    program: PathBuf,
+}
+
+/// A label selector, and the labels that it may match.
+#[derive(Clone, Debug, Serialize)]
+pub struct LabelQuestion {
+    /// The selector, as for `kubectl -l`.
+    pub selector: String,
+    /// The labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl LabelOracle {
+    /// Finds the program, or builds it.
+    pub fn locate() -> Result<Self> {
+        Ok(Self { program: builds::LABELS.have()? })
+    }
+
+    /// Whether each selector matches, in order, or what is wrong with it.
+    pub fn ask(&self, questions: &[LabelQuestion]) -> Result<Vec<std::result::Result<bool, String>>> {
+        let answers = converse(&self.program, questions.iter().map(line).collect::<Result<Vec<_>>>()?)?;
+        answers.iter().map(|answer| read(answer, |value| value.get("matches")?.as_bool())).collect()
     }
 }
 

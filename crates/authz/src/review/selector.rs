@@ -1,6 +1,7 @@
 //! The selectors of a review: which the server refuses, and what the others limit a request to.
 
 use bartizan_cluster::access::{Requirement, Text};
+use bartizan_cluster::label::{is_label_key, is_label_value};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::{Fields, Maybe, Texts, skip, text};
@@ -127,39 +128,11 @@ impl WrittenRequirement<'_> {
             if !is_label_key(&self.key) {
                 faults.push(format!("{path}.key: `{}` is not a label key", self.key));
             }
-            for (value, place) in self.values.iter().zip(0..).filter(|(value, _)| !value.is_empty() && !is_name(value)) {
+            for (value, place) in self.values.iter().zip(0..).filter(|(value, _)| !is_label_value(value)) {
                 faults.push(format!("{path}.values[{place}]: `{value}` is not a label value"));
             }
         }
     }
-}
-
-/// An optional DNS name and `/`, then a name.
-fn is_label_key(key: &str) -> bool {
-    match key.split_once('/') {
-        Some((prefix, name)) => is_dns_name(prefix) && is_name(name),
-        None => is_name(key),
-    }
-}
-
-/// Up to 63 letters, digits, `-`, `_` and `.`, the outer ones letters or digits.
-fn is_name(name: &str) -> bool {
-    let is_outer = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = name.as_bytes();
-    bytes.len() <= 63
-        && is_outer(bytes.first())
-        && is_outer(bytes.last())
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-}
-
-/// Whether `name` is a DNS subdomain: labels of lower-case letters, digits and `-`, with dots between.
-pub(crate) fn is_dns_name(name: &str) -> bool {
-    let is_part = |part: &str| {
-        let is_outer = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        let bytes = part.as_bytes();
-        is_outer(bytes.first()) && is_outer(bytes.last()) && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
-    };
-    name.len() <= 253 && name.split('.').all(is_part)
 }
 
 /// The requirements of `a=b,c!=d`, as the server parses field selectors; `None` where it cannot.

@@ -1,5 +1,7 @@
 //! Knows enough of a kustomization to tell which files beside it are patches and not manifests.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use granit_parser::{Event, Parser};
@@ -11,9 +13,18 @@ pub(super) const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", 
 const PART_FIELDS: [&str; 8] =
     ["patches", "patchesStrategicMerge", "patchesJson6902", "replacements", "transformers", "generators", "validators", "configurations"];
 
+/// So much of a kustomization is looked at.
+const FILE_MAX: u64 = 1 << 20;
+
 /// The files that the kustomization at `path` names as patches and the like; none if it cannot be read.
 pub(super) fn parts(path: &Path) -> Vec<String> {
-    std::fs::read_to_string(path).map_or_else(|_| Vec::new(), |text| parts_of(&text))
+    beginning(path).map_or_else(|_| Vec::new(), |bytes| parts_of(&String::from_utf8_lossy(&bytes)))
+}
+
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(FILE_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn parts_of(text: &str) -> Vec<String> {

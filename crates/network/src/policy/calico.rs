@@ -15,12 +15,13 @@ pub(crate) mod selector;
 mod set;
 mod tier;
 
+use bartizan_cluster::label::is_dns_subdomain;
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::unmodelled::Blur;
 use super::{Direction, Isolates, Policies, Policy};
 use crate::inventory::{Inventory, count};
-use crate::label::{Refusal, is_dns_subdomain};
+use crate::label::Refusal;
 use crate::service::Services;
 use crate::verdict::Cause;
 use meaning::{Meaning, Place};

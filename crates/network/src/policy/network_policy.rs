@@ -1,11 +1,12 @@
 //! NetworkPolicy v1: what the API server accepts of it, what it fills in, and what it means.
 
+use bartizan_cluster::label::is_dns_subdomain;
 use bartizan_cluster::{ObjectView, Value, field};
 
 use super::{Action, Direction, Draft, Isolates, NamespaceMatch, Peer, PodMatch, Policies, Policy, PortMatch, Tier, calico};
 use crate::Model;
 use crate::address::{AddressSet, Cidr};
-use crate::label::{Refusal, Selector, is_dns_subdomain};
+use crate::label::{Refusal, Selector};
 use crate::traffic::{Protocol, Traffic};
 
 /// A policy has two directions and may name each once.

@@ -181,7 +181,7 @@ impl Drafter<'_, '_> {
     fn policy_name(&self, owners: &[u32]) -> String {
         let names = owners.iter().filter_map(|&owner| self.network.inventory.owners.get(owner as usize)).map(|owner| owner.name);
         let name: String = names.min().unwrap_or("workload").trim_end_matches('*').trim_end_matches('-').chars().take(NAME_MAX - 16).collect();
-        if crate::label::is_dns_subdomain(&name) { name } else { "workload".to_owned() }
+        if bartizan_cluster::label::is_dns_subdomain(&name) { name } else { "workload".to_owned() }
     }
 }
 

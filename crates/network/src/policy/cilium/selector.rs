@@ -1,11 +1,12 @@
 //! Selectors of Cilium's: labels have a source before a colon, and a pod carries the labels of its namespace, the name of its service
 //! account and that of its cluster beside its own.
 
+use bartizan_cluster::label::is_label_key;
 use bartizan_cluster::{Value, field};
 
 use super::Reader;
 use crate::inventory::{NAMESPACE_NAME_LABEL, SERVICE_ACCOUNT_LABEL};
-use crate::label::{Selector, Test, is_qualified_name};
+use crate::label::{Selector, Test};
 use crate::policy::{Entity, NamespaceMatch, Peer, PodMatch};
 use crate::verdict::Cause;
 
@@ -175,7 +176,7 @@ impl<'s> Reader<'_, 's> {
             return None;
         }
         self.known_fields(selector, &["matchExpressions", "matchLabels"]);
-        let is_key = |key: &str| is_qualified_name(&key.replacen(':', ".", 1));
+        let is_key = |key: &str| is_label_key(&key.replacen(':', ".", 1));
         Some(Selector::read_with_keys(selector, is_key, &mut self.refused).into_tests())
     }
 
