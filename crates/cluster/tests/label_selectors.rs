@@ -83,9 +83,15 @@ fn a_selector_means_what_kubectl_makes_of_it() {
     const QUESTIONS: usize = 40_000;
     let mut dice = Dice(0x5e1ec);
     let questions: Vec<LabelQuestion> = (0..QUESTIONS)
-        .map(|at| LabelQuestion {
-            selector: if at % 2 == 0 { sensible(&mut dice) } else { pieces(&mut dice) },
-            labels: KEYS.iter().filter_map(|key| (dice.below(2) == 0).then(|| ((*key).to_owned(), VALUES[dice.below(VALUES.len())].to_owned()))).collect(),
+        .map(|at| {
+            let selector = if at % 2 == 0 { sensible(&mut dice) } else { pieces(&mut dice) };
+            let mut labels = BTreeMap::new();
+            for key in KEYS {
+                if dice.below(2) == 0 {
+                    labels.insert(key.to_owned(), VALUES[dice.below(VALUES.len())].to_owned());
+                }
+            }
+            LabelQuestion { selector, labels }
         })
         .collect();
     let answers = LabelOracle::locate().unwrap().ask(&questions).unwrap();

@@ -3,6 +3,7 @@
 //! Nothing is collected: a pair is told as soon as it is known, and what is told is what is allowed or not known.
 
 mod focus;
+mod merged;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,7 @@ use crate::{Model, Network};
 
 use focus::Focused;
 pub use focus::{Focus, NoFocus};
+pub use merged::Line;
 
 /// What kind of thing a peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -59,7 +59,7 @@ use policy::unmodelled::{self, Blur};
 use policy::{PodMatch, Policies, admin, calico, network_policy};
 use service::Services;
 
-pub use connectivity::{Connection, Connectivity, Focus, NoFocus, Peer, PeerKind};
+pub use connectivity::{Connection, Connectivity, Focus, Line, NoFocus, Peer, PeerKind};
 pub use difference::{Change, ChangeKind, DiffPeer, difference};
 pub use door::{Door, Way};
 pub use explain::{ExplainedPair, Explanation, Say};

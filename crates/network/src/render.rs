@@ -107,21 +107,15 @@ pub(crate) fn words_of(bounds: &Bounds) -> String {
 
 /// One connection a line.
 pub fn text(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
-    connectivity
-        .walk(|connection| writeln!(out, "{} -> {} : {}", id(connectivity, connection.from), id(connectivity, connection.to), words_of(&connection.bounds)))
+    connectivity.lines(|line| writeln!(out, "{} -> {} : {}", line.from, line.to, words_of(&line.bounds)))
 }
 
 /// Comma-separated values with a head.
 pub fn csv(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"from,to,allowed,unknown\n")?;
-    connectivity.walk(|connection| {
-        let cells = [
-            id(connectivity, connection.from).to_owned(),
-            id(connectivity, connection.to).to_owned(),
-            connection.bounds.allowed().to_string(),
-            connection.bounds.unknown().to_string(),
-        ];
-        writeln!(out, "{}", cells.map(|cell| quoted(&cell)).join(","))
+    connectivity.lines(|line| {
+        let (allowed, unknown) = (line.bounds.allowed().to_string(), line.bounds.unknown().to_string());
+        writeln!(out, "{}", [line.from, line.to, allowed, unknown].map(|cell| quoted(&cell)).join(","))
     })
 }
 
@@ -133,9 +127,9 @@ pub(crate) fn quoted(cell: &str) -> String {
 /// A Markdown table.
 pub fn markdown(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"| from | to | allowed |\n|---|---|---|\n")?;
-    connectivity.walk(|connection| {
+    connectivity.lines(|line| {
         let cell = |text: &str| text.replace('|', "\\|");
-        writeln!(out, "| {} | {} | {} |", cell(id(connectivity, connection.from)), cell(id(connectivity, connection.to)), cell(&words_of(&connection.bounds)))
+        writeln!(out, "| {} | {} | {} |", cell(&line.from), cell(&line.to), cell(&words_of(&line.bounds)))
     })
 }
 

@@ -263,6 +263,38 @@ fn is_listed(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Of every workload and every piece of the addresses outside, the lines for people say once what the walk says.
+fn is_told_in_lines(world: &World) -> Result<(), TestCaseError> {
+    let text = world.yaml();
+    let snapshot = snapshot(&text);
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    let connectivity = network.connectivity();
+    let peers = connectivity.peers();
+    let (mut walked, mut lines) = (std::collections::BTreeMap::new(), Vec::new());
+    let told: Result<(), ()> = connectivity.walk(|connection| {
+        walked.insert((peers[connection.from].id.clone(), peers[connection.to].id.clone()), connection.bounds);
+        Ok(())
+    });
+    told.unwrap();
+    let told: Result<(), ()> = connectivity.lines(|line| {
+        lines.push(line);
+        Ok(())
+    });
+    told.unwrap();
+    let block = |word: &str| word.split_once('/').and_then(|(first, length)| Some(Block(first.parse().ok()?, length.parse().ok()?)));
+    let means = |word: &str, id: &str| match (block(word), block(id)) {
+        (Some(wide), Some(Block(first, _))) => is_inside(&wide, first),
+        (None, None) => word == id,
+        _ => false,
+    };
+    for (from, to) in peers.iter().flat_map(|from| peers.iter().map(move |to| (&from.id, &to.id))) {
+        let found: Vec<_> = lines.iter().filter(|line| means(&line.from, from) && means(&line.to, to)).map(|line| &line.bounds).collect();
+        prop_assert_eq!(found, walked.get(&(from.clone(), to.clone())).into_iter().collect::<Vec<_>>(), "{} -> {}\n{}", from, to, text);
+    }
+    prop_assert!(lines.len() <= walked.len());
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -271,6 +303,9 @@ proptest! {
         let world = World::roll(seed, Traits { hosts: true, cluster_policies: true, ipv6: true });
         agrees(&world)?;
         is_listed(&world)?;
+        if seed % 4 == 0 {
+            is_told_in_lines(&world)?;
+        }
     }
 
     #[test]
