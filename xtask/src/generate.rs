@@ -54,7 +54,7 @@ fn pretty(value: &serde_json::Value) -> Result<String> {
 
 /// The binary of the development profile: it says the same as the released one and is there sooner.
 fn binary() -> Result<std::path::PathBuf> {
-    let built = crate::cargo().args(["build", "--quiet", "--package", "bartizan"]).status()?;
+    let built = crate::cargo().args(["build", "--quiet", "--workspace", "--bin", "bartizan"]).status()?;
     if !built.success() {
         bail!("the binary does not build");
     }
