@@ -149,15 +149,24 @@ pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
     let entries = selected(selection, snapshot);
     let focus = &selection.focus;
     let run = Run { ground: &ground, snapshot, focus, trace: selection.trace };
-    let by_workload = ground.workloads.par_iter().fold(|| run.bench(), |bench, workload| run.workload(&entries, workload, bench));
-    let mut parts: Vec<Judgement> = by_workload.map(|bench| bench.judgement).collect();
-    let objects: Vec<ObjectView<'_>> = snapshot.objects().collect();
-    let by_object = objects.par_iter().fold(|| run.bench(), |bench, &object| run.object(&entries, object, bench));
-    parts.par_extend(by_object.map(|bench| bench.judgement));
-    let of_configurations = snapshot.configurations().map(|document| run.configuration(&entries, document).judgement);
-    parts.extend(of_configurations);
-    parts.push(run.logins(&entries).judgement);
-    parts.push(run.cluster(&entries).judgement);
+    let subject_by_subject = || {
+        let by_workload = ground.workloads.par_iter().fold(|| run.bench(), |bench, workload| run.workload(&entries, workload, bench));
+        let mut parts: Vec<Judgement> = by_workload.map(|bench| bench.judgement).collect();
+        let objects: Vec<ObjectView<'_>> = snapshot.objects().collect();
+        let by_object = objects.par_iter().fold(|| run.bench(), |bench, &object| run.object(&entries, object, bench));
+        parts.par_extend(by_object.map(|bench| bench.judgement));
+        parts
+    };
+    // Most of this is the work of the engines, each on one thread; whoever needs one sooner waits for it.
+    let of_the_whole = || {
+        let of_configurations = snapshot.configurations().map(|document| run.configuration(&entries, document).judgement);
+        let mut parts: Vec<Judgement> = of_configurations.collect();
+        parts.push(run.cluster(&entries).judgement);
+        parts.push(run.logins(&entries).judgement);
+        parts
+    };
+    let (mut parts, of_the_whole) = rayon::join(subject_by_subject, of_the_whole);
+    parts.extend(of_the_whole);
     let wants_all = selection.benchmark.as_deref().and_then(|id| benchmark::ALL.get(id)).filter(|benchmark| benchmark.every_control);
     if let Some(benchmark) = wants_all.filter(|_| focus.is_everything()) {
         let judged: BTreeMap<&str, BTreeSet<Verdict>> = parts.iter().flat_map(|part| &part.judged).fold(BTreeMap::new(), |mut all, &(check, verdict)| {
