@@ -220,6 +220,28 @@ fn simple(dice: &mut Dice, entity: &mut Entity) {
     }
 }
 
+/// A selector without anything that belongs to other objects.
+fn plain(dice: &mut Dice, depth: u32) -> Choice {
+    if depth > 0 && dice.once_in(2) {
+        let mut inner = || Box::new(plain(dice, depth - 1));
+        let (one, two) = (inner(), inner());
+        return match dice.below(3) {
+            0 => Choice::Not(one),
+            1 => Choice::And(one, two),
+            _ => Choice::Or(one, two),
+        };
+    }
+    let key = dice.one_of(&KEYS).to_owned();
+    match dice.below(7) {
+        0 => Choice::Has(key),
+        1 | 2 => Choice::Is(key, dice.one_of(&VALUES)),
+        3 => Choice::IsNot(key, dice.one_of(&VALUES)),
+        4 => Choice::In(key, vec![dice.one_of(&VALUES), dice.one_of(&VALUES)]),
+        5 => Choice::NotIn(key, vec![dice.one_of(&VALUES), dice.one_of(&VALUES)]),
+        _ => Choice::StartsWith(key, dice.one_of(&["o", "t", "tw"])),
+    }
+}
+
 impl CalicoWorld {
     pub(crate) fn roll(seed: u64) -> Self {
         let mut base = World::roll(seed, Traits { hosts: true, cluster_policies: true, ipv6: true });
@@ -257,6 +279,71 @@ impl CalicoWorld {
             world.policies.push(policy);
         }
         world
+    }
+
+    /// A world as another implementation knows Calico: pods and policies of one tier, with selectors of endpoints and namespaces.
+    pub(crate) fn roll_plain(seed: u64) -> Self {
+        let mut base = World::roll(seed, Traits { hosts: false, cluster_policies: false, ipv6: false });
+        base.policies.clear();
+        let mut dice = Dice(seed ^ 0x9ca);
+        let dice = &mut dice;
+        let runs_as = base.pods.iter().map(|_| "default").collect();
+        let mut world = Self { base, runs_as, accounts: Vec::new(), tiers: Vec::new(), sets: Vec::new(), policies: Vec::new() };
+        let entity = |dice: &mut Dice| match dice.below(5) {
+            0 => Entity { nets: vec![Block(std::net::IpAddr::from([192, 0, dice.one_of(&[1u8, 2]), 0]), dice.one_of(&[20, 24, 25]))], ..Entity::default() },
+            1 => Entity::default(),
+            2 => Entity { namespaces: Some(Some(plain(dice, 1))), ..Entity::default() },
+            3 => Entity { namespaces: Some(Some(plain(dice, 0))), selector: Some(plain(dice, 1)), ..Entity::default() },
+            _ => Entity { selector: Some(plain(dice, 2)), ..Entity::default() },
+        };
+        let rule = |dice: &mut Dice, is_egress: bool| {
+            let protocol = maybe(dice, 2, |dice| dice.one_of(&PROTOCOLS));
+            let numbered = |dice: &mut Dice| {
+                let first = dice.one_of(&PORTS);
+                Port::Range(first, first.max(dice.one_of(&PORTS)))
+            };
+            let ports = if protocol.is_some() { some(dice, 2, numbered) } else { Vec::new() };
+            let not_ports = if protocol.is_some() { some(dice, 1, numbered) } else { Vec::new() };
+            let not_protocol = if protocol.is_none() { maybe(dice, 4, |dice| dice.one_of(&PROTOCOLS)) } else { None };
+            let mut made = Rule {
+                action: dice.one_of(&["Allow", "Deny"]),
+                protocol,
+                not_protocol,
+                version: None,
+                source: Entity::default(),
+                destination: Entity::default(),
+            };
+            *(if is_egress { &mut made.destination } else { &mut made.source }) = entity(dice);
+            (made.destination.ports, made.destination.not_ports) = (ports, not_ports);
+            made
+        };
+        for at in 0..=dice.below(4) {
+            let namespace = dice.once_in(2).then(|| dice.below(world.base.namespaces.len()));
+            let types = dice.one_of(&[vec!["Ingress"], vec!["Egress"], vec!["Ingress", "Egress"]]);
+            let rules = |dice: &mut Dice, kind: &str| if types.contains(&kind) { some(dice, 3, |dice| rule(dice, kind == "Egress")) } else { Vec::new() };
+            let (ingress, egress) = (rules(dice, "Ingress"), rules(dice, "Egress"));
+            world.policies.push(Policy {
+                name: format!("p-{at}"),
+                namespace,
+                tier: "default",
+                order: Some([30.0, 10.0, 20.0, 5.0][at]),
+                selector: maybe(dice, 2, |dice| plain(dice, 1)),
+                namespaces: None,
+                accounts: None,
+                types,
+                ingress,
+                egress,
+            });
+        }
+        world
+    }
+
+    /// The manifests of a plain world, with pods that have no addresses yet, and without nodes.
+    pub(crate) fn yaml_without_addresses(&self) -> String {
+        let mut text = self.base.yaml_without_addresses();
+        self.write_policies(&mut text);
+        // It takes policies without a tier alone.
+        text.replace("tier: default, ", "")
     }
 
     fn policy(&self, dice: &mut Dice, at: usize) -> Policy {
@@ -410,6 +497,11 @@ impl CalicoWorld {
             )
             .unwrap();
         }
+        self.write_policies(&mut text);
+        text
+    }
+
+    fn write_policies(&self, text: &mut String) {
         for policy in &self.policies {
             let (kind, namespace) =
                 policy.namespace.map_or(("GlobalNetworkPolicy", String::new()), |at| ("NetworkPolicy", format!(", namespace: {}", self.name(at))));
@@ -425,6 +517,5 @@ impl CalicoWorld {
             let spec = spec.join(", ");
             write!(text, "---\napiVersion: projectcalico.org/v3\nkind: {kind}\nmetadata: {{name: {}{namespace}}}\nspec: {{{spec}}}\n", policy.name).unwrap();
         }
-        text
     }
 }
