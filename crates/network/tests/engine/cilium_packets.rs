@@ -62,7 +62,7 @@ struct Policy {
 /// Labels by source and key.
 type Identity = BTreeMap<(&'static str, String), String>;
 
-struct Cluster {
+pub(crate) struct Cluster {
     world: World,
     policies: Vec<Policy>,
 }
@@ -92,7 +92,7 @@ fn names(selector: &Selector, what: &str) -> bool {
 }
 
 impl Cluster {
-    fn roll(seed: u64) -> Self {
+    pub(crate) fn roll(seed: u64) -> Self {
         let world = World::roll(seed, Traits { hosts: true, cluster_policies: false, ipv6: true });
         let mut dice = Dice(seed ^ 0xc111);
         let policies = dice.one_or_more(3, |dice| policy(dice, &world));
@@ -255,7 +255,7 @@ impl Cluster {
         (rule.peers.is_empty() || rule.peers.iter().any(is_peer)) && (rule.ports.is_empty() || rule.ports.iter().any(is_port))
     }
 
-    fn yaml(&self) -> String {
+    pub(crate) fn yaml(&self) -> String {
         let mut text = self.world.yaml();
         for (at, policy) in self.policies.iter().enumerate() {
             let (kind, place) = match policy.namespace {
