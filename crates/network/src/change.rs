@@ -9,7 +9,7 @@ use bartizan_cluster::{Kind, ObjectView, Snapshot};
 
 use crate::policy::{admin, calico, cilium, network_policy, unmodelled};
 use crate::service::{Backend, Services};
-use crate::{Model, Network, Plane, fabric, plane};
+use crate::{Model, Network, Plane, fabric, gate, plane};
 
 impl<'s> Network<'s> {
     /// What holds in `after`, a later snapshot of the lineage: the same answers as those of a network that is resolved anew. This
@@ -45,7 +45,13 @@ impl<'s> Network<'s> {
         }
         let changes: Changes<'a> = after.changes_since(self.snapshot)?;
         let reads_services = self.policies.reads_services;
-        if changes.removed.iter().chain(&changes.added).any(|object| concerns_everybody(*object) || (reads_services && stands_behind(*object))) {
+        let has_gates = self.gates.is_some();
+        if changes
+            .removed
+            .iter()
+            .chain(&changes.added)
+            .any(|object| concerns_everybody(*object) || (reads_services && stands_behind(*object)) || (has_gates && gate::concerns_gates(*object)))
+        {
             return None;
         }
         // What Calico's selectors mean hangs on more than what they name.

@@ -1,9 +1,11 @@
 //! Why: every rule of both ends that has a say in one question, with the place where it is written.
 
-use bartizan_cluster::{Location, ObjectRef, Spot};
+use bartizan_cluster::{Location, ObjectRef, ObjectView, Spot, Value};
 use serde::Serialize;
 
 use crate::endpoint::{End, Named, Translation};
+use crate::gate::GateGround;
+use crate::policy::istio::{Guard, Verb};
 use crate::policy::{Action, Direction, Tier};
 use crate::question::{Question, QuestionError};
 use crate::traffic::Traffic;
@@ -100,6 +102,7 @@ impl Network<'_> {
             Ground::Rule(number) => self.rule_say(number, direction, !step.traffic.unknown().is_empty()).into_iter().collect(),
             Ground::Isolated(tier) => self.isolating(guarded, step.direction, tier, direction),
             Ground::Apart => vec![plain("deny")],
+            Ground::Gate(ground) => self.gate_says(ground, step, guarded, plain("deny")),
             Ground::Open | Ground::Unguarded | Ground::OwnNode => vec![plain("allow")],
         }
     }
@@ -121,6 +124,41 @@ impl Network<'_> {
             rule: Some(rule.index + 1),
             location: self.snapshot.location(policy.object, &Spot::from(rule.place)),
         })
+    }
+
+    /// What a proxy decides by, with the places of the policies.
+    fn gate_says(&self, ground: GateGround, step: &Step, guarded: End, plain: Say) -> Vec<Say> {
+        let End::Pod(number) = guarded else { return vec![plain] };
+        let at = |object: ObjectView<'_>, place: Value<'_>| (Some(object.reference()), self.snapshot.location(object, &Spot::from(place)));
+        let whole = |object: ObjectView<'_>| at(object, object.spec().unwrap_or(object.root()));
+        match ground {
+            GateGround::Rule(guard, rule) => {
+                let Some(guard) = self.gates().and_then(|gates| gates.guards.get(guard as usize)) else { return vec![plain] };
+                let verdict = match guard.verb {
+                    Verb::Allow => "allow",
+                    Verb::Deny => "deny",
+                    Verb::Custom => "pass",
+                };
+                let doubt = if step.traffic.unknown().is_empty() { "" } else { ", if it means this, which is not known" };
+                let (policy, location) = guard.rules.get(rule as usize).map_or((None, None), |rule| at(guard.object, rule.place));
+                vec![Say { verdict, text: format!("{}{doubt}", plain.text), policy, rule: Some(rule + 1), location, ..plain }]
+            }
+            GateGround::Unallowed => {
+                let guards = self.allowing(self.pod_party(number).member);
+                let one = |guard: &&Guard<'_>| {
+                    let (policy, location) = whole(guard.object);
+                    Say { text: format!("{} allows some, and none of its rules allows this", guard.object.reference()), policy, location, ..plain.clone() }
+                };
+                guards.iter().map(one).collect()
+            }
+            GateGround::Plaintext => {
+                let pod = self.inventory.pods.get(number as usize);
+                let port = step.traffic.possible.first().map_or(0, |(_, port)| port);
+                let decider = self.gates().zip(pod).and_then(|(gates, pod)| gates.demanding(pod.view, port));
+                let (policy, location) = decider.map_or((None, None), whole);
+                vec![Say { policy, location, ..plain }]
+            }
+        }
     }
 
     /// One line for each policy that selects an end without letting the traffic through.

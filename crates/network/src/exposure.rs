@@ -280,7 +280,8 @@ impl Network<'_> {
             return Bounds::none();
         }
         let other = Party::imagined(imagined);
-        self.one_way(direction, party, &other, &Traffic::all(), trace)
+        let reaching = self.one_way(direction, party, &other, &Traffic::all(), trace);
+        if direction == Direction::Ingress { self.through_gate(&other, party, reaching, trace) } else { reaching }
     }
 }
 

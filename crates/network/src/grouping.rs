@@ -10,6 +10,7 @@ use foldhash::{HashMap, HashMapExt as _};
 use crate::Network;
 use crate::address::{self, Address, AddressSet, Family};
 use crate::class::{ClassId, Classes, SetId};
+use crate::gate::Bearing;
 use crate::inventory::{count, insert_sorted, remove_sorted};
 use crate::policy::{Direction, NamespaceMatch, PodMatch, Policies, Policy, Tier};
 use crate::sharing::{Layered, News, Pages, Register};
@@ -21,6 +22,8 @@ pub(crate) struct UnitKey {
     pub(crate) group: u32,
     pub(crate) ports: u32,
     pub(crate) signature: u32,
+    /// What a mesh sees of it.
+    pub(crate) bearing: u32,
 }
 
 /// Pods that no policy tells apart.
@@ -41,6 +44,8 @@ pub(crate) struct Group {
     pub(crate) egress: Applied,
     /// What is not known about them, by the number of the blur.
     pub(crate) blurs: Vec<u32>,
+    /// What proxies in front of them enforce, by the number of the policy.
+    pub(crate) guards: Vec<u32>,
     /// Its units that have pods, by number.
     pub(crate) units: Vec<u32>,
 }
@@ -122,6 +127,7 @@ struct Traits {
     /// All of its named ports.
     ports: u32,
     signature: u32,
+    bearing: u32,
     /// None for a pod of the host network, and for one that is gone.
     unit: Option<u32>,
 }
@@ -143,6 +149,8 @@ pub(crate) struct Grouping<'s> {
     unit_numbers: Layered<UnitKey, u32>,
     ports: DeclaredPorts<'s>,
     signatures: Register<Vec<u32>>,
+    /// What a mesh sees of pods; empty where there is none.
+    bearings: Register<Bearing<'s>>,
 }
 
 /// The named ports of pods, and of them those that rules name.
@@ -244,7 +252,7 @@ impl<'s> Network<'s> {
     /// Divides namespaces and pods into classes, groups and units.
     pub(crate) fn classify(&mut self) {
         let strings = self.snapshot.strings();
-        let (policies, grouping) = (&self.policies, &mut self.grouping);
+        let (policies, gates, grouping) = (&self.policies, self.gates.clone(), &mut self.grouping);
         for namespace in self.inventory.namespaces.iter() {
             let set = grouping.namespace_classes.add(namespace.label_symbols(strings), &policies.namespace_selectors);
             grouping.namespace_sets.push(set);
@@ -257,7 +265,8 @@ impl<'s> Network<'s> {
             let inside = pod.addresses.iter().flat_map(|address| around.around(*address)).copied().collect();
             let signature = grouping.signatures.add(signature(pod.addresses.len(), inside));
             let ports = grouping.ports.add(named_ports(pod), &policies.port_names);
-            grouping.traits.push(Traits { set, ports, signature, unit: None });
+            let bearing = gates.as_ref().map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
+            grouping.traits.push(Traits { set, ports, signature, bearing, unit: None });
         }
         grouping.pod_classes.settle(&policies.pod_selectors);
         for number in 0..self.inventory.pods.numbers() {
@@ -268,14 +277,14 @@ impl<'s> Network<'s> {
     /// Gives a pod its unit.
     fn place(&mut self, number: u32) {
         let Some(pod) = self.inventory.pods.get(number as usize).filter(|pod| !pod.host_network) else { return };
-        let Some(&Traits { set, ports, signature, .. }) = self.grouping.traits.get(number as usize) else { return };
+        let Some(&Traits { set, ports, signature, bearing, .. }) = self.grouping.traits.get(number as usize) else { return };
         let labels = self.grouping.pod_classes.class(set);
         let group = match self.grouping.group_numbers.get(&(pod.namespace, labels)) {
             Some(&group) => group,
             None => self.found_group(pod.namespace, labels),
         };
         let grouping = &mut self.grouping;
-        let key = UnitKey { group, ports: grouping.ports.seen.get(ports as usize).copied().unwrap_or(0), signature };
+        let key = UnitKey { group, ports: grouping.ports.seen.get(ports as usize).copied().unwrap_or(0), signature, bearing };
         let known = grouping.unit_numbers.get(&key).copied();
         let unit = known.unwrap_or_else(|| {
             let unit = grouping.units.push(Unit { key, pods: Vec::new() });
@@ -308,7 +317,8 @@ impl<'s> Network<'s> {
 
     /// A new group, with the rules that apply to it.
     fn found_group(&mut self, namespace: u32, labels: ClassId) -> u32 {
-        let mut group = Group { namespace, labels, ingress: Applied::default(), egress: Applied::default(), blurs: Vec::new(), units: Vec::new() };
+        let mut group =
+            Group { namespace, labels, ingress: Applied::default(), egress: Applied::default(), blurs: Vec::new(), guards: Vec::new(), units: Vec::new() };
         self.apply(&mut group);
         let number = self.grouping.groups.push(group);
         self.grouping.group_numbers.insert((namespace, labels), number);
@@ -329,6 +339,7 @@ impl<'s> Network<'s> {
         }
         let blurs = (0u32..).zip(self.blurs.iter()).filter(|(_, blur)| self.grouping.selects(&self.policies, blur.subject, group.namespace, group.labels));
         group.blurs = blurs.map(|(number, _)| number).collect();
+        group.guards = self.guards_over(group.namespace, group.labels);
     }
 
     /// Adds the rules of a policy to the groups that it selects.
@@ -434,11 +445,12 @@ impl<'s> Network<'s> {
     /// Enters a pod that is new.
     fn enter(&mut self, number: u32) {
         let Some(pod) = self.inventory.pods.get(number as usize) else { return };
-        let (policies, grouping) = (&self.policies, &mut self.grouping);
+        let (policies, gates, grouping) = (&self.policies, self.gates.clone(), &mut self.grouping);
         let set = grouping.pod_classes.add(policies.labels_of(pod, self.snapshot.strings()), &policies.pod_selectors);
         let signature = grouping.signatures.add(signature(pod.addresses.len(), inside(policies.blocks.numbered(), &pod.addresses)));
         let ports = grouping.ports.add(named_ports(pod), &policies.port_names);
-        grouping.traits.push(Traits { set, ports, signature, unit: None });
+        let bearing = gates.map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
+        grouping.traits.push(Traits { set, ports, signature, bearing, unit: None });
         self.place(number);
     }
 
@@ -542,7 +554,12 @@ impl<'s> Network<'s> {
     }
 }
 
-impl Grouping<'_> {
+impl<'s> Grouping<'s> {
+    /// What a mesh sees of a pod, by its number.
+    pub(crate) fn bearing(&self, number: u32) -> Option<&Bearing<'s>> {
+        self.bearings.get(number)
+    }
+
     /// Whether `wanted` selects pods of a namespace with labels of this class.
     pub(crate) fn selects(&self, policies: &Policies<'_>, wanted: PodMatch, namespace: u32, labels: ClassId) -> bool {
         let own = |selector| self.pod_classes.selects(selector, labels);

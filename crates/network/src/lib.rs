@@ -23,6 +23,7 @@ mod explain;
 mod exposure;
 mod fabric;
 pub mod flow;
+mod gate;
 mod grant;
 mod grouping;
 mod ingress;
@@ -51,6 +52,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use address::AddressSet;
 use fabric::Fabric;
+use gate::{Gates, SharedGates};
 use grouping::{Grouping, PortNumbers};
 use inventory::Inventory;
 use plane::UserNetworks;
@@ -129,6 +131,8 @@ pub struct Network<'s> {
     blurs: Arc<Vec<Blur>>,
     /// What enforces the policies.
     fabric: Fabric<'s>,
+    /// The proxies of a mesh.
+    gates: SharedGates<'s>,
     /// Policies for nodes.
     host_policies: Arc<Vec<HostPolicy<'s>>>,
     services: Arc<Services<'s>>,
@@ -162,7 +166,7 @@ impl<'s> Network<'s> {
                 read_policies(snapshot, &inventory, model, &mut policies);
                 admin::read_all(snapshot, &mut policies);
                 policies.are_ordered = fabric == Fabric::Calico;
-                blurs = unmodelled::read(snapshot, &inventory, &fabric, &mut policies);
+                blurs = unmodelled::read(snapshot, &inventory, &fabric, model, &mut policies);
                 match &fabric {
                     Fabric::Cilium(settings) => {
                         let read = cilium::read_all(snapshot, &inventory, settings, &mut policies);
@@ -183,6 +187,7 @@ impl<'s> Network<'s> {
             }
         }
         let user_networks = if plane == Plane::Cluster { UserNetworks::read(snapshot, &inventory, model) } else { UserNetworks::default() };
+        let gates = if plane == Plane::Cluster { Gates::read(snapshot, &inventory, model, &mut policies) } else { None };
         let everybody = policies.everybody();
         policies.settle();
         let mut network = Self {
@@ -193,6 +198,7 @@ impl<'s> Network<'s> {
             policies,
             blurs: Arc::new(blurs),
             fabric,
+            gates: gates.map(Arc::new),
             host_policies: Arc::new(host_policies),
             services: Arc::new(services),
             grouping: Grouping::default(),

@@ -7,7 +7,7 @@
 use bartizan_cluster::{Kind, ObjectView, PodView, Snapshot, Value, field, selector};
 use serde::Serialize;
 
-const SECURITY: &str = "security.istio.io";
+pub(crate) const SECURITY: &str = "security.istio.io";
 
 /// The namespace whose policies hold for the whole mesh, unless it was configured otherwise.
 pub(crate) const MESH_ROOT: &str = "istio-system";
@@ -15,11 +15,17 @@ pub(crate) const MESH_ROOT: &str = "istio-system";
 /// The container that is the proxy.
 const PROXY: &str = "istio-proxy";
 
+/// The label that asks for a proxy for requests.
+const WAYPOINT: &str = "istio.io/use-waypoint";
+
+/// How identities of a mesh begin that nobody configured otherwise.
+pub(crate) const TRUST_DOMAIN: &str = "cluster.local";
+
 /// Namespaces in which nothing is injected.
 const NEVER_INJECTED: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
 
 /// What stands between a pod and the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Proxy {
     /// Nothing.
     None,
@@ -47,7 +53,7 @@ impl Serialize for Proxy {
 }
 
 /// What the proxy demands of those who connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MtlsMode {
     /// Mutual TLS and nothing else.
     Strict,
@@ -119,6 +125,46 @@ impl<'s> Mesh<'s> {
         let asks = |object: ObjectView<'_>| ["istio-injection", "istio.io/rev", "istio.io/dataplane-mode"].iter().any(|label| object.label(label).is_some());
         let is_there = snapshot.of_kind(Kind::Other).any(|object| is_istio(&object)) || snapshot.of_kind(Kind::Namespace).any(asks);
         Self { snapshot, root: root_of(snapshot).unwrap_or(MESH_ROOT), policies, is_there }
+    }
+
+    /// The policies about mutual TLS.
+    pub(crate) fn peer_policies(&self) -> &[ObjectView<'s>] {
+        &self.policies
+    }
+
+    /// The namespace whose policies hold for the whole mesh.
+    pub(crate) fn root(&self) -> &'s str {
+        self.root
+    }
+
+    /// The name by which identities of this mesh begin.
+    pub(crate) fn trust_domain(&self) -> &'s str {
+        setting(self.snapshot, "trustDomain").unwrap_or(TRUST_DOMAIN)
+    }
+
+    /// Whether what stands in front of a pod can be told: not where its namespace, which may ask for a proxy, is not in the input.
+    pub(crate) fn is_told(&self, pod: PodView<'_>) -> bool {
+        let object = pod.object();
+        let is_stored = object.kind() == Kind::Pod && object.uid().is_some();
+        let asks_itself =
+            ["sidecar.istio.io/inject", "istio.io/dataplane-mode"].iter().any(|key| pod.labels().is_some_and(|labels| labels.entry(key).is_some()));
+        is_stored || asks_itself || self.namespace(pod.namespace()).is_some() || NEVER_INJECTED.contains(&pod.namespace())
+    }
+
+    /// Whether pods that somebody starts in a namespace would have a proxy.
+    pub(crate) fn asks_for_proxies(&self, namespace: &str) -> bool {
+        let namespace = self.namespace(namespace);
+        let label = |key: &str| namespace.and_then(|namespace| namespace.label(key));
+        label("istio-injection") == Some("enabled") || label("istio.io/rev").is_some() || label("istio.io/dataplane-mode") == Some("ambient")
+    }
+
+    /// Whether a proxy for requests stands in front of a pod of an ambient mesh.
+    pub(crate) fn has_waypoint(&self, pod: PodView<'_>) -> bool {
+        let asks = |value: Option<&str>| value.is_some_and(|name| name != "none");
+        let own = pod.labels().and_then(|labels| labels.entry(WAYPOINT)).and_then(Value::as_str);
+        let of_namespace = self.namespace(pod.namespace()).and_then(|namespace| namespace.label(WAYPOINT));
+        let of_services = self.snapshot.of_kind(Kind::Service).filter(|service| service.namespace() == Some(pod.namespace()));
+        asks(own.or(of_namespace)) || of_services.into_iter().any(|service| asks(service.label(WAYPOINT)))
     }
 
     /// Whether anything of Istio is in the input.
@@ -219,13 +265,26 @@ fn plain_selector(policy: ObjectView<'_>) -> Option<Value<'_>> {
     policy.spec()?.get(field::SELECTOR)?.get(field::MATCH_LABELS).filter(|labels| !labels.is_empty())
 }
 
+/// The configuration of the mesh, with the object that holds it.
+fn configuration(snapshot: &Snapshot) -> Option<(ObjectView<'_>, &str)> {
+    let mut maps = snapshot.of_kind(Kind::ConfigMap).filter(|map| is_configuration(*map));
+    maps.find_map(|map| Some((map, map.root().get(field::DATA)?.entry("mesh")?.as_str()?)))
+}
+
+/// Whether an object may hold the configuration of a mesh.
+pub(crate) fn is_configuration(object: ObjectView<'_>) -> bool {
+    object.kind() == Kind::ConfigMap && (object.name() == "istio" || object.name().starts_with("istio-"))
+}
+
+/// What the configuration says of one of its own keys.
+fn setting<'s>(snapshot: &'s Snapshot, key: &str) -> Option<&'s str> {
+    let (_, text) = configuration(snapshot)?;
+    let written = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map(|value| value.trim().trim_matches(['"', '\'']));
+    written.filter(|value| !value.is_empty())
+}
+
 /// The root namespace that the configuration of the mesh names, else the one that it stands in.
 fn root_of(snapshot: &Snapshot) -> Option<&str> {
-    let maps = snapshot.of_kind(Kind::ConfigMap).filter(|map| map.name() == "istio" || map.name().starts_with("istio-"));
-    maps.filter_map(|map| Some((map, map.root().get(field::DATA)?.entry("mesh")?.as_str()?)))
-        .map(|(map, text)| {
-            let written = text.lines().find_map(|line| line.strip_prefix("rootNamespace:")).map(|name| name.trim().trim_matches(['"', '\'']));
-            written.filter(|name| !name.is_empty()).or(map.namespace()).unwrap_or(MESH_ROOT)
-        })
-        .next()
+    let (map, _) = configuration(snapshot)?;
+    Some(setting(snapshot, "rootNamespace").or(map.namespace()).unwrap_or(MESH_ROOT))
 }

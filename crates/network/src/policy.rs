@@ -6,6 +6,7 @@ pub(crate) mod calico;
 pub(crate) mod cilium;
 pub(crate) mod demand;
 pub(crate) mod formula;
+pub(crate) mod istio;
 pub(crate) mod network_policy;
 pub(crate) mod unmodelled;
 

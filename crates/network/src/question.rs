@@ -314,7 +314,7 @@ impl<'s> Network<'s> {
         }
         own(Direction::Egress);
         own(Direction::Ingress);
-        traffic
+        if self.is_past_gate(target) { traffic } else { self.through_gate(source, target, traffic, trace) }
     }
 
     fn party<'n>(&'n self, end: End, slot: &'n mut Address) -> Party<'n> {
@@ -378,6 +378,10 @@ impl<'s> Network<'s> {
             Ground::Open => format!("no policy restricts {}", self.name_of(guarded)),
             Ground::Unguarded => format!("policies do not apply to {}", self.name_of(guarded)),
             Ground::Apart => "the two ends are on different networks".to_owned(),
+            Ground::Gate(ground) => {
+                let member = if let End::Pod(number) = guarded { self.pod_party(number).member } else { None };
+                self.gate_words(ground, member)
+            }
             Ground::OwnNode => "traffic between a pod and its own node is always let through".to_owned(),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::address::{Address, AddressSet, Family};
 use crate::class::ClassId;
 use crate::exposure::Imagined;
+use crate::gate::GateGround;
 use crate::grouping::{Applied, AppliedTier};
 use crate::plane::CLUSTER_NETWORK;
 use crate::policy::cilium::HostPolicy;
@@ -54,6 +55,10 @@ pub enum Cause {
     TierUnknown(String),
     /// Policies for two programs that enforce policies are in the input.
     Contested,
+    /// Proxies decide by who connects, and whether the other end has an identity is not known.
+    IdentityUnknown,
+    /// Whether a proxy stands in front of the pod is not known.
+    ProxyUnknown,
 }
 
 impl std::fmt::Display for Cause {
@@ -78,6 +83,8 @@ impl std::fmt::Display for Cause {
             Cause::SourcePort => out.write_str("a rule is about some ports of the source, and those are drawn when a connection begins"),
             Cause::HostEndpoint => out.write_str("a host endpoint guards a node on the way, and policies for host endpoints are not modelled"),
             Cause::TierUnknown(name) => write!(out, "a policy stands in the tier `{name}`, which is not in the input"),
+            Cause::IdentityUnknown => out.write_str("a proxy decides by who connects, and whether the other end has an identity in the mesh is not known"),
+            Cause::ProxyUnknown => out.write_str("the namespace is not in the input, and may ask for proxies that refuse this"),
             Cause::Contested => out.write_str("policies of both Cilium and Calico are in the input, and which of the two enforces them is not known"),
             Cause::ControllerUnknown => out.write_str("a rule speaks about pods, and which of them are the ingress controller is not known"),
         }
@@ -123,6 +130,24 @@ impl Trace {
         Self { steps: Some(Vec::new()), is_exhaustive: true, ..Self::default() }
     }
 
+    /// One like it, to be taken over or not.
+    pub(crate) fn for_gate(&self) -> Self {
+        Self { steps: self.steps.as_ref().map(|_| Vec::new()), is_exhaustive: self.is_exhaustive, ..Self::default() }
+    }
+
+    /// Takes over what happened elsewhere.
+    pub(crate) fn take(&mut self, other: Self) {
+        self.causes.extend(other.causes.iter().cloned());
+        self.take_steps(other);
+    }
+
+    /// Takes over the steps alone.
+    pub(crate) fn take_steps(&mut self, other: Self) {
+        if let (Some(steps), Some(more)) = (&mut self.steps, other.steps) {
+            steps.extend(more);
+        }
+    }
+
     /// Notes a step, if steps are wanted.
     pub(crate) fn note(&mut self, step: impl FnOnce() -> Step) {
         if let Some(steps) = &mut self.steps {
@@ -155,6 +180,8 @@ pub(crate) enum Ground {
     OwnNode,
     /// The two ends are on networks that do not see each other.
     Apart,
+    /// The proxy in front of the pod.
+    Gate(GateGround),
 }
 
 /// One end of a connection as policies see it.
@@ -185,6 +212,8 @@ pub(crate) struct Member {
     pub(crate) namespace: u32,
     pub(crate) labels: ClassId,
     pub(crate) ports: u32,
+    /// What a mesh sees of it, by its number.
+    pub(crate) bearing: u32,
 }
 
 /// What is known about the addresses of a party.
@@ -230,7 +259,8 @@ impl<'s> Network<'s> {
         if out.is_empty() && !trace.is_exhaustive {
             return out;
         }
-        out.intersection(&self.one_way(Direction::Ingress, target, source, asked, trace))
+        let reaching = out.intersection(&self.one_way(Direction::Ingress, target, source, asked, trace));
+        self.through_gate(source, target, reaching, trace)
     }
 
     /// Whether two parties are on networks that do not see each other. Nodes are on the cluster's.
@@ -716,7 +746,13 @@ impl<'s> Network<'s> {
         let pod = self.representative(unit).and_then(|pod| self.inventory.pods.get(pod as usize));
         let addresses = pod.map_or(&[][..], |pod| pod.addresses.as_slice());
         Party {
-            member: key.zip(group).map(|(key, group)| Member { group: key.group, namespace: group.namespace, labels: group.labels, ports: key.ports }),
+            member: key.zip(group).map(|(key, group)| Member {
+                group: key.group,
+                namespace: group.namespace,
+                labels: group.labels,
+                ports: key.ports,
+                bearing: key.bearing,
+            }),
             addresses: if addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(addresses) },
             host: Host::No,
             presence: Presence::Real,

@@ -6,14 +6,13 @@
 mod examination;
 mod relation;
 
-use bartizan_cluster::{Location, ObjectRef, Spot, Value};
+use bartizan_cluster::{Location, ObjectRef, ObjectView, Spot, Value};
 use bartizan_report::waiver::Glob;
 use serde::Serialize;
 
 use crate::Network;
 use crate::connectivity::{Connectivity, PeerKind};
 use crate::intent::{Captured, Intents};
-use crate::policy::Policy;
 use crate::traffic::{Bounds, Traffic};
 
 pub use examination::Examined;
@@ -192,14 +191,13 @@ impl Network<'_> {
         Ok(found)
     }
 
-    fn about_policy(&self, claim: Claim, policy: &Policy<'_>) -> Verified {
-        let place = policy.object.spec().unwrap_or(policy.object.root());
-        self.about(claim, policy, String::new(), place)
+    fn about_policy(&self, claim: Claim, policy: ObjectView<'_>) -> Verified {
+        self.about(claim, policy, String::new(), policy.spec().unwrap_or(policy.root()))
     }
 
-    fn about(&self, claim: Claim, policy: &Policy<'_>, subject: String, place: Value<'_>) -> Verified {
-        let location = self.snapshot.location(policy.object, &Spot::from(place));
-        Verified { claim, policy: Some(policy.object.reference()), subject, location, because: None, witness: None }
+    fn about(&self, claim: Claim, policy: ObjectView<'_>, subject: String, place: Value<'_>) -> Verified {
+        let location = self.snapshot.location(policy, &Spot::from(place));
+        Verified { claim, policy: Some(policy.reference()), subject, location, because: None, witness: None }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{DEFAULT_NAMESPACE, Inventory, Link, Moves, Namespace, Node, Owner, P
 use crate::Model;
 use crate::address::Address;
 use crate::plane::{self, Plane};
-use crate::policy::{calico, cilium};
+use crate::policy::{calico, cilium, istio};
 use crate::sharing::Layered;
 
 /// What a controller reference of an object names.
@@ -74,7 +74,8 @@ impl<'i, 's> Reader<'i, 's> {
                 self.mention(object, true);
             }
         }
-        for object in self.snapshot.of_kind(Kind::Other).filter(|object| cilium::is_policy(*object) || calico::stands_in_namespace(*object)) {
+        let stands_there = |object: &ObjectView<'_>| cilium::is_policy(*object) || calico::stands_in_namespace(*object) || istio::is_one(*object);
+        for object in self.snapshot.of_kind(Kind::Other).filter(stands_there) {
             self.mention(object, true);
         }
         for object in self.snapshot.of_kind(Kind::Node) {

@@ -3,10 +3,11 @@
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::{Direction, NamespaceMatch, PodMatch, Policies};
+use crate::Model;
 use crate::fabric::{self, Fabric};
 use crate::inventory::Inventory;
 use crate::label::Selector;
-use crate::mesh::{self, MESH_ROOT};
+use crate::mesh::{self, MESH_ROOT, SECURITY};
 use crate::verdict::Cause;
 
 /// Something that may change what is allowed for some pods in a way that is not known.
@@ -59,11 +60,11 @@ pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
 }
 
 /// Everything in `snapshot` that blurs what is known.
-pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, fabric: &Fabric<'s>, policies: &mut Policies<'s>) -> Vec<Blur> {
+pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, fabric: &Fabric<'s>, model: Model, policies: &mut Policies<'s>) -> Vec<Blur> {
     let mut blurs = Vec::new();
     for object in snapshot.of_kind(Kind::Other) {
         let Some(power) = power(object.group(), object.kind_name()) else { continue };
-        if fabric.models(object) {
+        if fabric.models(object) || (model == Model::Kubernetes && is_of_gates(object)) {
             continue;
         }
         // One that leaves the choice keeps nobody out.
@@ -90,6 +91,11 @@ pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, fabric
         });
     }
     blurs
+}
+
+/// Whether an object is one of what proxies of a mesh enforce, which is told by `gate`.
+fn is_of_gates(object: ObjectView<'_>) -> bool {
+    object.group() == SECURITY && matches!(object.kind_name(), "AuthorizationPolicy" | "PeerAuthentication")
 }
 
 /// The pods that a policy may be about; `None` where that is no pod at all.

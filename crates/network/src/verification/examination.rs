@@ -96,20 +96,33 @@ impl Network<'_> {
         }
         for (number, policy) in self.policies.all() {
             if !examined.contains(&number) {
-                found.push(self.about_policy(Claim::SelectsNothing, policy));
+                found.push(self.about_policy(Claim::SelectsNothing, policy.object));
                 continue;
             }
             let is_vacuous = !examination.needed.contains(&number);
             if is_vacuous {
-                found.push(self.about_policy(Claim::Vacuous, policy));
+                found.push(self.about_policy(Claim::Vacuous, policy.object));
             }
             let rules = policy.ingress.iter().chain(&policy.egress).flatten();
             found.extend(rules.filter_map(|&rule| examination.told(policy, rule, is_vacuous)));
         }
+        found.extend(self.idle_guards());
         found.extend(examination.ties.into_values());
         found.sort();
         found.dedup();
         Examined { found, pairs: examination.pairs }
+    }
+
+    /// Policies for proxies that stand in front of no pod.
+    fn idle_guards(&self) -> Vec<Verified> {
+        let guards = self.gates().map_or(&[][..], |gates| &gates.guards);
+        let idle = guards.iter().filter_map(|guard| {
+            let units = self.units_of(guard.subject);
+            let claim = if units.is_empty() { Claim::SelectsNothing } else { Claim::Vacuous };
+            let may_have_proxy = |unit: &u32| self.member_party(*unit).member.is_some_and(|member| self.may_have_gate(member));
+            (!guard.is_for_gateways && !units.iter().any(may_have_proxy)).then(|| self.about_policy(claim, guard.object))
+        });
+        idle.collect()
     }
 
     /// All units, those together that only rules about their own namespace can tell apart.
@@ -365,7 +378,7 @@ impl<'n, 's> Examination<'n, 's> {
                     if let (Some((rule, traffic)), (Some(first), Some(second))) = (found, policies) {
                         let because = Some(second.object.reference().to_string());
                         let witness = network.witness(direction, subject, other, &traffic);
-                        let told = Verified { because, witness, ..network.about(Claim::PriorityTie, first, rule.words(), rule.place) };
+                        let told = Verified { because, witness, ..network.about(Claim::PriorityTie, first.object, rule.words(), rule.place) };
                         self.ties.insert((one, two), told);
                     }
                 }
@@ -381,7 +394,7 @@ impl<'n, 's> Examination<'n, 's> {
     /// What is to be said about a rule.
     fn told(&self, policy: &Policy<'_>, number: u32, is_vacuous: bool) -> Option<Verified> {
         let rule = self.network.policies.rules.get(number as usize)?;
-        let about = |claim| self.network.about(claim, policy, rule.words(), rule.place);
+        let about = |claim| self.network.about(claim, policy.object, rule.words(), rule.place);
         let Some(fate) = self.fates.get(&number).filter(|fate| fate.has_matched) else { return Some(about(Claim::MatchesNobody)) };
         if let Some((decider, witness)) = &fate.overruled {
             return Some(Verified { because: Some(self.network.rule_name(*decider)), witness: Some(witness.clone()), ..about(Claim::Overruled) });

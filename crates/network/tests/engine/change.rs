@@ -9,6 +9,7 @@ use bartizan_report::Language;
 
 use crate::calico::random::CalicoWorld;
 use crate::cilium_packets::Cluster;
+use crate::istio_packets::Mesh;
 use crate::random::{Dice, Traits, World};
 use crate::world::{question, snapshot};
 
@@ -148,6 +149,13 @@ fn networks_that_calico_guards_are_resolved_anew_until_its_policies_are_gone() {
 fn policies_of_cilium_are_kept_over_changes_of_everything_else() {
     let traits = Traits { hosts: true, cluster_policies: false, ipv6: true };
     let taken_over: u32 = (200..230).map(|seed| check_from(&Cluster::roll(seed).yaml(), seed, traits, 6)).sum();
+    assert!((60..180).contains(&taken_over), "{taken_over}");
+}
+
+#[test]
+fn policies_of_a_mesh_are_kept_over_changes_of_pods() {
+    let traits = Traits { hosts: true, cluster_policies: false, ipv6: true };
+    let taken_over: u32 = (300..330).map(|seed| check_from(&Mesh::roll(seed).yaml(), seed, traits, 6)).sum();
     assert!((60..180).contains(&taken_over), "{taken_over}");
 }
 

@@ -13,6 +13,8 @@ mod encryption;
 mod enforcement;
 mod exposure;
 mod generate;
+mod istio;
+mod istio_packets;
 mod migration;
 mod nca;
 mod needs;

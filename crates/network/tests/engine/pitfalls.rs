@@ -330,8 +330,8 @@ fn pitfall_27_what_policies_of_kinds_that_are_not_modelled_do_is_unknown() {
     let cluster = other("crd.antrea.io/v1beta1", "ClusterNetworkPolicy", "", "priority: 5, appliedTo: [{podSelector: {}}]");
     expect(&(three() + &cluster), "b/z a/x 80 unknown");
     // What can only take away does not open what is closed.
-    let istio = other("security.istio.io/v1", "AuthorizationPolicy", ", namespace: a", "action: ALLOW");
-    expect(&(three() + &istio + &policy("a", "p", "podSelector: {matchLabels: {app: x}}")), "b/z a/x 80 no\n b/z a/w 80 unknown");
+    let linkerd = other("policy.linkerd.io/v1beta3", "Server", ", namespace: a", "port: 80");
+    expect(&(three() + &linkerd + &policy("a", "p", "podSelector: {matchLabels: {app: x}}")), "b/z a/x 80 no\n b/z a/w 80 unknown");
 }
 
 #[test]

@@ -338,11 +338,11 @@ fn a_list_that_could_not_be_read_makes_answers_unknown() {
 fn kinds_that_are_not_modelled_make_answers_unknown_where_they_apply() {
     let antrea = four() + "---\napiVersion: crd.antrea.io/v1beta1\nkind: NetworkPolicy\nmetadata: {name: c, namespace: a}\nspec: {priority: 5}\n";
     expect(&antrea, "b/x a/x 80 unknown\n a/x b/x 80 unknown\n b/x b/w 80 yes");
-    let istio = four()
-        + "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: i, namespace: a}\nspec: {}\n"
+    let linkerd = four()
+        + "---\napiVersion: policy.linkerd.io/v1beta3\nkind: Server\nmetadata: {name: i, namespace: a}\nspec: {}\n"
         + &policy("a", "p", "podSelector: {}, ingress: [{ports: [{port: 80}]}]");
     // It can only take away.
-    expect(&istio, "b/x a/x 80 unknown\n b/x a/x 81 no\n a/x b/x 80 yes");
+    expect(&linkerd, "b/x a/x 80 unknown\n b/x a/x 81 no\n a/x b/x 80 yes");
     let cluster = four()
         + "---\napiVersion: crd.antrea.io/v1beta1\nkind: ClusterNetworkPolicy\nmetadata: {name: g}\nspec: {priority: 5}\n"
         + &policy("a", "p", "podSelector: {}");

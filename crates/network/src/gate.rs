@@ -1,0 +1,515 @@
+//! What the proxies of an Istio mesh let through to the pods behind them: mutual TLS where it is demanded
+//! (`PeerAuthentication`), and what `AuthorizationPolicy` says of who connects, over TCP.
+//!
+//! Proxies stand behind everything else: they take away what policies of the network let through and add nothing. Who connects is
+//! known by the identity of its service account, which it has where both ends have a proxy. What a policy asks of requests, of
+//! waypoints and of others that are asked makes the answer uncertain, never wrong.
+
+use std::sync::Arc;
+
+use bartizan_cluster::{Kind, ObjectView, PodView, Snapshot, Value};
+
+use crate::inventory::{Inventory, Pod};
+use crate::mesh::{self, Mesh, MtlsMode, Proxy, TRUST_DOMAIN};
+use crate::policy::istio::{self, Guard, GuardRule, Test, Trait, Verb};
+use crate::policy::{Direction, NamespaceMatch, Policies};
+use crate::traffic::{Bounds, Protocol, Traffic};
+use crate::verdict::{Addresses, Cause, Ground, Host, Match, Member, Party, Presence, Step, Trace};
+use crate::{Model, Network};
+
+/// The ports of sidecars themselves, which no policy guards.
+const OWN_PORTS: [u16; 3] = [15_020, 15_021, 15_090];
+
+/// A mesh whose policies may keep somebody out.
+#[derive(Debug)]
+pub(crate) struct Gates<'s> {
+    mesh: Mesh<'s>,
+    pub(crate) guards: Vec<Guard<'s>>,
+    /// The ports for which mutual TLS is a matter of their own.
+    ports: Vec<u16>,
+    /// Whether clients are told how to speak TLS.
+    has_client_rules: bool,
+}
+
+/// What a mesh sees of a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Bearing<'s> {
+    account: &'s str,
+    proxy: Proxy,
+    /// Whether its proxy is a guess.
+    is_guess: bool,
+    /// Whether some of what it sends goes past its proxy.
+    leaks: bool,
+    has_waypoint: bool,
+    /// What goes past the proxy on the way in.
+    exempt: Traffic,
+    /// What is demanded at which ports; none where policies contradict.
+    demands: Vec<(Traffic, Option<MtlsMode>)>,
+}
+
+/// Why a proxy decides about a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GateGround {
+    /// A rule, by the numbers of the policy and of the rule in it.
+    Rule(u32, u32),
+    /// Policies that allow are there, and none of their rules matches.
+    Unallowed,
+    /// Mutual TLS is demanded of somebody who has no identity.
+    Plaintext,
+}
+
+/// Who connects, as far as proxies see it.
+#[derive(Debug, Clone, Copy)]
+enum Identity<'n> {
+    /// Nobody who proves anything.
+    None,
+    /// The account of a namespace.
+    Of(&'n str, &'n str),
+    /// Either that, or nobody, or it is not known at all.
+    Perhaps(Option<(&'n str, &'n str)>),
+}
+
+impl<'s> Gates<'s> {
+    /// The gates of a mesh; none where nobody can be kept out.
+    pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>, model: Model, policies: &mut Policies<'s>) -> Option<Self> {
+        let others = || snapshot.of_kind(Kind::Other);
+        let is_strict = |object: ObjectView<'_>| is_about_tls(object) && mesh::is_strict_anywhere(object);
+        if model == Model::NpGuard || !others().any(|object| istio::is_one(object) || is_strict(object)) {
+            return None;
+        }
+        let mesh = Mesh::read(snapshot);
+        let guards = istio::read_all(snapshot, inventory, &mesh, policies);
+        let written = mesh.peer_policies().iter().filter_map(|policy| policy.spec()?.entry("portLevelMtls"));
+        let mut ports: Vec<u16> = written.flat_map(Value::entries).filter_map(|(port, _)| port.parse().ok()).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        let speaks_tls = |object: ObjectView<'s>| {
+            let spec = object.spec().filter(|_| object.group() == "networking.istio.io" && object.kind_name() == "DestinationRule");
+            spec.is_some_and(|spec| has_tls(spec, 0))
+        };
+        let has_client_rules = others().any(speaks_tls);
+        Some(Self { mesh, guards, ports, has_client_rules })
+    }
+
+    /// What the mesh sees of a pod.
+    pub(crate) fn bearing(&self, pod: &Pod<'s>) -> Bearing<'s> {
+        let view = pod.view;
+        let told = self.mesh.proxy_of(view);
+        let is_guess = !self.mesh.is_told(view) && told == Proxy::None;
+        // Of what is not known, the answer with a proxy is laid beside that without.
+        let proxy = if is_guess { Proxy::Sidecar } else { told };
+        let all = Traffic::of_protocol(Protocol::Tcp);
+        let mut exempt = Traffic::none();
+        if proxy == Proxy::Sidecar {
+            let own = OWN_PORTS.into_iter().chain(excluded(view)).map(|port| Traffic::ports(Protocol::Tcp, port, port));
+            exempt = own.fold(exempt, |sum, port| sum.union(&port));
+            if Mesh::is_excluded(view, 0) {
+                exempt = all.difference(&included(view));
+            }
+        }
+        let mut demands: Vec<(Traffic, Option<MtlsMode>)> = Vec::new();
+        if proxy != Proxy::None {
+            let mut rest = all;
+            for &port in &self.ports {
+                let single = Traffic::ports(Protocol::Tcp, port, port);
+                rest = rest.difference(&single);
+                demands.push((single, self.mesh.demand(view, proxy, port).mode));
+            }
+            // No policy names the port 0.
+            demands.push((rest, self.mesh.demand(view, proxy, 0).mode));
+        }
+        let sends_past = ["excludeOutboundPorts", "includeOutboundPorts", "excludeOutboundIPRanges", "includeOutboundIPRanges"];
+        let annotated = |name: &&str| view.annotations().is_some_and(|all| all.entry(&format!("traffic.sidecar.istio.io/{name}")).is_some());
+        Bearing {
+            account: view.service_account(),
+            proxy,
+            is_guess,
+            leaks: proxy == Proxy::Sidecar && sends_past.iter().any(annotated),
+            has_waypoint: proxy == Proxy::Ambient && self.mesh.has_waypoint(view),
+            exempt,
+            demands,
+        }
+    }
+
+    /// The policy that decides about mutual TLS at a port of a pod.
+    pub(crate) fn demanding(&self, pod: PodView<'s>, port: u16) -> Option<ObjectView<'s>> {
+        self.mesh.demand(pod, self.mesh.proxy_of(pod), port).policy
+    }
+}
+
+/// Whether an object is about mutual TLS between pods.
+fn is_about_tls(object: ObjectView<'_>) -> bool {
+    object.group() == mesh::SECURITY && object.kind_name() == "PeerAuthentication"
+}
+
+/// Whether a change of an object may change what gates let through to pods anywhere.
+pub(crate) fn concerns_gates(object: ObjectView<'_>) -> bool {
+    match object.kind() {
+        Kind::Namespace | Kind::Service => true,
+        Kind::ConfigMap => mesh::is_configuration(object),
+        Kind::Other => object.group() == "networking.istio.io",
+        _ => false,
+    }
+}
+
+/// How deep settings of TLS lie in a rule for clients.
+const DEPTH_MAX: usize = 6;
+
+/// Whether a rule for clients says how to speak TLS anywhere.
+fn has_tls(value: Value<'_>, depth: usize) -> bool {
+    let inner = value.entries().map(|(_, inner)| inner).chain(value.items());
+    depth < DEPTH_MAX && (value.entry("tls").is_some() || inner.into_iter().any(|inner| (inner.is_map() || inner.is_list()) && has_tls(inner, depth + 1)))
+}
+
+fn listed(pod: PodView<'_>, name: &str) -> Vec<u16> {
+    let text = pod.annotations().and_then(|annotations| annotations.entry(name)).and_then(Value::as_str).unwrap_or("");
+    text.split(',').filter_map(|word| word.trim().parse().ok()).filter(|&port| port != 0).collect()
+}
+
+/// The ports that go past the proxy.
+fn excluded(pod: PodView<'_>) -> Vec<u16> {
+    listed(pod, "traffic.sidecar.istio.io/excludeInboundPorts")
+}
+
+/// The ports that alone go through the proxy, where only some do.
+fn included(pod: PodView<'_>) -> Traffic {
+    let ports = listed(pod, "traffic.sidecar.istio.io/includeInboundPorts");
+    ports.into_iter().fold(Traffic::none(), |sum, port| sum.union(&Traffic::ports(Protocol::Tcp, port, port)))
+}
+
+/// Whether a text is what a pattern means: itself, or a beginning or end beside a star.
+fn is_like(pattern: &str, text: &str) -> bool {
+    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
+        _ if pattern == "*" => !text.is_empty(),
+        (Some(start), _) => text.starts_with(start),
+        (None, Some(end)) => text.ends_with(end),
+        (None, None) => pattern == text,
+    }
+}
+
+fn opposite(found: Match) -> Match {
+    match found {
+        Match::No => Match::Yes,
+        Match::Maybe => Match::Maybe,
+        Match::Yes => Match::No,
+    }
+}
+
+/// One connection as a proxy sees it.
+struct Arrival<'n, 's> {
+    network: &'n Network<'s>,
+    gates: &'n Gates<'s>,
+    source: &'n Party<'n>,
+    target: &'n Party<'n>,
+    identity: Identity<'n>,
+}
+
+impl<'s> Network<'s> {
+    /// The pods in front of which proxies stand that a group has to pass, by the numbers of the policies.
+    pub(crate) fn guards_over(&self, namespace: u32, labels: crate::class::ClassId) -> Vec<u32> {
+        let Some(gates) = &self.gates else { return Vec::new() };
+        let selects = |guard: &Guard<'_>| {
+            self.grouping.is_in_namespaces(guard.subject.namespaces, namespace) && self.grouping.pod_classes.selects(guard.subject.pods, labels)
+        };
+        (0u32..).zip(&gates.guards).filter(|(_, guard)| selects(guard)).map(|(number, _)| number).collect()
+    }
+
+    /// Of what reaches a pod, what the proxy in front of it lets through.
+    pub(crate) fn through_gate(&self, source: &Party<'_>, target: &Party<'_>, reaching: Bounds, trace: &mut Trace) -> Bounds {
+        let (Some(gates), Some(member)) = (self.gates.as_ref(), target.member) else { return reaching };
+        let Some(bearing) = self.grouping.bearing(member.bearing).filter(|bearing| bearing.proxy != Proxy::None) else { return reaching };
+        let guards = self.group(member.group).map_or(&[][..], |group| &group.guards);
+        let is_open = |(_, mode): &(Traffic, Option<MtlsMode>)| matches!(mode, Some(MtlsMode::Permissive | MtlsMode::Disable));
+        if guards.is_empty() && bearing.demands.iter().all(is_open) {
+            return reaching;
+        }
+        let guarded = Traffic::of_protocol(Protocol::Tcp).difference(&bearing.exempt);
+        let mut passed = Bounds::known(Traffic::all().difference(&guarded));
+        let mut own = trace.for_gate();
+        for (ports, mode) in &bearing.demands {
+            let asked = reaching.intersection(&Bounds::known(ports.intersection(&guarded)));
+            if asked.is_empty() {
+                continue;
+            }
+            let identity = if *mode == Some(MtlsMode::Disable) { Identity::None } else { self.identity(source, &mut own) };
+            let arrival = Arrival { network: self, gates, source, target, identity };
+            let proven = arrival.proven(asked, *mode, &mut own);
+            passed = passed.union(&arrival.authorized(guards, bearing, proven, &mut own));
+        }
+        let through = reaching.intersection(&passed);
+        if through == reaching {
+            trace.take_steps(own);
+            return reaching;
+        }
+        if bearing.is_guess {
+            trace.causes.insert(Cause::ProxyUnknown);
+            return through.either(&reaching);
+        }
+        trace.take(own);
+        through
+    }
+
+    /// Whether what comes from the own node goes past the proxy of a pod: the proxies of nodes leave that to kubelets.
+    pub(crate) fn is_past_gate(&self, target: &Party<'_>) -> bool {
+        let bearing = target.member.and_then(|member| self.grouping.bearing(member.bearing));
+        bearing.is_some_and(|bearing| bearing.proxy == Proxy::Ambient)
+    }
+
+    /// Whether a proxy may stand in front of a pod.
+    pub(crate) fn may_have_gate(&self, member: Member) -> bool {
+        self.grouping.bearing(member.bearing).is_some_and(|bearing| bearing.proxy != Proxy::None)
+    }
+
+    /// Who a party is to the proxies of others.
+    fn identity<'n>(&'n self, party: &'n Party<'_>, trace: &mut Trace) -> Identity<'n> {
+        let Some(gates) = &self.gates else { return Identity::None };
+        let mut perhaps = |known| {
+            trace.causes.insert(Cause::IdentityUnknown);
+            Identity::Perhaps(known)
+        };
+        match (party.presence, party.member) {
+            (Presence::Unseen, _) => perhaps(None),
+            (Presence::Imagined(imagined), _) => match imagined.like.namespaces {
+                NamespaceMatch::One(number) if gates.mesh.asks_for_proxies(self.inventory.namespace_name(number)) => perhaps(None),
+                _ => Identity::None,
+            },
+            (Presence::Real, Some(member)) => {
+                let Some(bearing) = self.grouping.bearing(member.bearing) else { return Identity::None };
+                let known = (self.inventory.namespace_name(member.namespace), bearing.account);
+                match bearing.proxy {
+                    Proxy::None => Identity::None,
+                    _ if bearing.is_guess || bearing.leaks || gates.has_client_rules => perhaps(Some(known)),
+                    Proxy::Sidecar | Proxy::Ambient => Identity::Of(known.0, known.1),
+                }
+            }
+            (Presence::Real, None) => Identity::None,
+        }
+    }
+
+    /// What a proxy decides by, in words.
+    pub(crate) fn gate_words(&self, ground: GateGround, member: Option<Member>) -> String {
+        let Some(gates) = &self.gates else { return String::new() };
+        match ground {
+            GateGround::Rule(guard, rule) => gates.guards.get(guard as usize).map_or_else(String::new, |guard| {
+                let verb = match guard.verb {
+                    Verb::Allow => "allowed",
+                    Verb::Deny => "denied",
+                    Verb::Custom => "left to somebody else",
+                };
+                format!("{verb} by {}, rule {}", guard.object.reference(), rule + 1)
+            }),
+            GateGround::Unallowed => {
+                let names: Vec<String> = self.allowing(member).iter().map(|guard| guard.object.reference().to_string()).collect();
+                format!("no rule of the policies that allow matches ({})", names.join(", "))
+            }
+            GateGround::Plaintext => "the proxy demands mutual TLS, and the other end has no identity in the mesh".to_owned(),
+        }
+    }
+
+    /// The policies that allow something to a pod.
+    pub(crate) fn allowing(&self, member: Option<Member>) -> Vec<&Guard<'s>> {
+        let Some(gates) = &self.gates else { return Vec::new() };
+        let numbers = member.and_then(|member| self.group(member.group)).map_or(&[][..], |group| &group.guards);
+        let guards = numbers.iter().filter_map(|&number| gates.guards.get(number as usize));
+        guards.filter(|guard| guard.verb == Verb::Allow && !guard.is_for_gateways).collect()
+    }
+
+    /// Reads the gates of the mesh.
+    pub(crate) fn gates(&self) -> Option<&Gates<'s>> {
+        self.gates.as_deref()
+    }
+}
+
+/// Gates, as networks share them.
+pub(crate) type SharedGates<'s> = Option<Arc<Gates<'s>>>;
+
+impl Arrival<'_, '_> {
+    /// Of what arrives, what proves as much as is demanded.
+    fn proven(&self, asked: Bounds, mode: Option<MtlsMode>, trace: &mut Trace) -> Bounds {
+        let is_certain = match mode {
+            Some(MtlsMode::Permissive | MtlsMode::Disable) => return asked,
+            Some(MtlsMode::Strict) => true,
+            None => false,
+        };
+        match self.identity {
+            Identity::Of(..) => asked,
+            Identity::None if is_certain => {
+                note(trace, GateGround::Plaintext, asked);
+                Bounds::none()
+            }
+            Identity::None | Identity::Perhaps(_) => {
+                trace.causes.insert(Cause::IdentityUnknown);
+                Bounds::maybe(asked.possible)
+            }
+        }
+    }
+
+    /// Of that, what policies let through.
+    fn authorized(&self, guards: &[u32], bearing: &Bearing<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+        let mut open = asked;
+        let mut doubtful = Traffic::none();
+        let mut allowed: Option<Bounds> = None;
+        let numbered = || guards.iter().filter_map(|&number| Some((number, self.gates.guards.get(number as usize)?)));
+        if bearing.has_waypoint && !guards.is_empty() {
+            trace.causes.insert(Cause::NotModelled("AuthorizationPolicy at waypoints (security.istio.io)".to_owned()));
+            return Bounds::maybe(open.possible);
+        }
+        for verb in [Verb::Custom, Verb::Deny, Verb::Allow] {
+            for (number, guard) in numbered().filter(|(_, guard)| guard.verb == verb) {
+                if guard.is_for_gateways {
+                    trace.causes.insert(Cause::NotModelled("AuthorizationPolicy with `targetRefs` (security.istio.io)".to_owned()));
+                    doubtful = doubtful.union(&open.possible);
+                    continue;
+                }
+                if verb == Verb::Allow {
+                    allowed.get_or_insert_default();
+                }
+                for (rule, at) in guard.rules.iter().zip(0u32..) {
+                    let hit = self.hit(rule, &open, trace);
+                    if hit.is_empty() {
+                        continue;
+                    }
+                    note(trace, GateGround::Rule(number, at), hit.clone());
+                    match verb {
+                        Verb::Custom => {
+                            trace.causes.insert(Cause::NotModelled("AuthorizationPolicy with action `CUSTOM` (security.istio.io)".to_owned()));
+                            doubtful = doubtful.union(&hit.possible);
+                        }
+                        Verb::Deny => open = open.difference(&hit),
+                        Verb::Allow => allowed = allowed.map(|allowed| allowed.union(&hit)),
+                    }
+                }
+            }
+        }
+        let passed = match allowed {
+            None => open,
+            Some(allowed) => {
+                let refused = open.difference(&allowed);
+                if !refused.is_empty() {
+                    note(trace, GateGround::Unallowed, refused);
+                }
+                open.intersection(&allowed)
+            }
+        };
+        Bounds { sure: passed.sure.difference(&doubtful), possible: passed.possible }
+    }
+
+    /// Of what arrives, what a rule matches.
+    fn hit(&self, rule: &GuardRule<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
+        let mut causes = Vec::new();
+        let mut traffic = open.clone();
+        let mut found = Match::Yes;
+        if !rule.from.is_empty() {
+            let mut best = Match::No;
+            for tests in &rule.from {
+                let worst = tests.iter().map(|test| self.holds(test, &mut causes)).min().unwrap_or(Match::Yes);
+                best = best.max(worst);
+            }
+            found = best;
+        }
+        if !rule.to.is_empty() {
+            let mut together = Bounds::none();
+            for operation in &rule.to {
+                let ports = match operation.asks {
+                    None => Bounds::known(operation.traffic.clone()),
+                    Some(what) => {
+                        causes.push(Cause::SomeRequests(format!("`{what}`")));
+                        Bounds::maybe(operation.traffic.clone())
+                    }
+                };
+                together = together.union(&ports);
+            }
+            traffic = traffic.intersection(&together);
+        }
+        for test in &rule.when {
+            if let Trait::Ports(ports) = &test.of {
+                let ports = Bounds::known(ports.clone());
+                traffic = if test.is_negative { traffic.difference(&ports) } else { traffic.intersection(&ports) };
+            } else {
+                found = found.min(self.holds(test, &mut causes));
+            }
+        }
+        match found {
+            Match::No => Bounds::none(),
+            _ if traffic.is_empty() => Bounds::none(),
+            Match::Yes if traffic.unknown().is_empty() => traffic,
+            Match::Yes => {
+                trace.causes.extend(causes);
+                traffic
+            }
+            Match::Maybe => {
+                trace.causes.extend(causes);
+                Bounds::maybe(traffic.possible)
+            }
+        }
+    }
+
+    fn holds(&self, test: &Test<'_>, causes: &mut Vec<Cause>) -> Match {
+        let found = match &test.of {
+            Trait::Principal(patterns) => self.of_identity(causes, |namespace, account| {
+                let domain = self.gates.mesh.trust_domain();
+                let names = [domain, TRUST_DOMAIN].map(|domain| format!("{domain}/ns/{namespace}/sa/{account}"));
+                patterns.iter().any(|pattern| names.iter().any(|name| is_like(pattern, name)))
+            }),
+            Trait::Namespace(patterns) => self.of_identity(causes, |namespace, _| patterns.iter().any(|pattern| is_like(pattern, namespace))),
+            Trait::Account(accounts) => self.of_identity(causes, |namespace, account| accounts.contains(&(namespace, account))),
+            Trait::Address(block) => self.is_at(*block, self.source, causes),
+            Trait::Destination(block) => self.is_at(*block, self.target, causes),
+            Trait::Remote(block) => match self.is_at(*block, self.source, causes) {
+                // Somebody else may have sent it on.
+                found if self.source.member.is_some() => found,
+                _ => {
+                    causes.push(Cause::SourceRewritten);
+                    Match::Maybe
+                }
+            },
+            Trait::Ports(_) => Match::Yes,
+            Trait::Request(what) => {
+                causes.push(Cause::SomeRequests(format!("`{what}`")));
+                Match::Maybe
+            }
+        };
+        if test.is_negative { opposite(found) } else { found }
+    }
+
+    fn of_identity(&self, causes: &mut Vec<Cause>, is_meant: impl Fn(&str, &str) -> bool) -> Match {
+        match self.identity {
+            Identity::Of(namespace, account) if is_meant(namespace, account) => Match::Yes,
+            Identity::Of(..) | Identity::None => Match::No,
+            Identity::Perhaps(Some((namespace, account))) if !is_meant(namespace, account) => Match::No,
+            Identity::Perhaps(_) => {
+                causes.push(Cause::IdentityUnknown);
+                Match::Maybe
+            }
+        }
+    }
+
+    /// Whether a party has an address of a block, as its peer sees it.
+    fn is_at(&self, block: u32, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
+        let Some(set) = self.network.policies.blocks.get(block) else { return Match::No };
+        match party.addresses {
+            Addresses::Known(addresses) => {
+                let inside = addresses.iter().filter(|&&address| set.contains(address)).count();
+                if inside == addresses.len() {
+                    return Match::Yes;
+                }
+                if inside == 0 {
+                    return Match::No;
+                }
+                causes.push(Cause::FamilyUnknown);
+                Match::Maybe
+            }
+            Addresses::Unknown | Addresses::None => {
+                if party.host == Host::No && crate::address::Family::ALL.into_iter().all(|family| set.is_whole(family)) {
+                    return Match::Yes;
+                }
+                causes.push(Cause::AddressUnknown);
+                Match::Maybe
+            }
+        }
+    }
+}
+
+fn note(trace: &mut Trace, ground: GateGround, traffic: Bounds) {
+    trace.note(|| Step { direction: Direction::Ingress, ground: Ground::Gate(ground), traffic });
+}

@@ -1,0 +1,291 @@
+//! What the proxies of an Istio mesh let through, a sentence each.
+
+use bartizan_network::{Model, Network, Problem};
+
+use crate::world::{check, expect, namespace, pod, policy, question, snapshot};
+
+fn authorization(home: &str, name: &str, spec: &str) -> String {
+    format!("---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: {name}, namespace: {home}}}\nspec: {{{spec}}}\n")
+}
+
+fn peer(home: &str, spec: &str) -> String {
+    format!("---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {{name: default, namespace: {home}}}\nspec: {{{spec}}}\n")
+}
+
+/// Two namespaces of the mesh, one outside of it, and a node.
+fn shop() -> String {
+    let at = |octet: u8| format!("phase: Running, podIP: 10.1.0.{octet}, hostIP: 10.0.0.1");
+    namespace("shop", "istio-injection: enabled")
+        + &namespace("tools", "istio.io/dataplane-mode: ambient")
+        + &namespace("old", "")
+        + "---\napiVersion: v1\nkind: Node\nmetadata: {name: one}\nstatus: {addresses: [{type: InternalIP, address: 10.0.0.1}]}\n"
+        + &pod("shop", "db", "app: db", "nodeName: one, serviceAccountName: keeper", &at(1))
+        + &pod("shop", "web", "app: web", "nodeName: one, serviceAccountName: front", &at(2))
+        + &pod("shop", "bare", "app: bare, sidecar.istio.io/inject: 'false'", "nodeName: one", &at(3))
+        + &pod("tools", "job", "app: job", "nodeName: one, serviceAccountName: robot", &at(4))
+        + &pod("old", "app", "app: old", "nodeName: one", &at(5))
+}
+
+/// Asserts answers about the shop under a policy for its database.
+fn at_db(spec: &str, answers: &str) {
+    expect(&(shop() + &authorization("shop", "db", &format!("selector: {{matchLabels: {{app: db}}}}, {spec}"))), answers);
+}
+
+fn problems(text: &str) -> Vec<Problem> {
+    let snapshot = snapshot(text);
+    assert_eq!(snapshot.problems(), []);
+    Network::resolve(&snapshot, Model::Kubernetes).problems().to_vec()
+}
+
+#[test]
+fn a_policy_that_says_nothing_allows_nothing_and_an_empty_rule_everything() {
+    expect(
+        &(shop() + &authorization("shop", "none", "")),
+        "shop/web shop/db 80 no
+         shop/web shop/db UDP 80 yes
+         shop/db tools/job 80 yes
+         shop/web shop/bare 80 yes
+         Node/one shop/db 80 no
+         192.0.2.1 shop/db 80 no",
+    );
+    expect(&(shop() + &authorization("shop", "all", "rules: [{}]")), "shop/web shop/db 80 yes\nold/app shop/db 80 yes");
+    expect(&(shop() + &authorization("shop", "none", "action: DENY")), "shop/web shop/db 80 yes");
+    expect(&(shop() + &authorization("shop", "all", "action: DENY, rules: [{}]")), "shop/web shop/db 80 no\nshop/web shop/db UDP 80 yes");
+}
+
+#[test]
+fn who_connects_is_known_by_the_account_where_both_ends_have_a_proxy() {
+    for source in [
+        "principals: [cluster.local/ns/shop/sa/front]",
+        "principals: ['*/sa/front']",
+        "serviceAccounts: [front]",
+        "serviceAccounts: [shop/front]",
+        "namespaces: [shop]",
+        "namespaces: ['sh*']",
+        "principals: ['cluster.local/ns/shop/*'], notPrincipals: ['*/sa/keeper']",
+    ] {
+        at_db(
+            &format!("rules: [{{from: [{{source: {{{source}}}}}]}}]"),
+            "shop/web shop/db 80 yes
+             shop/bare shop/db 80 no
+             tools/job shop/db 80 no
+             old/app shop/db 80 no
+             192.0.2.1 shop/db 80 no",
+        );
+    }
+    at_db("rules: [{from: [{source: {principals: ['*']}}]}]", "tools/job shop/db 80 yes\nshop/web shop/db 80 yes\nold/app shop/db 80 no");
+    // Nobody is not among those who are named.
+    at_db("rules: [{from: [{source: {notNamespaces: [tools]}}]}]", "tools/job shop/db 80 no\nold/app shop/db 80 yes\n192.0.2.1 shop/db 80 yes");
+}
+
+#[test]
+fn the_domain_of_identities_is_that_of_the_mesh() {
+    let mesh = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    trustDomain: example.org\n";
+    for (domain, answer) in [("example.org", "yes"), ("cluster.local", "yes"), ("example.com", "no")] {
+        let rule = format!("rules: [{{from: [{{source: {{principals: [{domain}/ns/shop/sa/front]}}}}]}}]");
+        expect(&(shop() + mesh + &authorization("shop", "db", &rule)), &format!("shop/web shop/db 80 {answer}"));
+    }
+}
+
+#[test]
+fn addresses_are_those_that_the_proxy_sees() {
+    at_db(
+        "rules: [{from: [{source: {ipBlocks: [10.1.0.0/30]}}]}]",
+        "shop/web shop/db 80 yes\nshop/bare shop/db 80 yes\ntools/job shop/db 80 no\n192.0.2.1 shop/db 80 no",
+    );
+    at_db("rules: [{from: [{source: {notIpBlocks: [192.0.2.1]}}]}]", "192.0.2.1 shop/db 80 no\n192.0.2.2 shop/db 80 yes");
+    at_db("rules: [{from: [{source: {remoteIpBlocks: [192.0.2.0/24]}}]}]", "192.0.2.1 shop/db 80 unknown\nshop/web shop/db 80 no");
+    at_db("action: DENY, rules: [{when: [{key: source.ip, values: [10.1.0.2]}]}]", "shop/web shop/db 80 no\nshop/bare shop/db 80 yes");
+}
+
+#[test]
+fn ports_conditions_and_several_rules_are_laid_over_each_other() {
+    at_db("rules: [{to: [{operation: {ports: ['80', '81']}}]}]", "shop/web shop/db 80 yes\nshop/web shop/db 82 no");
+    at_db("rules: [{to: [{operation: {notPorts: ['80']}}]}]", "shop/web shop/db 80 no\nshop/web shop/db 82 yes");
+    at_db("rules: [{when: [{key: destination.port, notValues: ['80']}]}]", "shop/web shop/db 80 no\nshop/web shop/db 82 yes");
+    at_db(
+        "rules: [{from: [{source: {namespaces: [shop]}}], to: [{operation: {ports: ['80']}}]}, {from: [{source: {namespaces: [tools]}}], when: [{key: source.principal, notValues: ['*/sa/none']}]}]",
+        "shop/web shop/db 80 yes\nshop/web shop/db 81 no\ntools/job shop/db 81 yes",
+    );
+}
+
+#[test]
+fn what_refuses_goes_before_what_allows() {
+    let text = shop()
+        + &authorization("shop", "allow", "rules: [{from: [{source: {namespaces: [shop, tools]}}]}]")
+        + &authorization("istio-system", "deny", "action: DENY, rules: [{from: [{source: {namespaces: [tools]}}], to: [{operation: {ports: ['80']}}]}]")
+        + &authorization("shop", "audit", "action: AUDIT, rules: [{}]");
+    expect(
+        &text,
+        "shop/web shop/db 80 yes
+         tools/job shop/db 80 no
+         tools/job shop/db 81 yes
+         old/app shop/db 81 no
+         old/app tools/job 80 yes",
+    );
+}
+
+#[test]
+fn what_depends_on_requests_or_on_others_is_not_known() {
+    at_db("rules: [{to: [{operation: {methods: [GET], ports: ['80']}}]}]", "shop/web shop/db 80 unknown\nshop/web shop/db 81 no");
+    at_db("rules: [{from: [{source: {requestPrincipals: ['*']}}]}]", "shop/web shop/db 80 unknown");
+    at_db(
+        "rules: [{when: [{key: 'request.headers[x]', values: [y]}], from: [{source: {namespaces: [tools]}}]}]",
+        "shop/web shop/db 80 no\ntools/job shop/db 80 unknown",
+    );
+    at_db("action: DENY, rules: [{to: [{operation: {paths: [/admin]}}]}]", "shop/web shop/db 80 unknown\nshop/web shop/db UDP 80 yes");
+    at_db("action: CUSTOM, provider: {name: opa}, rules: [{to: [{operation: {ports: ['80']}}]}]", "shop/web shop/db 80 unknown\nshop/web shop/db 81 yes");
+    // A rule that allows without asking anything makes it certain again.
+    at_db("rules: [{to: [{operation: {methods: [GET]}}]}, {from: [{source: {namespaces: [shop]}}]}]", "shop/web shop/db 80 yes\ntools/job shop/db 80 unknown");
+}
+
+#[test]
+fn strict_mutual_tls_keeps_out_whoever_has_no_identity() {
+    let strict = |more: &str| shop() + &peer("shop", &format!("mtls: {{mode: STRICT}}{more}"));
+    let answers = "shop/web shop/db 80 yes
+         tools/job shop/db 80 yes
+         shop/bare shop/db 80 no
+         old/app shop/db 80 no
+         192.0.2.1 shop/db 80 no
+         Node/one shop/db 80 no
+         old/app shop/db UDP 80 yes
+         old/app shop/db 15021 yes
+         old/app shop/bare 80 yes
+         old/app tools/job 80 yes";
+    expect(&strict(""), answers);
+    // The proxy of a node lets the node itself in.
+    expect(&(shop() + &peer("tools", "mtls: {mode: STRICT}")), "Node/one tools/job 80 yes\nold/app tools/job 80 no\nshop/web tools/job 80 yes");
+    // A port of its own goes before the workload, and needs a selector.
+    expect(
+        &(shop() + &peer("shop", "selector: {matchLabels: {app: db}}, mtls: {mode: STRICT}, portLevelMtls: {8080: {mode: DISABLE}}")),
+        "old/app shop/db 80 no\nold/app shop/db 8080 yes\nold/app shop/web 80 yes",
+    );
+    // Without TLS nobody has an identity.
+    let text = shop()
+        + &peer("shop", "selector: {matchLabels: {app: db}}, portLevelMtls: {8080: {mode: DISABLE}}")
+        + &authorization("shop", "db", "rules: [{from: [{source: {namespaces: [shop]}}]}]");
+    expect(&text, "shop/web shop/db 80 yes\nshop/web shop/db 8080 no");
+}
+
+#[test]
+fn clients_that_are_told_how_to_speak_tls_may_have_no_identity() {
+    let rule = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: db, namespace: shop}\nspec: {host: db, trafficPolicy: {tls: {mode: DISABLE}}}\n";
+    expect(&(shop() + rule + &peer("shop", "mtls: {mode: STRICT}")), "shop/web shop/db 80 unknown\nold/app shop/db 80 no");
+}
+
+#[test]
+fn ports_that_go_past_the_proxy_are_nobodys() {
+    let text = namespace("shop", "istio-injection: enabled")
+        + "---\napiVersion: v1\nkind: Pod\nmetadata: {name: db, namespace: shop, labels: {app: db}, annotations: {traffic.sidecar.istio.io/excludeInboundPorts: '9000,9001'}}\nspec: {containers: [{name: c, image: i}]}\n"
+        + &pod("shop", "web", "app: web", "", "")
+        + &authorization("shop", "none", "");
+    expect(&text, "shop/web shop/db 9000 yes\nshop/web shop/db 9002 no");
+}
+
+#[test]
+fn a_namespace_that_is_not_in_the_input_may_ask_for_proxies() {
+    let text = pod("shop", "db", "app: db", "", "") + &pod("shop", "web", "app: web", "", "") + &authorization("shop", "none", "");
+    expect(&text, "shop/web shop/db 80 unknown\nshop/web shop/db UDP 80 yes");
+    expect(&(text + &policy("shop", "closed", "podSelector: {}")), "shop/web shop/db 80 no");
+    // A pod that runs shows whether it has one.
+    let stored =
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: db, namespace: shop, uid: u, labels: {app: db}}\nspec: {containers: [{name: c, image: i}]}\n";
+    expect(&(stored.to_owned() + &pod("shop", "web", "app: web", "", "") + &authorization("shop", "none", "")), "shop/web shop/db 80 yes");
+}
+
+#[test]
+fn waypoints_and_gateways_are_not_told() {
+    let text = shop().replace("istio.io/dataplane-mode: ambient", "istio.io/dataplane-mode: ambient, istio.io/use-waypoint: waypoint")
+        + &authorization("tools", "all", "rules: [{}]");
+    expect(&text, "shop/web tools/job 80 unknown\nshop/web shop/db 80 yes");
+    let referring = shop() + &authorization("tools", "way", "targetRefs: [{kind: Service, name: job}], rules: [{from: [{source: {namespaces: [shop]}}]}]");
+    expect(&referring, "old/app tools/job 80 unknown");
+    let gateway =
+        shop() + &authorization("shop", "gate", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: front}], action: DENY, rules: [{}]");
+    expect(&gateway, "old/app shop/db 80 yes");
+}
+
+#[test]
+fn a_policy_on_trial_does_nothing_and_that_is_told() {
+    let text = shop() + &authorization("shop", "none", "").replace("name: none,", "name: none, annotations: {istio.io/dry-run: 'true'},");
+    expect(&text, "shop/web shop/db 80 yes");
+    assert!(problems(&text).iter().any(|problem| problem.message.contains("nothing enforces the policy") && !problem.is_loss));
+}
+
+#[test]
+fn what_decides_is_told_with_its_place() {
+    let text = shop()
+        + &authorization("shop", "allow", "selector: {matchLabels: {app: db}}, rules: [{from: [{source: {namespaces: [shop]}}]}]")
+        + &peer("shop", "mtls: {mode: STRICT}");
+    let snapshot = snapshot(&text);
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    let said = |from: &str| {
+        let explanation = network.explain(&question(from, "shop/db", "80")).unwrap();
+        let says = explanation.pairs[0].says.iter().filter(|say| say.policy.is_some());
+        says.map(|say| format!("{} {}:{}", say.verdict, say.text, say.location.as_ref().unwrap().line)).collect::<Vec<_>>()
+    };
+    let line = |needle: &str| 1 + text.lines().position(|line| line.contains(needle)).unwrap();
+    assert_eq!(said("shop/web"), [format!("allow allowed by AuthorizationPolicy shop/allow, rule 1:{}", line("namespaces: [shop]"))]);
+    assert_eq!(
+        said("tools/job"),
+        [format!("deny AuthorizationPolicy shop/allow allows some, and none of its rules allows this:{}", line("namespaces: [shop]"))]
+    );
+    assert_eq!(said("old/app"), [format!("deny the proxy demands mutual TLS, and the other end has no identity in the mesh:{}", line("mode: STRICT"))]);
+    let answer = network.ask(&question("old/app", "shop/db", "80")).unwrap();
+    assert!(answer.reason.ends_with("the proxy demands mutual TLS, and the other end has no identity in the mesh"), "{}", answer.reason);
+}
+
+#[test]
+fn what_the_mesh_refuses_no_policy_of_the_network_opens_and_the_other_way_round() {
+    let text = shop()
+        + &authorization("shop", "db", "selector: {matchLabels: {app: db}}, rules: [{from: [{source: {namespaces: [shop]}}]}]")
+        + &policy(
+            "shop",
+            "db",
+            "podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {}}], ports: [{port: 80}]}, {from: [{namespaceSelector: {}}], ports: [{port: 81}]}]",
+        );
+    let snapshot = snapshot(&text);
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    check(&network, "shop/web shop/db 80 yes\nshop/web shop/db 82 no\nshop/bare shop/db 80 no\ntools/job shop/db 81 no\nshop/web shop/db 81 yes");
+    // What a rule of the network is good for does not depend on proxies behind it.
+    assert!(network.verify().iter().all(|found| found.claim.name() != "redundant"), "{:?}", network.verify());
+}
+
+#[test]
+fn policies_that_guard_nobody_are_told() {
+    let text = shop()
+        + &authorization("shop", "nobody", "selector: {matchLabels: {app: none}}")
+        + &authorization("old", "bare", "rules: [{}]")
+        + &authorization("shop", "db", "selector: {matchLabels: {app: db}}");
+    let snapshot = snapshot(&text);
+    let found = Network::resolve(&snapshot, Model::Kubernetes).verify();
+    let told: Vec<String> = found.iter().map(|found| format!("{} {}", found.claim.name(), found.policy.as_ref().unwrap().name)).collect();
+    assert_eq!(told, ["vacuous bare", "selects-nothing nobody"]);
+}
+
+#[test]
+fn what_is_refused_is_told_with_its_place_and_the_rest_is_answered() {
+    let refused = [
+        ("action: PERHAPS", "action `PERHAPS` is none of"),
+        ("action: CUSTOM", "`provider` and action `CUSTOM` stand together"),
+        ("provider: {name: opa}", "`provider` and action `CUSTOM` stand together"),
+        ("rules: {}", "`rules` is no list"),
+        ("rules: [[]]", "a rule is no object"),
+        ("rules: [{from: []}]", "`from` is empty"),
+        ("rules: [{from: [{source: {}}]}]", "an item of `from` needs a `source` that says something"),
+        ("rules: [{to: [{operation: {ports: [80]}}]}]", "`80` is no port: ports stand in quotes"),
+        ("rules: [{to: [{operation: {ports: ['http']}}]}]", "`http` is no port"),
+        ("rules: [{from: [{source: {ipBlocks: [10.0.0.0/33]}}]}]", "`10.0.0.0/33` is no block of addresses"),
+        ("rules: [{from: [{source: {serviceAccounts: [a], namespaces: [b]}}]}]", "`serviceAccounts` stands beside `principals` or `namespaces`"),
+        ("rules: [{when: [{key: source.mood, values: [good]}]}]", "`source.mood` is nothing that a condition can look at"),
+        ("rules: [{when: [{key: source.ip}]}]", "a condition needs one of `values`, `notValues`"),
+        ("targetRefs: [{kind: Gateway, name: g}]", "`targetRefs` stands beside `selector`"),
+    ];
+    for (spec, expected) in refused {
+        let text = shop() + &authorization("shop", "bad", &format!("selector: {{matchLabels: {{app: db}}}}, {spec}")) + &authorization("tools", "none", "");
+        let found = problems(&text);
+        let lost: Vec<&Problem> = found.iter().filter(|problem| problem.is_loss).collect();
+        assert!(lost.iter().any(|problem| problem.message.contains(expected) && problem.location.is_some()), "{spec}: {found:?}");
+        expect(&text, "shop/web shop/db 80 yes\nshop/web tools/job 80 no");
+    }
+}

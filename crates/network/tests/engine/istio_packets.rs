@@ -1,0 +1,313 @@
+//! A slow and obvious evaluator of clusters with a mesh: one packet, one proxy, every policy of it in the order of Istio's own rules.
+
+use std::fmt::Write as _;
+
+use bartizan_network::{Model, Network};
+use proptest::prelude::*;
+
+use crate::packets::{End, Packet, is_inside};
+use crate::random::{self, Block, Dice, PORTS, Traits, World, block_yaml};
+use crate::world::{question, snapshot};
+
+const ACCOUNTS: [&str; 3] = ["default", "front", "keeper"];
+const NAMESPACES: [&str; 3] = ["alpha", "beta", "gamma"];
+
+/// One test of a source.
+#[derive(Debug, Clone)]
+enum Test {
+    Principals(Vec<String>),
+    Namespaces(Vec<&'static str>),
+    Accounts(Vec<(&'static str, &'static str)>),
+    Blocks(Vec<Block>),
+}
+
+#[derive(Debug, Clone)]
+struct Rule {
+    /// Any of these, all of whose tests hold; whether each is about what must not be.
+    from: Vec<Vec<(bool, Test)>>,
+    ports: Vec<(bool, Vec<u16>)>,
+}
+
+#[derive(Debug, Clone)]
+struct Policy {
+    /// None for the root namespace.
+    namespace: Option<usize>,
+    app: Option<&'static str>,
+    denies: bool,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Clone)]
+struct Demand {
+    /// None for the root namespace.
+    namespace: Option<usize>,
+    app: Option<&'static str>,
+    mode: Option<&'static str>,
+    ports: Vec<(u16, &'static str)>,
+}
+
+pub(crate) struct Mesh {
+    world: World,
+    accounts: Vec<&'static str>,
+    injected: Vec<bool>,
+    policies: Vec<Policy>,
+    demands: Vec<Demand>,
+}
+
+fn is_like(pattern: &str, text: &str) -> bool {
+    if pattern == "*" {
+        return !text.is_empty();
+    }
+    if let Some(start) = pattern.strip_suffix('*') {
+        return text.starts_with(start);
+    }
+    pattern.strip_prefix('*').map_or(pattern == text, |end| text.ends_with(end))
+}
+
+impl Mesh {
+    pub(crate) fn roll(seed: u64) -> Self {
+        let world = World::roll(seed, Traits { hosts: true, cluster_policies: false, ipv6: true });
+        let mut dice = Dice(seed ^ 0x15710);
+        let accounts = world.pods.iter().map(|_| dice.one_of(&ACCOUNTS)).collect();
+        let injected = world.namespaces.iter().map(|_| !dice.once_in(3)).collect();
+        let home = |dice: &mut Dice| if dice.once_in(4) { None } else { Some(dice.below(world.namespaces.len())) };
+        let app = |dice: &mut Dice| if dice.once_in(2) { None } else { Some(dice.one_of(&random::VALUES)) };
+        let policies = dice.some(3, |dice| Policy { namespace: home(dice), app: app(dice), denies: dice.once_in(3), rules: dice.some(2, rule) });
+        let mut demands: Vec<Demand> = Vec::new();
+        for _ in 0..dice.below(4) {
+            let namespace = home(&mut dice);
+            let app = app(&mut dice).filter(|_| namespace.is_some());
+            // Of several for the same pods the oldest counts, and these have no age.
+            if demands.iter().any(|other| other.namespace == namespace && (other.app.is_some() == app.is_some())) {
+                continue;
+            }
+            let mode = if dice.once_in(4) { None } else { Some(dice.one_of(&["STRICT", "STRICT", "PERMISSIVE", "DISABLE"])) };
+            let ports = if app.is_some() { dice.some(1, |dice| (dice.one_of(&PORTS), dice.one_of(&["STRICT", "PERMISSIVE", "DISABLE"]))) } else { Vec::new() };
+            demands.push(Demand { namespace, app, mode, ports });
+        }
+        Self { world, accounts, injected, policies, demands }
+    }
+
+    fn has_proxy(&self, at: usize) -> bool {
+        let pod = &self.world.pods[at];
+        self.injected[pod.namespace] && !pod.host_network
+    }
+
+    fn app(&self, at: usize) -> Option<&str> {
+        self.world.pods[at].labels.iter().find(|(key, _)| *key == "app").map(|(_, value)| *value)
+    }
+
+    fn is_for(&self, namespace: Option<usize>, app: Option<&str>, at: usize) -> bool {
+        namespace.is_none_or(|namespace| namespace == self.world.pods[at].namespace) && app.is_none_or(|app| self.app(at) == Some(app))
+    }
+
+    fn mode(&self, at: usize, port: u16) -> &str {
+        let own = self.world.pods[at].namespace;
+        let find = |namespace: Option<usize>, by_label: bool| {
+            self.demands
+                .iter()
+                .find(|demand| demand.namespace == namespace && demand.app.is_some() == by_label && self.is_for(demand.namespace, demand.app, at))
+        };
+        let of_port = |demand: &Demand| demand.ports.iter().find(|(number, _)| *number == port).map(|(_, mode)| *mode).or(demand.mode);
+        let found = find(Some(own), true).and_then(of_port);
+        found.or_else(|| find(Some(own), false)?.mode).or_else(|| find(None, false)?.mode).unwrap_or("PERMISSIVE")
+    }
+
+    fn lets_through(&self, packet: Packet) -> bool {
+        if !self.world.lets_through(packet) {
+            return false;
+        }
+        let End::Pod(to) = packet.to else { return true };
+        if packet.from == packet.to || packet.protocol != "TCP" || !self.has_proxy(to) {
+            return true;
+        }
+        let mode = self.mode(to, packet.port);
+        let identity = match packet.from {
+            End::Pod(from) if self.has_proxy(from) && mode != "DISABLE" => {
+                Some((self.world.namespaces[self.world.pods[from].namespace].name, self.accounts[from]))
+            }
+            _ => None,
+        };
+        if mode == "STRICT" && identity.is_none() {
+            return false;
+        }
+        let applying = || self.policies.iter().filter(|policy| self.is_for(policy.namespace, policy.app, to));
+        let matches = |policy: &Policy| policy.rules.iter().any(|rule| self.is_met(rule, identity, packet));
+        if applying().any(|policy| policy.denies && matches(policy)) {
+            return false;
+        }
+        let mut allowing = applying().filter(|policy| !policy.denies).peekable();
+        allowing.peek().is_none() || allowing.any(matches)
+    }
+
+    fn is_met(&self, rule: &Rule, identity: Option<(&str, &str)>, packet: Packet) -> bool {
+        let holds = |test: &Test| match test {
+            Test::Principals(patterns) => identity.is_some_and(|(namespace, account)| {
+                let name = format!("cluster.local/ns/{namespace}/sa/{account}");
+                patterns.iter().any(|pattern| is_like(pattern, &name))
+            }),
+            Test::Namespaces(names) => identity.is_some_and(|(namespace, _)| names.contains(&namespace)),
+            Test::Accounts(accounts) => identity.is_some_and(|identity| accounts.contains(&identity)),
+            Test::Blocks(blocks) => blocks.iter().any(|block| is_inside(block, self.world.address_of(packet.from))),
+        };
+        let is_source = rule.from.is_empty() || rule.from.iter().any(|tests| tests.iter().all(|(is_negative, test)| holds(test) != *is_negative));
+        let is_port = rule.ports.is_empty() || rule.ports.iter().any(|(is_negative, ports)| ports.contains(&packet.port) != *is_negative);
+        is_source && is_port
+    }
+
+    pub(crate) fn yaml(&self) -> String {
+        let mut text = self.world.yaml();
+        for (namespace, is_injected) in self.world.namespaces.iter().zip(&self.injected) {
+            if *is_injected {
+                let head = format!("metadata: {{name: {}, labels: {{", namespace.name);
+                text = text.replacen(&head, &format!("{head}istio-injection: enabled, "), 1);
+            }
+        }
+        for (pod, account) in self.world.pods.iter().zip(&self.accounts) {
+            let at = text.find(&format!("metadata: {{name: {},", pod.name)).unwrap();
+            let spec = at + text[at..].find("spec: {").unwrap() + "spec: {".len();
+            text.insert_str(spec, &format!("serviceAccountName: {account}, "));
+        }
+        let home = |namespace: Option<usize>| namespace.map_or("istio-system", |namespace| self.world.namespaces[namespace].name);
+        let selector = |app: Option<&str>| app.map_or_else(String::new, |app| format!("selector: {{matchLabels: {{app: {app}}}}}, "));
+        for (at, policy) in self.policies.iter().enumerate() {
+            let action = if policy.denies { "DENY" } else { "ALLOW" };
+            let rules: Vec<String> = policy.rules.iter().map(rule_yaml).collect();
+            let rules = if rules.is_empty() { String::new() } else { format!(", rules: [{}]", rules.join(", ")) };
+            write!(
+                text,
+                "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: guard-{at}, namespace: {}}}\nspec: {{{}action: {action}{rules}}}\n",
+                home(policy.namespace),
+                selector(policy.app)
+            )
+            .unwrap();
+        }
+        for (at, demand) in self.demands.iter().enumerate() {
+            let mode = demand.mode.map_or_else(String::new, |mode| format!("mtls: {{mode: {mode}}}, "));
+            let ports: Vec<String> = demand.ports.iter().map(|(port, mode)| format!("{port}: {{mode: {mode}}}")).collect();
+            let ports = if ports.is_empty() { String::new() } else { format!("portLevelMtls: {{{}}}", ports.join(", ")) };
+            write!(
+                text,
+                "---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {{name: demand-{at}, namespace: {}}}\nspec: {{{}{mode}{ports}}}\n",
+                home(demand.namespace),
+                selector(demand.app)
+            )
+            .unwrap();
+        }
+        text
+    }
+}
+
+fn rule(dice: &mut Dice) -> Rule {
+    let traits = Traits { hosts: true, cluster_policies: false, ipv6: true };
+    let test = |dice: &mut Dice| match dice.below(4) {
+        0 => Test::Principals(dice.one_or_more(1, |dice| match dice.below(4) {
+            0 => format!("cluster.local/ns/{}/sa/{}", dice.one_of(&NAMESPACES), dice.one_of(&ACCOUNTS)),
+            1 => format!("*/sa/{}", dice.one_of(&ACCOUNTS)),
+            2 => format!("cluster.local/ns/{}/*", dice.one_of(&NAMESPACES)),
+            _ => "*".to_owned(),
+        })),
+        1 => Test::Namespaces(dice.one_or_more(1, |dice| dice.one_of(&NAMESPACES))),
+        2 => Test::Accounts(dice.one_or_more(1, |dice| (dice.one_of(&NAMESPACES), dice.one_of(&ACCOUNTS)))),
+        _ => Test::Blocks(dice.one_or_more(1, |dice| random::block(dice, traits))),
+    };
+    let from = dice.some(2, |dice| {
+        let mut tests = vec![(dice.once_in(3), test(dice))];
+        let more = (dice.once_in(2), test(dice));
+        let is_mixed = tests.iter().chain([&more]).any(|(_, test)| matches!(test, Test::Accounts(_)));
+        if dice.once_in(3) && !is_mixed && name(&tests[0]) != name(&more) {
+            tests.push(more);
+        }
+        tests
+    });
+    let ports = dice.some(1, |dice| (dice.once_in(3), dice.one_or_more(1, |dice| dice.one_of(&PORTS))));
+    Rule { from, ports }
+}
+
+fn name((is_negative, test): &(bool, Test)) -> &'static str {
+    match (test, is_negative) {
+        (Test::Principals(_), false) => "principals",
+        (Test::Principals(_), true) => "notPrincipals",
+        (Test::Namespaces(_), false) => "namespaces",
+        (Test::Namespaces(_), true) => "notNamespaces",
+        (Test::Accounts(_), false) => "serviceAccounts",
+        (Test::Accounts(_), true) => "notServiceAccounts",
+        (Test::Blocks(_), false) => "ipBlocks",
+        (Test::Blocks(_), true) => "notIpBlocks",
+    }
+}
+
+fn rule_yaml(rule: &Rule) -> String {
+    let one = |test: &(bool, Test)| {
+        let values = match &test.1 {
+            Test::Principals(patterns) => patterns.iter().map(|pattern| format!("'{pattern}'")).collect(),
+            Test::Namespaces(names) => names.iter().map(|&name| name.to_owned()).collect(),
+            Test::Accounts(accounts) => accounts.iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect(),
+            Test::Blocks(blocks) => blocks.iter().map(block_yaml).collect::<Vec<_>>(),
+        };
+        format!("{}: [{}]", name(test), values.join(", "))
+    };
+    let mut parts = Vec::new();
+    if !rule.from.is_empty() {
+        let sources: Vec<String> = rule.from.iter().map(|tests| format!("{{source: {{{}}}}}", tests.iter().map(one).collect::<Vec<_>>().join(", "))).collect();
+        parts.push(format!("from: [{}]", sources.join(", ")));
+    }
+    if !rule.ports.is_empty() {
+        let one = |(is_negative, ports): &(bool, Vec<u16>)| {
+            let ports: Vec<String> = ports.iter().map(|port| format!("'{port}'")).collect();
+            format!("{{operation: {{{}: [{}]}}}}", if *is_negative { "notPorts" } else { "ports" }, ports.join(", "))
+        };
+        parts.push(format!("to: [{}]", rule.ports.iter().map(one).collect::<Vec<_>>().join(", ")));
+    }
+    format!("{{{}}}", parts.join(", "))
+}
+
+fn agrees(mesh: &Mesh) -> Result<(), TestCaseError> {
+    let text = mesh.yaml();
+    let snapshot = snapshot(&text);
+    prop_assert!(snapshot.problems().is_empty(), "{:?}\n{text}", snapshot.problems());
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    let lost: Vec<_> = network.problems().iter().filter(|problem| problem.is_loss).collect();
+    prop_assert!(lost.is_empty(), "{lost:?}\n{text}");
+    for from in mesh.world.ends() {
+        for to in mesh.world.ends() {
+            for protocol in ["TCP", "UDP"] {
+                for port in PORTS {
+                    let expected = mesh.lets_through(Packet { from, to, protocol, port });
+                    let (source, target) = (mesh.world.word(from), mesh.world.word(to));
+                    let answer = network.ask(&question(&source, &target, &format!("{protocol} {port}"))).unwrap();
+                    prop_assert_eq!(answer.allowed, Some(expected), "{} -> {} {} {}: {}\n{}", source, target, protocol, port, answer.reason, text);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_packet_of_a_cluster_with_a_mesh_meets_the_same_verdict(seed: u64) {
+        agrees(&Mesh::roll(seed))?;
+    }
+}
+
+#[test]
+fn random_meshes_are_worth_asking() {
+    let (mut refused, mut all) = (0u32, 0u32);
+    for seed in 0..80 {
+        let mesh = Mesh::roll(seed);
+        let ends = mesh.world.ends();
+        for (from, to) in ends.iter().flat_map(|&from| ends.iter().map(move |&to| (from, to))) {
+            for port in PORTS {
+                let packet = Packet { from, to, protocol: "TCP", port };
+                if mesh.world.lets_through(packet) && matches!(to, End::Pod(at) if mesh.has_proxy(at)) {
+                    all += 1;
+                    refused += u32::from(!mesh.lets_through(packet));
+                }
+            }
+        }
+    }
+    assert!((all / 5..all / 5 * 4).contains(&refused), "proxies refuse {refused} of {all} packets");
+}
