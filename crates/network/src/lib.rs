@@ -154,6 +154,15 @@ impl<'s> Network<'s> {
 
     /// Reads what concerns one network: the cluster's own, or one to which pods are attached beside it.
     pub fn resolve_on(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>) -> Self {
+        Self::read(snapshot, model, plane, &AddressSet::default())
+    }
+
+    /// The same as [`Network::resolve`] where API servers listen at these addresses as well.
+    pub(crate) fn resolve_assuming(snapshot: &'s Snapshot, servers: &AddressSet) -> Self {
+        Self::read(snapshot, Model::Kubernetes, Plane::Cluster, servers)
+    }
+
+    fn read(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>, servers: &AddressSet) -> Self {
         let inventory = Inventory::read(snapshot, model, plane);
         let mut policies = Policies::new(snapshot.strings());
         let services = Services::read(snapshot, &inventory);
@@ -169,7 +178,7 @@ impl<'s> Network<'s> {
                 blurs = unmodelled::read(snapshot, &inventory, &fabric, model, &mut policies);
                 match &fabric {
                     Fabric::Cilium(settings) => {
-                        let read = cilium::read_all(snapshot, &inventory, settings, &mut policies);
+                        let read = cilium::read_all(snapshot, &inventory, settings, servers, &mut policies);
                         blurs.extend(read.blurs);
                         host_policies = read.host_policies;
                     }

@@ -25,7 +25,7 @@ use bartizan_cluster::snapshot::Delta;
 use bartizan_cluster::{Kind, ObjectRef, ObjectView, Snapshot, Source};
 use bartizan_report::waiver::Glob;
 
-use crate::address::{Address, Cidr};
+use crate::address::{Address, AddressSet, Cidr};
 use crate::endpoint::End;
 use crate::flow::Flows;
 use crate::intent::Intents;
@@ -224,9 +224,11 @@ pub fn synthesize(snapshot: &Snapshot, request: &Request<'_>) -> Result<Synthesi
     let replaced: Vec<ObjectRef> = if stay { Vec::new() } else { scope.policies(world).map(ObjectView::reference).collect() };
     let delta = Delta { removed: replaced.clone(), ..added(world, "the generated policies", &proven) };
     let secured = world.with(delta);
-    let after = Network::resolve(&secured, Model::Kubernetes);
+    let after = Network::resolve_assuming(&secured, &addresses_of(&drafts.servers));
     let first_new = first_new(world);
-    let ground = proof::Ground { scope: &scope, needs: &needs, chosen: &chosen, request, first_new };
+    // Cilium's blocks do not mean nodes, wherever these are known from.
+    let nodes = if request.format == Format::Cilium { addresses_of(&drafts.nodes) } else { AddressSet::default() };
+    let ground = proof::Ground { scope: &scope, needs: &needs, chosen: &chosen, request, first_new, nodes };
     let proof = proof::prove(&network, &after, &ground)?;
     let policies = secured.objects().filter(|object| object.id().0 >= first_new).map(|object| object.root().to_json()).collect();
     let mut gaps = needs.gaps.clone();

@@ -13,11 +13,13 @@ use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::unmodelled::Blur;
 use super::{Direction, Isolates, NamespaceMatch, PodMatch, Policies, Policy, Tier};
+use crate::address::AddressSet;
 use crate::fabric::Settings;
 use crate::inventory::{Inventory, count};
 use crate::label::{Refusal, Selector};
 use crate::service::Endpoints;
 use crate::verdict::Cause;
+use rule::singles;
 use selector::Subject;
 
 const GROUP: &str = "cilium.io";
@@ -27,6 +29,9 @@ const NAMESPACED: &str = "CiliumNetworkPolicy";
 
 /// A policy of the whole cluster.
 const CLUSTERWIDE: &str = "CiliumClusterwideNetworkPolicy";
+
+/// The Service by which pods reach API servers.
+const API_SERVER: (&str, &str) = ("default", "kubernetes");
 
 /// A list of blocks that rules refer to.
 const BLOCKS: &str = "CiliumCIDRGroup";
@@ -76,10 +81,18 @@ pub(crate) struct Read<'s> {
     pub(crate) host_policies: Vec<HostPolicy<'s>>,
 }
 
-/// Reads every policy of Cilium's in `snapshot`.
-pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, settings: &Settings<'s>, policies: &mut Policies<'s>) -> Read<'s> {
+/// Reads every policy of Cilium's in `snapshot`, where API servers are assumed at some addresses.
+pub(crate) fn read_all<'s>(
+    snapshot: &'s Snapshot,
+    inventory: &Inventory<'s>,
+    settings: &Settings<'s>,
+    assumed: &AddressSet,
+    policies: &mut Policies<'s>,
+) -> Read<'s> {
     let mut read = Read::default();
     let endpoints = Endpoints::read(snapshot);
+    let listed = endpoints.of(API_SERVER.0, API_SERVER.1).map(|addresses| singles(&addresses));
+    let servers = listed.or_else(|| (!assumed.is_empty()).then(AddressSet::default)).map(|servers| servers.union(assumed));
     for object in snapshot.of_kind(Kind::Other).filter(|object| is_policy(*object)) {
         let is_current = snapshot.find_other(GROUP, object.kind_name(), object.namespace(), object.name()).is_none_or(|found| found.id() == object.id());
         let home = match (object.kind_name(), object.namespace()) {
@@ -92,6 +105,7 @@ pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, se
             snapshot,
             inventory,
             endpoints: &endpoints,
+            servers: servers.as_ref(),
             settings,
             policies,
             home,
@@ -126,6 +140,8 @@ struct Reader<'p, 's> {
     snapshot: &'s Snapshot,
     inventory: &'p Inventory<'s>,
     endpoints: &'p Endpoints<'s>,
+    /// Where API servers listen, if that is known.
+    servers: Option<&'p AddressSet>,
     settings: &'p Settings<'s>,
     policies: &'p mut Policies<'s>,
     /// The number and name of the namespace; none for a policy of the whole cluster.

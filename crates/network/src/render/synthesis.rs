@@ -164,6 +164,8 @@ fn surplus_text(surplus: &Surplus, language: Language) -> String {
         (Some(Extra::Kept), Language::Chinese) => "保留的策略允许它",
         (Some(Extra::Wordless), Language::English) => "policies of this kind have no words for sources outside of the cluster",
         (Some(Extra::Wordless), Language::Chinese) => "此类策略无法描述集群外的来源",
+        (Some(Extra::Nodes), Language::English) => "the kind of policy means all nodes together",
+        (Some(Extra::Nodes), Language::Chinese) => "此类策略只能指全部节点",
     };
     format!("{} -> {} {}: {because}", surplus.from, surplus.to, surplus.traffic)
 }

@@ -17,7 +17,7 @@ use crate::door::Way;
 use crate::intent::Intents;
 use crate::policy::{Direction, Tier};
 use crate::traffic::{Bounds, Protocol, Traffic};
-use crate::verdict::{Party, Trace};
+use crate::verdict::{Host, Party, Trace};
 
 /// Why something is allowed that nobody needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,8 @@ pub enum Extra {
     Kept,
     /// The kind of policy has no words for who is outside of the cluster.
     Wordless,
+    /// The kind of policy means all nodes together.
+    Nodes,
 }
 
 impl Extra {
@@ -43,6 +45,7 @@ impl Extra {
             Extra::Addresses => "addresses-of-pods",
             Extra::Kept => "kept-policies",
             Extra::Wordless => "sources-outside",
+            Extra::Nodes => "nodes",
         }
     }
 }
@@ -94,11 +97,14 @@ pub(super) struct Ground<'g> {
     pub(super) request: &'g Request<'g>,
     /// The number from which objects are those that were made.
     pub(super) first_new: u32,
+    /// The addresses of nodes, where blocks do not mean them.
+    pub(super) nodes: AddressSet,
 }
 
 /// Lays needs beside what `after` allows.
 pub(super) fn prove(before: &Network<'_>, after: &Network<'_>, ground: &Ground<'_>) -> Result<Proof, SynthesisError> {
-    let &Ground { scope, needs, chosen, request, first_new } = ground;
+    let Ground { scope, needs, chosen, request, first_new, nodes } = ground;
+    let first_new = *first_new;
     let is_foreign = |policy: &crate::policy::Policy<'_>| policy.tier != Tier::Namespace && policy.object.id().0 < first_new;
     let has_foreign = after.policies.list.iter().any(is_foreign);
     let mut prover = Prover {
@@ -110,7 +116,13 @@ pub(super) fn prove(before: &Network<'_>, after: &Network<'_>, ground: &Ground<'
         first_new,
         has_foreign,
         outside: outside(needs),
-        classes: after.address_classes(),
+        classes: after
+            .address_classes()
+            .iter()
+            .flat_map(|class| [class.intersection(nodes), class.difference(nodes)])
+            .filter(|class| !class.is_empty())
+            .collect(),
+        nodes: nodes.clone(),
         matrix: Matrix::of(after),
         proof: Proof::default(),
     };
@@ -163,6 +175,8 @@ struct Prover<'n, 's> {
     outside: BTreeMap<(u32, Direction), Vec<(AddressSet, Traffic)>>,
     /// The addresses that no policy tells apart.
     classes: Vec<AddressSet>,
+    /// Those of nodes, where blocks do not mean them.
+    nodes: AddressSet,
     matrix: Matrix<'n, 's>,
     proof: Proof,
 }
@@ -193,11 +207,9 @@ impl Prover<'_, '_> {
                 (Side::Blocks(blocks), Side::Workload(owner)) => self.with_addresses(*owner, blocks, &traffic, Direction::Ingress),
                 (Side::Workload(owner), Side::Blocks(blocks)) => self.with_addresses(*owner, blocks, &traffic, Direction::Egress),
                 // Which addresses a name stands for is known to nobody here: it may be any.
-                (Side::Workload(owner), Side::Domain(_)) if self.is_of_cluster() => self
-                    .matrix
-                    .units_of(*owner)
-                    .iter()
-                    .any(|&unit| !traffic.is_subset(&at_address(self.after, unit, self.some_public(), Direction::Egress).possible)),
+                (Side::Workload(owner), Side::Domain(_)) if self.request.format.names_hosts() => {
+                    self.matrix.units_of(*owner).iter().any(|&unit| !traffic.is_subset(&self.at_address(unit, self.some_public(), Direction::Egress).possible))
+                }
                 (Side::Workload(owner), Side::Domain(_)) => self.with_addresses(*owner, &public_addresses(), &traffic, Direction::Egress),
                 _ => false,
             };
@@ -226,7 +238,7 @@ impl Prover<'_, '_> {
         let wanted = addresses_of(blocks);
         let inside: Vec<Address> = self.classes.iter().filter_map(|class| class.intersection(&wanted).first()).collect();
         let units = self.matrix.units_of(owner);
-        units.iter().any(|&unit| inside.iter().any(|&address| !traffic.is_subset(at_address(self.after, unit, address, direction).allowed())))
+        units.iter().any(|&unit| inside.iter().any(|&address| !traffic.is_subset(self.at_address(unit, address, direction).allowed())))
     }
 
     /// What decides before these policies, or at an end that they do not guard.
@@ -363,15 +375,22 @@ impl Prover<'_, '_> {
                 for class in &classes {
                     let Some(address) = class.first() else { continue };
                     let units = self.matrix.units_of(owner);
-                    let each = units.iter().map(|&unit| at_address(self.after, unit, address, direction));
+                    let each = units.iter().map(|&unit| self.at_address(unit, address, direction));
                     // A name may stand for any address: what is open for certain counts.
-                    let counted = each.map(|bounds| if self.is_of_cluster() { bounds.sure } else { bounds.possible });
+                    let counted = each.map(|bounds| if self.request.format.names_hosts() { bounds.sure } else { bounds.possible });
                     let possible = counted.fold(Traffic::none(), |sum, traffic| sum.union(&traffic));
                     let extra = possible.difference(&self.needed_at(&[owner], address, direction));
                     let twins = self.needed_at(&self.selecting(owner), address, direction);
                     let is_wordless = self.is_of_cluster() && direction == Direction::Ingress;
                     let unexplained = if is_wordless { Some(Extra::Wordless) } else { self.elsewhere() };
-                    for (because, traffic) in [(Some(Extra::Twins), extra.intersection(&twins)), (unexplained, extra.difference(&twins))] {
+                    let all_nodes = if self.nodes.contains(address) { self.needed_at_nodes(owner, direction) } else { Traffic::none() };
+                    let rest = extra.difference(&twins);
+                    let told = [
+                        (Some(Extra::Twins), extra.intersection(&twins)),
+                        (Some(Extra::Nodes), rest.intersection(&all_nodes)),
+                        (unexplained, rest.difference(&all_nodes)),
+                    ];
+                    for (because, traffic) in told {
                         if !traffic.is_empty() {
                             let set = found.entry((because, traffic)).or_default();
                             *set = set.union(class);
@@ -388,6 +407,20 @@ impl Prover<'_, '_> {
         }
     }
 
+    /// What is needed with any node: of a workload, and of those whose labels do not tell them from it.
+    fn needed_at_nodes(&self, owner: u32, direction: Direction) -> Traffic {
+        let owners = self.selecting(owner);
+        let needed = owners.iter().chain([&owner]).filter_map(|&owner| self.outside.get(&(owner, direction))).flatten();
+        let with_nodes = needed.filter(|(set, _)| !set.intersection(&self.nodes).is_empty());
+        with_nodes.fold(Traffic::none(), |sum, (_, traffic)| sum.union(traffic))
+    }
+
+    /// What is allowed between a unit and an address, which is the one that begins on the way in.
+    fn at_address(&self, unit: u32, address: Address, direction: Direction) -> Bounds {
+        let host = if self.nodes.contains(address) { Host::Somewhere } else { Host::No };
+        at(self.after, unit, &Party { host, ..Party::outside(&[address]) }, direction)
+    }
+
     /// What any of `owners` needs with an address.
     fn needed_at(&self, owners: &[u32], address: Address, direction: Direction) -> Traffic {
         let needed = owners.iter().filter_map(|&owner| self.outside.get(&(owner, direction))).flatten();
@@ -402,11 +435,10 @@ impl Prover<'_, '_> {
     }
 }
 
-/// What is allowed between a unit and an address, which is the one that begins on the way in.
-fn at_address(network: &Network<'_>, unit: u32, address: Address, direction: Direction) -> Bounds {
-    let (inside, addresses) = (network.member_party(unit), [address]);
-    let outside = Party::outside(&addresses);
-    let (from, to) = if direction == Direction::Ingress { (&outside, &inside) } else { (&inside, &outside) };
+/// What is allowed between a unit and somebody who is no pod, who is the one that begins on the way in.
+fn at(network: &Network<'_>, unit: u32, outside: &Party<'_>, direction: Direction) -> Bounds {
+    let inside = network.member_party(unit);
+    let (from, to) = if direction == Direction::Ingress { (outside, &inside) } else { (&inside, outside) };
     network.allowed(from, to, &Traffic::all(), &mut Trace::default())
 }
 
@@ -463,7 +495,7 @@ pub(super) fn figures(network: &Network<'_>, scope: &Scope) -> Figures {
     let outside: Vec<Address> = network.address_classes().iter().filter_map(|class| class.intersection(&public).first()).collect();
     let leaves = |owner: u32| {
         let units = matrix.units_of(owner);
-        units.iter().any(|&unit| outside.iter().any(|&address| !at_address(network, unit, address, Direction::Egress).allowed().is_empty()))
+        units.iter().any(|&unit| outside.iter().any(|&address| !at(network, unit, &Party::outside(&[address]), Direction::Egress).allowed().is_empty()))
     };
     figures.reaching = scope.workloads.iter().filter(|&&owner| leaves(owner)).count();
     let mut reached = BTreeSet::new();

@@ -29,7 +29,7 @@ pub enum Format {
 impl Format {
     /// Whether the engine proves what is written itself, and not NetworkPolicies that say the same.
     pub fn is_proven_as_written(self) -> bool {
-        matches!(self, Format::NetworkPolicy | Format::ClusterNetworkPolicy)
+        self != Format::Calico
     }
 
     /// Whether hosts outside keep their names.

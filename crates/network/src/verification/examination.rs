@@ -9,9 +9,9 @@ use crate::address::{self, Address, AddressSet};
 use crate::class::ClassId;
 use crate::exposure::Imagined;
 use crate::grouping::Applied;
-use crate::policy::{Action, Direction, NamespaceMatch, Peer, Policy, Rule, Tier};
+use crate::policy::{Action, Direction, Entity, NamespaceMatch, Peer, Policy, Rule, Tier};
 use crate::traffic::{Bounds, Traffic};
-use crate::verdict::{Ground, Match, Party, Trace, Without};
+use crate::verdict::{Addresses, Ground, Host, Match, Party, Trace, Without};
 
 /// What was found, and what it cost.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ enum Other {
     /// By a unit, and up to two of the pods.
     Pods(u32, Vec<u32>),
     Node(u32),
+    /// The node of the pod itself.
+    OwnNode,
     Outside(Address),
     Newcomer(Box<Imagined>),
 }
@@ -235,6 +237,7 @@ impl<'n, 's> Examination<'n, 's> {
                 Other::Node(_) => 1,
                 Other::Outside(_) => 2,
                 Other::Newcomer(_) => 3,
+                Other::OwnNode => 4,
             };
             let means = network.with_party(&other, |party| peers.iter().map(|peer| network.is_meant(peer, party, &mut Vec::new())).collect());
             let next = others.len();
@@ -252,6 +255,10 @@ impl<'n, 's> Examination<'n, 's> {
             add(Other::Pods(unit, pods), has_names.then_some(found.key.ports));
         }
         (0..crate::inventory::count(network.inventory.nodes.len())).for_each(|node| add(Other::Node(node), None));
+        if peers.iter().any(|peer| matches!(peer, Peer::Entity(..))) {
+            add(Other::OwnNode, None);
+            add(Other::Node(UNKNOWN_NODE), None);
+        }
         let blocks = peers.iter().flat_map(|peer| peer.blocks()).filter_map(|block| network.policies.blocks.get(block));
         for (family, first, last) in address::atoms(blocks) {
             add(AddressSet::range(family, first, last).first().map_or(Other::Node(u32::MAX), Other::Outside), None);
@@ -395,7 +402,11 @@ impl<'n, 's> Examination<'n, 's> {
     fn told(&self, policy: &Policy<'_>, number: u32, is_vacuous: bool) -> Option<Verified> {
         let rule = self.network.policies.rules.get(number as usize)?;
         let about = |claim| self.network.about(claim, policy.object, rule.words(), rule.place);
-        let Some(fate) = self.fates.get(&number).filter(|fate| fate.has_matched) else { return Some(about(Claim::MatchesNobody)) };
+        let Some(fate) = self.fates.get(&number).filter(|fate| fate.has_matched) else {
+            // Proxies that serve Ingresses are nobody in particular.
+            let is_for_proxies = rule.peers.iter().flatten().any(|peer| matches!(peer, Peer::Entity(Entity::Ingress, _)));
+            return (!is_for_proxies).then(|| about(Claim::MatchesNobody));
+        };
         if let Some((decider, witness)) = &fate.overruled {
             return Some(Verified { because: Some(self.network.rule_name(*decider)), witness: Some(witness.clone()), ..about(Claim::Overruled) });
         }
@@ -408,6 +419,9 @@ impl<'n, 's> Examination<'n, 's> {
 
 /// From here on, the first pods of units in the place of ports.
 const PODS: u32 = 1 << 31;
+
+/// In the place of the number of a node that is not in the input.
+const UNKNOWN_NODE: u32 = u32::MAX;
 
 /// In the place of ports for subjects that do not exist yet.
 const NEWCOMER: u32 = u32::MAX;
@@ -426,6 +440,7 @@ impl Network<'_> {
         match other {
             Other::Pods(unit, _) => ask(&self.member_party(*unit)),
             Other::Node(node) => ask(&self.node_party(*node)),
+            Other::OwnNode => ask(&Party { host: Host::Own(None), addresses: Addresses::Unknown, ..Party::nowhere() }),
             Other::Outside(address) => ask(&Party::outside(&[*address])),
             Other::Newcomer(imagined) => ask(&Party::imagined(imagined)),
         }
@@ -445,7 +460,8 @@ impl Network<'_> {
         let inside = own.iter().find(|&&pod| Some(pod) != peer).map_or_else(|| NEW_POD.to_owned(), |&pod| self.pod_name(pod));
         let outside = match other {
             Other::Pods(..) => self.pod_name(peer?),
-            Other::Node(node) => self.inventory.nodes.get(*node as usize).map_or_else(String::new, |node| format!("Node/{}", node.name)),
+            Other::Node(node) => self.inventory.nodes.get(*node as usize).map_or_else(|| "a node".to_owned(), |node| format!("Node/{}", node.name)),
+            Other::OwnNode => "its node".to_owned(),
             Other::Outside(address) => address.to_string(),
             Other::Newcomer(_) => NEW_POD.to_owned(),
         };

@@ -492,6 +492,22 @@ fn a_field_that_the_server_drops_changes_what_a_rule_means() {
 }
 
 #[test]
+fn rules_about_nodes_and_nobody_are_no_rules_in_vain() {
+    let text = namespace("shop", "")
+        + &pod("shop", "db", "app: db", "", "phase: Running, podIP: 10.1.0.1")
+        + &cnp("closed", "endpointSelector: {}, ingress: [{}], egress: [{}]")
+        + &cnp(
+            "nodes",
+            "endpointSelector: {matchLabels: {app: db}}, egress: [{toEntities: [host]}, {toEntities: [remote-node]}], ingress: [{fromEntities: [ingress]}]",
+        )
+        + &cnp("again", "endpointSelector: {matchLabels: {app: db}}, egress: [{toEntities: [remote-node]}, {toEntities: [none]}]");
+    let snapshot = snapshot(&text);
+    let found = Network::resolve(&snapshot, Model::Kubernetes).verify();
+    let told: Vec<String> = found.iter().map(|found| format!("{} {} {}", found.claim.name(), found.policy.as_ref().unwrap().name, found.subject)).collect();
+    assert_eq!(told, ["vacuous again ", "redundant nodes egress rule 2", "matches-nobody again egress rule 2"]);
+}
+
+#[test]
 fn they_add_to_network_policies_in_every_question() {
     let text = shop()
         + &cnp(

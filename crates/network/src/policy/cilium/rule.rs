@@ -15,9 +15,6 @@ const TO: [&str; 9] = ["toEndpoints", "toEntities", "toCIDR", "toCIDRSet", "toNo
 /// Of these an empty list means nobody.
 const EMPTY_IS_NOBODY: [&str; 5] = ["Endpoints", "Entities", "CIDR", "CIDRSet", "Nodes"];
 
-/// The Service by which pods reach API servers.
-const API_SERVER: (&str, &str) = ("default", "kubernetes");
-
 /// Who is at the other end.
 struct Ends<'s> {
     /// None means everybody.
@@ -35,6 +32,10 @@ impl<'s> Reader<'_, 's> {
     fn rule(&mut self, index: u32, rule: Value<'s>, direction: Direction, denies: bool) -> Vec<Draft<'s>> {
         if !rule.is_map() {
             self.refused.push((rule, "a rule is no object".to_owned()));
+            return Vec::new();
+        }
+        if rule.is_empty() {
+            // It is written for its direction to be isolated, and says nothing.
             return Vec::new();
         }
         let is_ingress = direction == Direction::Ingress;
@@ -201,8 +202,7 @@ impl<'s> Reader<'_, 's> {
             "init" | "health" | "unmanaged" | "none" => plain(Entity::Nobody),
             "cluster" | "kube-apiserver" => {
                 self.policies.reads_services = true;
-                let servers = self.endpoints.of(API_SERVER.0, API_SERVER.1);
-                let servers = servers.map(|addresses| self.policies.block(singles(&addresses)));
+                let servers = self.servers.cloned().map(|servers| self.policies.block(servers));
                 Some(Peer::Entity(if word == "cluster" { Entity::Cluster } else { Entity::ApiServer }, servers))
             }
             _ => None,
@@ -301,6 +301,6 @@ fn blocks_of(group: ObjectView<'_>) -> AddressSet {
     blocks.fold(AddressSet::default(), |sum, block| sum.union(&AddressSet::block(block)))
 }
 
-fn singles(addresses: &[Address]) -> AddressSet {
+pub(super) fn singles(addresses: &[Address]) -> AddressSet {
     addresses.iter().fold(AddressSet::default(), |sum, address| sum.union(&AddressSet::range(address.family, address.number, address.number)))
 }

@@ -2,6 +2,7 @@
 //! Cilium does not match by blocks.
 
 use super::{Page, head, requirements, scalar, selector};
+use crate::synthesis::addresses_of;
 use crate::synthesis::draft::{DNS, Draft, Drafts, Peer, Rule};
 use crate::synthesis::label::Labels;
 use crate::traffic::{Protocol, Traffic};
@@ -39,12 +40,15 @@ fn policy(page: &mut Page, draft: &Draft, drafts: &Drafts) {
 
 /// One rule for each kind of peer: kinds do not mix.
 fn rule(page: &mut Page, rule: &Rule, prefix: &str, draft: &Draft, drafts: &Drafts) {
-    let is_node = |peer: &&Peer| matches!(peer, Peer::Block(block) if drafts.nodes.contains(block));
+    let nodes = addresses_of(&drafts.nodes);
     let is_server = |peer: &&Peer| matches!(peer, Peer::Block(block) if drafts.servers.contains(block));
+    // Blocks do not mean nodes: where there are nodes in one, the entities stand beside it, or in its place.
+    let has_node = |peer: &&Peer| matches!(peer, Peer::Block(block) if !block.addresses().intersection(&nodes).is_empty());
+    let is_node = |peer: &&Peer| matches!(peer, Peer::Block(block) if block.addresses().difference(&nodes).is_empty());
     let groups: [Vec<&Peer>; 5] = [
         rule.peers.iter().filter(|peer| matches!(peer, Peer::Pods { .. } | Peer::AnyPod)).collect(),
         rule.peers.iter().filter(is_server).collect(),
-        rule.peers.iter().filter(|peer| is_node(peer) && !is_server(peer)).collect(),
+        rule.peers.iter().filter(|peer| has_node(peer) && !is_server(peer)).collect(),
         rule.peers.iter().filter(|peer| matches!(peer, Peer::Block(_)) && !is_node(peer) && !is_server(peer)).collect(),
         rule.peers.iter().filter(|peer| matches!(peer, Peer::Domain(_))).collect(),
     ];
