@@ -30,7 +30,8 @@ pub(crate) const NETWORK: [Kind; 8] =
 /// What the engine of escalations reads: the policy and what its gates look at.
 pub(crate) const ESCALATIONS: [Kind; POLICY.len() + ESCALATION_READS.len()] = joined(&POLICY, ESCALATION_READS);
 
-const fn joined<const N: usize>(mut one: &[Kind], mut two: &[Kind]) -> [Kind; N] {
+/// Two lists of kinds as one.
+pub(crate) const fn joined<const N: usize>(mut one: &[Kind], mut two: &[Kind]) -> [Kind; N] {
     let mut all = [Kind::Other; N];
     let mut rest: &mut [Kind] = &mut all;
     while let Some((slot, behind)) = rest.split_first_mut() {

@@ -22,6 +22,7 @@ mod namespace;
 mod network;
 mod object;
 mod relation;
+mod token;
 mod workload;
 
 use std::collections::HashMap;

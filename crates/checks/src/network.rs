@@ -2,6 +2,7 @@
 //!
 //! The engine of the crate `network` answers; it is asked once in a run. What it cannot know is no pass: a person must look.
 
+mod api_server_reachable;
 mod blocked_dns;
 mod database_internet_egress;
 mod database_open_to_cluster;
@@ -25,6 +26,7 @@ use crate::{Entry, Facts, Judged, msg};
 
 /// The checks of this family, sorted by id.
 pub(crate) static ALL: &[&Entry] = &[
+    &api_server_reachable::ENTRY,
     &blocked_dns::ENTRY,
     &database_internet_egress::ENTRY,
     &database_open_to_cluster::ENTRY,

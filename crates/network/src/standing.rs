@@ -13,6 +13,7 @@ use crate::address::{self, Address, AddressSet, Cidr, Family};
 use crate::door::{Door, Way};
 use crate::exposure::Imagined;
 use crate::policy::{Action, Direction, Entity, Peer, Tier};
+use crate::service::{Backend, WrittenEndpoints};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Party, Trace};
 use crate::{Model, Network};
@@ -38,6 +39,8 @@ pub struct Standing<'s> {
     pub to_metadata: Bounds,
     /// What it may begin towards nodes other than its own; none if no node is known.
     pub to_nodes: Option<Bounds>,
+    /// What it may begin towards the API server, of what that serves; none if its addresses are not known.
+    pub to_api_server: Option<Bounds>,
     /// What it may begin towards the cluster's DNS: the traffic of names, at whatever port its pods have for it.
     pub to_dns: Bounds,
     /// Whether a rule lets it begin something towards pods other than DNS, which are found by name.
@@ -55,6 +58,9 @@ const NODE_LOCAL_DNS: Address = Address { family: Family::V4, number: 0xa9fe_140
 /// Where the cluster's DNS runs: the namespace, a label of its pods, and the port at which they listen.
 const DNS: [(&str, (&str, &str), u16); 2] =
     [("kube-system", ("k8s-app", "kube-dns"), 53), ("openshift-dns", ("dns.operator.openshift.io/daemonset-dns", "default"), 5353)];
+
+/// The Service of the API server, whose endpoints it writes itself: the namespace and the name.
+const API_SERVER: (&str, &str) = ("default", "kubernetes");
 
 /// Blocks that no packet of the internet has as its address.
 const NOT_INTERNET: [&str; 12] = [
@@ -123,6 +129,8 @@ struct Asked {
     internet: Vec<Address>,
     /// A node of each kind that rules tell apart.
     nodes: Vec<u32>,
+    /// Where the API server listens, and at what.
+    api_servers: Vec<(Address, Traffic)>,
     dns_pods: Vec<u32>,
     dns_imagined: Vec<Imagined>,
 }
@@ -134,6 +142,7 @@ struct Answers {
     to_internet: Bounds,
     to_metadata: Bounds,
     to_nodes: Option<Bounds>,
+    to_api_server: Option<Bounds>,
     to_dns: Bounds,
 }
 
@@ -144,6 +153,7 @@ impl Answers {
             to_internet: self.to_internet.either(&other.to_internet),
             to_metadata: self.to_metadata.either(&other.to_metadata),
             to_nodes: self.to_nodes.as_ref().zip(other.to_nodes.as_ref()).map(|(one, two)| one.either(two)),
+            to_api_server: self.to_api_server.as_ref().zip(other.to_api_server.as_ref()).map(|(one, two)| one.either(two)),
             to_dns: self.to_dns.either(&other.to_dns),
         }
     }
@@ -185,6 +195,7 @@ impl<'s> Network<'s> {
                 to_internet: answers.to_internet,
                 to_metadata: answers.to_metadata,
                 to_nodes: answers.to_nodes,
+                to_api_server: answers.to_api_server,
                 to_dns: answers.to_dns,
                 calls_by_name: units.iter().any(|&unit| self.calls_by_name(unit)),
                 doors: ways,
@@ -234,7 +245,18 @@ impl<'s> Network<'s> {
         let each = wide.flat_map(|class| {
             Family::ALL.into_iter().filter_map(move |family| class.of(family).ranges().first().map(|&(number, _)| Address { family, number }))
         });
-        Asked { strangers: self.anybody(), internet: each.collect(), nodes: self.distinct_nodes(), dns_pods, dns_imagined }
+        Asked { strangers: self.anybody(), internet: each.collect(), nodes: self.distinct_nodes(), api_servers: self.api_servers(), dns_pods, dns_imagined }
+    }
+
+    /// Where the API server listens, as its Service says.
+    fn api_servers(&self) -> Vec<(Address, Traffic)> {
+        let (namespace, name) = API_SERVER;
+        let service = self.inventory.namespace(namespace).and_then(|namespace| self.services.find(namespace, name));
+        let Some(Backend::Written(written)) = service.map(|service| &service.backend) else { return Vec::new() };
+        let served = |endpoints: &WrittenEndpoints<'_>| {
+            endpoints.ports.iter().fold(Traffic::none(), |sum, &(_, protocol, port)| sum.union(&Traffic::ports(protocol, port, port)))
+        };
+        written.iter().flat_map(|endpoints| endpoints.addresses.iter().map(move |&address| (address, served(endpoints)))).collect()
     }
 
     /// The nodes of the input, one of each kind that no rule tells apart: by the ranges in which their addresses lie, and by the
@@ -260,6 +282,11 @@ impl<'s> Network<'s> {
         let to = |address: Address, trace: &mut Trace| self.allowed(party, &Party::outside(&[address]), &all, trace);
         let to_internet = asked.internet.iter().map(|&address| to(address, &mut trace)).reduce(|sum, one| sum.union(&one)).unwrap_or_default();
         let to_nodes = asked.nodes.iter().map(|&number| self.allowed(party, &self.node_party(number), &all, &mut trace)).reduce(|sum, one| sum.union(&one));
+        let to_api_servers = asked.api_servers.iter().map(|(address, served)| match self.inventory.node_at(*address) {
+            Some(node) => self.allowed(party, &self.node_party(node), served, &mut trace),
+            None => self.allowed(party, &Party::outside(&[*address]), served, &mut trace),
+        });
+        let to_api_server = to_api_servers.reduce(|sum, one| sum.union(&one));
         let asks = DNS.iter().fold(Traffic::none(), |sum, (_, _, port)| sum.union(&dns_traffic(*port)));
         let to_pods = asked.dns_pods.iter().map(|&pod| self.allowed(party, &self.pod_party(pod), &asks, &mut trace));
         let mut to_dns = to_pods.reduce(|sum, one| sum.union(&one)).unwrap_or_default();
@@ -272,6 +299,7 @@ impl<'s> Network<'s> {
             to_internet,
             to_metadata: to(METADATA, &mut trace),
             to_nodes,
+            to_api_server,
             to_dns,
         }
     }

@@ -1,10 +1,11 @@
 //! `automounted-token`: the pod is handed a token for the API server although its account may do nothing with it.
 
-use bartizan_cluster::{Fact, Kind, Missing, PodView, Role, Value, field};
+use bartizan_cluster::{Fact, Kind, PodView, field};
 use bartizan_report::{Check, Safety, Severity, Stage};
 use serde_json::json;
 
 use crate::sink::{Sink, set};
+use crate::token::is_mounted;
 use crate::{Entry, Facts, Judge, Judged, msg};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -19,9 +20,6 @@ pub(super) static ENTRY: Entry = Entry {
     reads: &[Kind::ServiceAccount, Kind::Role, Kind::ClusterRole, Kind::RoleBinding, Kind::ClusterRoleBinding],
     judge: Judge::Pod(judge),
 };
-
-/// Where admission mounts the token.
-const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 fn judge<'a>(pod: PodView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     // The kubelet starts static pods without the API server, and so without a token.
@@ -50,26 +48,4 @@ fn judge<'a>(pod: PodView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged 
         raised.related(object, "the account of the pod");
     }
     out.done()
-}
-
-/// Whether admission puts the token into some container: the pod decides, else the account, else it does.
-fn is_mounted(pod: PodView<'_>, facts: &Facts<'_>) -> Result<bool, Missing> {
-    let covers = |container: Value<'_>| container.list(field::VOLUME_MOUNTS).any(|mount| mount.str(field::MOUNT_PATH) == Some(TOKEN_PATH));
-    // Admission leaves a container alone that has something else in that place, and never sees ephemeral ones.
-    let mut served = pod.containers().filter(|container| container.role() != Role::Ephemeral);
-    if served.all(|container| covers(container.value()) && !is_injected(container.value())) {
-        return Ok(false);
-    }
-    if let Some(decided) = pod.spec().bool(field::AUTOMOUNT_SERVICE_ACCOUNT_TOKEN) {
-        return Ok(decided);
-    }
-    let account = facts.service_account(pod).read()?;
-    Ok(account.and_then(|account| account.root().bool(field::AUTOMOUNT_SERVICE_ACCOUNT_TOKEN)).unwrap_or(true))
-}
-
-/// Whether the mount is the one that admission itself made.
-fn is_injected(container: Value<'_>) -> bool {
-    container
-        .list(field::VOLUME_MOUNTS)
-        .any(|mount| mount.str(field::MOUNT_PATH) == Some(TOKEN_PATH) && mount.str(field::NAME).is_some_and(|name| name.starts_with("kube-api-access-")))
 }

@@ -114,3 +114,36 @@ fn a_door_is_open_to_the_internet_by_type_ranges_and_policies() {
     assert_eq!(open(world(&(service("type: NodePort", "") + &partner))), [None]);
     assert_eq!(open(world(&(service("type: NodePort, externalTrafficPolicy: Local", "") + &partner))), [Some(false)]);
 }
+
+/// The Service of the API server and where that listens.
+const API_SERVER: &str = "apiVersion: v1
+kind: Service
+metadata: {name: kubernetes, namespace: default}
+spec: {ports: [{name: https, port: 443, targetPort: 6443}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: kubernetes, namespace: default, labels: {kubernetes.io/service-name: kubernetes}}
+addressType: IPv4
+ports: [{name: https, port: 6443, protocol: TCP}]
+endpoints: [{addresses: [192.0.2.10]}]
+---
+";
+
+#[test]
+fn the_api_server_is_where_its_endpoints_say() {
+    let reaches = |rule: &str| {
+        standing(&(API_SERVER.to_owned() + &egress(rule)), |web| {
+            let bounds = web.to_api_server.as_ref().unwrap();
+            assert!(bounds.holds(Protocol::Tcp, 443) == Some(false) && bounds.holds(Protocol::Udp, 6443) == Some(false));
+            bounds.holds(Protocol::Tcp, 6443)
+        })
+    };
+    assert_eq!(reaches("{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}"), Some(true));
+    assert_eq!(reaches("{ports: [{port: 6443}]}"), Some(true));
+    // The port of the Service is not the one that arrives.
+    assert_eq!(reaches("{ports: [{port: 443}]}"), Some(false));
+    assert_eq!(reaches("{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [192.0.2.10/32]}}]}"), Some(false));
+    assert_eq!(reaches("{to: [{namespaceSelector: {}}]}"), Some(false));
+    standing(&world(""), |web| assert!(web.to_api_server.is_none()));
+}
