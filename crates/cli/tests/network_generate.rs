@@ -91,10 +91,9 @@ fn nothing_to_guard_is_no_result() {
 }
 
 #[test]
-fn other_formats_say_what_is_proven() {
+fn policies_of_every_kind_are_written() {
     for (format, head) in [("clusternetworkpolicy", "policy.networking.k8s.io/v1alpha2"), ("cilium", "cilium.io/v2"), ("calico", "projectcalico.org/v3")] {
         let ran = bartizan(&["network", "generate", "examples/shop", "--format", format]);
         assert!(ran.code == 3 && ran.stdout.contains(&format!("apiVersion: {head}\n")), "{format}: {}", ran.stderr);
-        assert_eq!(ran.stderr.contains("NetworkPolicies that say the same"), format == "calico", "{format}: {}", ran.stderr);
     }
 }

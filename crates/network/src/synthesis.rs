@@ -174,7 +174,7 @@ pub struct Synthesis {
     pub format: Format,
     /// The policies as they would be written to a file.
     pub text: String,
-    /// The same as the proof read them: as NetworkPolicies, where the engine does not read the format.
+    /// The same as the proof read them.
     pub policies: Vec<serde_json::Value>,
     /// What must be possible.
     pub needs: Vec<Need>,
@@ -218,11 +218,10 @@ pub fn synthesize(snapshot: &Snapshot, request: &Request<'_>) -> Result<Synthesi
     let chosen = label::choose(&network);
     let drafts = draft::draft(&network, &scope, &needs, &chosen, request);
     let text = write::text(&drafts, request.format);
-    let proven = if request.format.is_proven_as_written() { text.clone() } else { write::network_policies(&drafts) };
     // Policies of the whole cluster are asked before those of namespaces, which may stay.
     let stay = request.keep || request.format == Format::ClusterNetworkPolicy;
     let replaced: Vec<ObjectRef> = if stay { Vec::new() } else { scope.policies(world).map(ObjectView::reference).collect() };
-    let delta = Delta { removed: replaced.clone(), ..added(world, "the generated policies", &proven) };
+    let delta = Delta { removed: replaced.clone(), ..added(world, "the generated policies", &text) };
     let secured = world.with(delta);
     let after = Network::resolve_assuming(&secured, &addresses_of(&drafts.servers));
     let first_new = first_new(world);

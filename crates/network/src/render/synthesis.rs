@@ -72,12 +72,6 @@ pub fn json(synthesis: &Synthesis, out: &mut dyn Write) -> io::Result<()> {
 /// The summary: what it changes, what is missing, and what is open without being needed.
 pub fn summary(synthesis: &Synthesis, language: Language) -> Vec<String> {
     let mut lines = Vec::new();
-    if !synthesis.format.is_proven_as_written() {
-        lines.push(match language {
-            Language::English => "what is proven are NetworkPolicies that say the same: policies of this kind are not read by the engine".to_owned(),
-            Language::Chinese => "所证明的是含义相同的 NetworkPolicy：引擎不读取此类策略".to_owned(),
-        });
-    }
     if synthesis.is_proven() {
         lines.extend(figures(synthesis, language));
     } else {

@@ -362,8 +362,9 @@ impl Prover<'_, '_> {
     fn have_address_in(&self, owner: u32, set: &AddressSet) -> bool {
         let pods = self.after.inventory.owners.get(owner as usize).into_iter().flat_map(crate::inventory::Owner::pods);
         let mut pods = pods.filter_map(|&pod| self.after.inventory.pods.get(pod as usize));
-        // Policies of the whole cluster mean pods by their addresses too, and one that has none yet may get any.
-        pods.any(|pod| pod.addresses.iter().any(|&address| set.contains(address)) || (pod.addresses.is_empty() && self.is_of_cluster()))
+        // Policies of some kinds mean pods by their addresses too, and one that has none yet may get any.
+        let may_get_any = self.request.format.means_pods_by_address();
+        pods.any(|pod| pod.addresses.iter().any(|&address| set.contains(address)) || (pod.addresses.is_empty() && may_get_any))
     }
 
     /// What is allowed between workloads and addresses is needed, or has a reason.

@@ -27,9 +27,9 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether the engine proves what is written itself, and not NetworkPolicies that say the same.
-    pub fn is_proven_as_written(self) -> bool {
-        self != Format::Calico
+    /// Whether its blocks mean pods that have no addresses yet.
+    pub(super) fn means_pods_by_address(self) -> bool {
+        matches!(self, Format::ClusterNetworkPolicy | Format::Calico)
     }
 
     /// Whether hosts outside keep their names.

@@ -332,9 +332,9 @@ fn allows_what_is_wanted(seed: u64, format: Format) -> Result<(), TestCaseError>
     Ok(())
 }
 
-/// What is generated for Cilium is proven, and lets through between pods and from outside what NetworkPolicies for the same needs do:
-/// but for pods that these mean by their addresses.
-fn says_the_same_under_cilium(seed: u64) -> Result<(), TestCaseError> {
+/// What is generated for Cilium or Calico is proven, and lets through what NetworkPolicies for the same needs do: under Cilium between
+/// pods and from outside, but for pods that these mean by their addresses.
+fn says_the_same(seed: u64, format: Format) -> Result<(), TestCaseError> {
     let mut world = World::roll(seed, Traits { hosts: true, cluster_policies: false, ipv6: true });
     world.policies.clear();
     let mut dice = Dice(seed ^ 0x5eed);
@@ -344,25 +344,27 @@ fn says_the_same_under_cilium(seed: u64) -> Result<(), TestCaseError> {
     let text = world.yaml();
     let bare = snapshot(&text);
     let made = |format| synthesize(&bare, &Request { manifests: false, intents: Some(&intents), format, ..Request::default() });
-    let (Ok(plain), Ok(cilium)) = (made(Format::NetworkPolicy), made(Format::Cilium)) else {
+    let (Ok(plain), Ok(other)) = (made(Format::NetworkPolicy), made(format)) else {
         prop_assert!(world.pods.iter().all(|pod| pod.finished), "{text}");
         return Ok(());
     };
-    let faults = (&cilium.denied, &cilium.unexplained, &cilium.undecided);
-    prop_assert!(cilium.is_proven(), "{faults:?}\n{intents:?}\n{text}\n{}", cilium.text);
-    let (one, two) = (snapshot(&(text.clone() + &plain.text)), snapshot(&(text.clone() + &cilium.text)));
+    let faults = (&other.denied, &other.unexplained, &other.undecided);
+    prop_assert!(other.is_proven(), "{faults:?}\n{intents:?}\n{text}\n{}", other.text);
+    let (one, two) = (snapshot(&(text.clone() + &plain.text)), snapshot(&(text.clone() + &other.text)));
     let (one, two) = (Network::resolve(&one, Model::Kubernetes), Network::resolve(&two, Model::Kubernetes));
+    prop_assert!(two.problems().iter().all(|problem| !problem.is_loss), "{:?}\n{}", two.problems(), other.text);
+    let is_cilium = format == Format::Cilium;
     let is_node = |end: End| matches!(end, End::Node(_)) || matches!(end, End::Pod(at) if world.pods[at].host_network);
     let is_meant = |end: End| wanted.iter().filter_map(|wanted| wanted.block.as_ref()).any(|block| is_inside(block, world.address_of(end)));
     for (from, to) in world.ends().into_iter().flat_map(|from| world.ends().into_iter().map(move |to| (from, to))) {
-        if is_node(from) || is_node(to) {
+        if is_cilium && (is_node(from) || is_node(to)) {
             continue;
         }
         for port in PORTS.map(|port| format!("TCP {port}")).into_iter().chain(PORTS.map(|port| format!("UDP {port}"))) {
             let answer = |network: &Network<'_>| network.ask(&question(&world.word(from), &world.word(to), &port)).unwrap().allowed;
             let (plainly, here) = (answer(&one), answer(&two));
-            let by_address = here == Some(false) && [from, to].into_iter().any(|end| matches!(end, End::Pod(_)) && is_meant(end));
-            prop_assert!(plainly == here || by_address, "{from:?} {to:?} {port}: {plainly:?} {here:?}\n{}\n{}\n{text}", plain.text, cilium.text);
+            let by_address = is_cilium && here == Some(false) && [from, to].into_iter().any(|end| matches!(end, End::Pod(_)) && is_meant(end));
+            prop_assert!(plainly == here || by_address, "{from:?} {to:?} {port}: {plainly:?} {here:?}\n{}\n{}\n{text}", plain.text, other.text);
         }
     }
     Ok(())
@@ -392,8 +394,9 @@ proptest! {
     }
 
     #[test]
-    fn policies_of_cilium_are_proven_and_say_the_same(seed: u64) {
-        says_the_same_under_cilium(seed)?;
+    fn policies_of_cilium_and_calico_are_proven_and_say_the_same(seed: u64) {
+        says_the_same(seed, Format::Cilium)?;
+        says_the_same(seed, Format::Calico)?;
     }
 }
 
