@@ -8,6 +8,7 @@ use bartizan_cluster::{Kind, ObjectRef, ObjectView, Value, field};
 
 use crate::address::{Address, AddressSet, Cidr};
 use crate::endpoint::{End, keeps_source};
+use crate::load_balancer::{annotated_ranges, is_internal};
 use crate::service::{Backend, Service, ServicePort};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Addresses, Cause, Host, Party, Presence, Trace};
@@ -70,19 +71,6 @@ pub struct Door {
     /// Why something is not known.
     pub because: Vec<Cause>,
 }
-
-/// Annotations by which clouds are asked for a load balancer of the private network, with the value.
-const INTERNAL: [(&str, &str); 6] = [
-    ("cloud.google.com/load-balancer-type", "internal"),
-    ("networking.gke.io/load-balancer-type", "internal"),
-    ("service.beta.kubernetes.io/aws-load-balancer-internal", "true"),
-    ("service.beta.kubernetes.io/aws-load-balancer-scheme", "internal"),
-    ("service.beta.kubernetes.io/azure-load-balancer-internal", "true"),
-    ("service.beta.kubernetes.io/openstack-internal-load-balancer", "true"),
-];
-
-/// The older form of `spec.loadBalancerSourceRanges`.
-const SOURCE_RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
 
 /// Annotations of ingress controllers that say who may come.
 const ROUTE_SOURCE_RANGES: [&str; 4] = [
@@ -312,10 +300,6 @@ fn texts(set: &AddressSet) -> Vec<String> {
     set.blocks().iter().map(Cidr::to_string).collect()
 }
 
-fn is_internal(service: ObjectView<'_>) -> bool {
-    INTERNAL.iter().any(|(name, wanted)| service.annotation(name).is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
-}
-
 fn balancers(service: ObjectView<'_>) -> impl Iterator<Item = Value<'_>> {
     let status = service.root().get(field::STATUS).and_then(|status| status.entry("loadBalancer"));
     status.and_then(|status| status.get(field::INGRESS)).into_iter().flat_map(Value::items)
@@ -334,10 +318,10 @@ fn balancer_addresses(service: ObjectView<'_>) -> Vec<String> {
 fn source_ranges(service: ObjectView<'_>, spec: Value<'_>) -> AddressSet {
     let listed = spec.entry("loadBalancerSourceRanges").into_iter().flat_map(Value::items).filter_map(Value::as_str);
     let listed: Vec<&str> = listed.collect();
-    match (listed.is_empty(), service.annotation(SOURCE_RANGES)) {
+    match (listed.is_empty(), annotated_ranges(service)) {
         (false, _) => blocks_of(&listed.join(",")),
-        (true, Some(written)) if !written.trim().is_empty() => blocks_of(written),
-        (true, _) => AddressSet::everything(),
+        (true, Some((_, written))) => blocks_of(written),
+        (true, None) => AddressSet::everything(),
     }
 }
 

@@ -31,6 +31,7 @@ mod intent;
 mod interval;
 mod inventory;
 mod label;
+pub mod load_balancer;
 mod mesh;
 mod migration;
 mod plane;

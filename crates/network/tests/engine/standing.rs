@@ -107,6 +107,9 @@ fn a_door_is_open_to_the_internet_by_type_ranges_and_policies() {
     assert_eq!(open(world(&service(&format!("{alone}, loadBalancerSourceRanges: [198.51.100.0/24]"), ""))), [Some(false)]);
     assert_eq!(open(world(&service(&format!("{alone}, loadBalancerSourceRanges: [10.0.0.0/8]"), ""))), [Some(false)]);
     assert_eq!(open(world(&service(alone, "networking.gke.io/load-balancer-type: Internal"))), [Some(false)]);
+    assert_eq!(open(world(&service(&format!("{alone}, loadBalancerIP: 10.0.0.7"), ""))), [Some(false)]);
+    assert_eq!(open(world(&service(&format!("{alone}, loadBalancerClass: service.k8s.aws/nlb"), ""))), [Some(false)]);
+    assert_eq!(open(world(&service(alone, "service.beta.kubernetes.io/azure-allowed-ip-ranges: 198.51.100.0/24"))), [Some(false)]);
     let closed = policy("shop", "in", "podSelector: {}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {}}]}]");
     assert_eq!(open(world(&(service(alone, "") + &closed))), [Some(false)]);
     // Through a port of nodes the source may be rewritten to the address of a node, which a rule for addresses may mean or not.
