@@ -13,6 +13,7 @@ use crate::connectivity::{Connectivity, Side};
 use crate::door::Door;
 use crate::inventory::NAMESPACE_NAME_LABEL;
 use crate::label::Selector;
+use crate::policy::formula::{Formula, Reads};
 use crate::policy::{Direction, NamespaceMatch, Peer, PodMatch};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Cause, Member, Party, Trace};
@@ -102,19 +103,35 @@ impl<'s> Network<'s> {
 
     /// The pod that a peer of a rule describes; none if there can be none or if it is anybody at all.
     pub(crate) fn imagine(&self, described: PodMatch) -> Option<Imagined> {
-        let pods = self.policies.pod_selectors.get(described.pods)?;
+        let ways = described.formula.and_then(|id| self.policies.formulas.get(id.0)).map_or_else(|| vec![Vec::new()], Formula::ways);
+        ways.iter().find_map(|way| self.imagine_with(described, way))
+    }
+
+    /// The same, if these selectors are to select it as well.
+    fn imagine_with(&self, described: PodMatch, way: &[Reads]) -> Option<Imagined> {
+        let (mut own, mut outer) = (self.policies.pod_selectors.get(described.pods)?.clone().into_tests(), Vec::new());
+        for reads in way {
+            match reads {
+                Reads::Pods(selector) => own.extend(self.policies.pod_selectors.get(*selector)?.clone().into_tests()),
+                Reads::Namespaces(selector) => outer.extend(self.policies.namespace_selectors.get(*selector)?.clone().into_tests()),
+            }
+        }
+        let pods = Selector::of_tests(own);
         let selected = match described.namespaces {
-            NamespaceMatch::Selected(selector) => Some(self.policies.namespace_selectors.get(selector)?),
+            NamespaceMatch::Selected(selector) => {
+                outer.extend(self.policies.namespace_selectors.get(selector)?.clone().into_tests());
+                Some(Selector::of_tests(outer))
+            }
             NamespaceMatch::One(_) => None,
         };
-        if described.formula.is_none() && pods.is_everything() && selected.is_some_and(Selector::is_everything) {
+        if described.formula.is_none() && pods.is_everything() && selected.as_ref().is_some_and(Selector::is_everything) {
             return None;
         }
         // A namespace by its name is that namespace.
-        let by_name = selected.and_then(|selector| selector.only(NAMESPACE_NAME_LABEL)).and_then(|name| self.inventory.namespace(name));
+        let by_name = selected.as_ref().and_then(|selector| selector.only(NAMESPACE_NAME_LABEL)).and_then(|name| self.inventory.namespace(name));
         let like = PodMatch { namespaces: by_name.map_or(described.namespaces, NamespaceMatch::One), ..described };
         let owned = |labels: BTreeMap<&str, String>| labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<BTreeMap<_, _>>();
-        let mut namespace_labels = match (by_name, selected) {
+        let mut namespace_labels = match (by_name, &selected) {
             (None, Some(selector)) => owned(selector.witness(|key| self.policies.namespace_selectors.fresh(key))?),
             _ => BTreeMap::new(),
         };

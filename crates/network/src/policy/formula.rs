@@ -21,9 +21,12 @@ pub(crate) enum Formula {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct FormulaId(pub(crate) u32);
 
+/// So many ways in which a formula may hold are looked at.
+const WAYS_MAX: usize = 64;
+
 /// A selector that a formula reads.
 #[derive(Debug, Clone, Copy)]
-enum Reads {
+pub(crate) enum Reads {
     Pods(SelectorId),
     Namespaces(SelectorId),
 }
@@ -35,6 +38,26 @@ impl Formula {
             Formula::Namespaces(selector) => found.push(Reads::Namespaces(*selector)),
             Formula::All(terms) | Formula::Any(terms) => terms.iter().for_each(|term| term.read(found)),
             Formula::Not(inner) => inner.read(found),
+        }
+    }
+
+    /// Ways in which it may hold: the selectors that would have to select a pod. What must not be selected is left out.
+    pub(crate) fn ways(&self) -> Vec<Vec<Reads>> {
+        self.ways_of(false)
+    }
+
+    fn ways_of(&self, is_negated: bool) -> Vec<Vec<Reads>> {
+        let one = |reads| if is_negated { vec![Vec::new()] } else { vec![vec![reads]] };
+        match (self, is_negated) {
+            (Formula::Pods(selector), _) => one(Reads::Pods(*selector)),
+            (Formula::Namespaces(selector), _) => one(Reads::Namespaces(*selector)),
+            (Formula::Not(inner), _) => inner.ways_of(!is_negated),
+            (Formula::All(terms), false) | (Formula::Any(terms), true) => terms.iter().fold(vec![Vec::new()], |ways, term| {
+                let more = term.ways_of(is_negated);
+                let joined = ways.iter().flat_map(|way| more.iter().map(move |other| way.iter().chain(other).copied().collect()));
+                joined.take(WAYS_MAX).collect()
+            }),
+            (Formula::Any(terms), false) | (Formula::All(terms), true) => terms.iter().flat_map(|term| term.ways_of(is_negated)).take(WAYS_MAX).collect(),
         }
     }
 

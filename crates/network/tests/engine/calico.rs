@@ -379,3 +379,23 @@ fn explanations_name_the_rule_with_its_line() {
     assert_eq!((isolated.verdict, isolated.policy.as_ref().map(|policy| policy.name.as_str())), ("deny", Some("web")), "{told:#?}");
     check(&network, "shop/api shop/web 80 no");
 }
+
+#[test]
+fn pods_that_do_not_exist_are_described_by_alternatives_as_well() {
+    let text = cluster()
+        + &global(
+            "web",
+            "selector: app == 'web', ingress: [{action: Allow, protocol: TCP, source: {selector: app == 'later' || pcns.team == 'green'}, destination: {ports: [80]}}]",
+        );
+    let snapshot = snapshot(&text);
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    let exposure = network.exposure();
+    let mut told = Vec::new();
+    let walked: Result<(), ()> = exposure.walk(|exposed| {
+        let peer = &exposure.connectivity().peers()[exposed.workload];
+        told.extend(exposed.reaches.iter().map(|reach| format!("{} {:?} {:?} {}", peer.id, reach.direction, reach.newcomer.labels, reach.bounds.allowed())));
+        Ok(())
+    });
+    walked.unwrap();
+    assert!(told.contains(&"shop/Pod/web Ingress {\"app\": \"later\"} TCP 80".to_owned()), "{told:#?}");
+}
