@@ -4,7 +4,9 @@
 mod program;
 
 use std::fs;
+use std::net::Ipv4Addr;
 
+use bartizan_testbed::{Authority, TlsServer};
 use program::{bartizan, run};
 
 const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters:\n- name: c\n  cluster: {server: 'https://a', certificate-authority: /ca}\nusers:\n- name: u\n  user: {tokenFile: /t}\ncontexts:\n- name: x\n  context: {cluster: c, user: u}\n";
@@ -111,4 +113,41 @@ fn probing_and_being_offline_exclude_each_other() {
     let ran = bartizan(&["authz", "logins", "-f", "examples/shop", "--probe", "--offline"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("--offline"), "{}", ran.stderr);
+}
+
+/// The authorities that `--oidc-ca-file` names are read from the node, and nothing that others vouch for is believed.
+#[test]
+fn an_issuer_is_asked_under_the_authorities_that_a_flag_names() {
+    let authority = Authority::new("idp").unwrap();
+    let identity = authority.server("idp", &[], &[Ipv4Addr::LOCALHOST]).unwrap();
+    let issuer = TlsServer::answering(&identity, |url, path| match path {
+        "/.well-known/openid-configuration" => {
+            Some(format!(r#"{{"issuer":"{url}","jwks_uri":"{url}/keys","id_token_signing_alg_values_supported":["RS256"]}}"#))
+        }
+        "/keys" => Some(r#"{"keys":[{"kty":"EC","kid":"a","crv":"P-256"}]}"#.to_owned()),
+        _ => None,
+    })
+    .unwrap();
+    let oidc = format!("--oidc-issuer-url={}, --oidc-client-id=kubernetes, --oidc-ca-file=/etc/kubernetes/pki/oidc.crt, --anonymous", issuer.url());
+    let server = SERVER.replace("--anonymous", &oidc);
+    let other = Authority::new("other").unwrap();
+    let [own, foreign] = [&authority, &other].map(|authority| authority.identity().certificate.clone());
+    let asked = |files: &[(&str, &str)], arguments: &[&str]| {
+        let node = directory(&[&[("etc/kubernetes/manifests/kube-apiserver.yaml", server.as_str()), ("etc/tokens.csv", "")], files].concat());
+        let ran = run(node.path(), &[&["authz", "logins", "--probe", "-o", "json"], arguments].concat(), "", &[]);
+        ran.report()["issuers"][0].clone()
+    };
+    let pki = "etc/kubernetes/pki/oidc.crt";
+    let good = asked(&[(pki, &own)], &["--node-root", "."]);
+    assert_eq!((good["failure"].is_null(), good["issuer"].as_str(), good["keys"][0]["id"].as_str()), (true, Some(issuer.url().as_str()), Some("a")), "{good}");
+    for (files, arguments, reason) in [
+        (&[(pki, foreign.as_str())][..], &["--node-root", "."][..], "certificate"),
+        (&[(pki, "-----BEGIN CERTIFICATE-----\nAAAA\n")], &["--node-root", "."], ""),
+        (&[], &["--node-root", "."], "oidc.crt"),
+        (&[(pki, &own)], &["-f", "etc/kubernetes/manifests"], "--node-root"),
+    ] {
+        let bad = asked(files, arguments);
+        let said = bad["failure"]["reason"].as_str().unwrap_or_default();
+        assert!(!said.is_empty() && said.contains(reason) && bad["issuer"].is_null(), "{reason}: {bad}");
+    }
 }

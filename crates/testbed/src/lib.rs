@@ -23,6 +23,7 @@ mod client;
 mod control_plane;
 mod error;
 mod keeper;
+pub mod kit;
 mod manifests;
 mod node_world;
 mod oracles;

@@ -1,6 +1,6 @@
 //! A server on loopback that gets as far as the TLS handshake: what a client says about its certificate is the test.
 //!
-//! It asks no client for a certificate and answers every request of those that trust it with one that is no API server's.
+//! It asks no client for a certificate. Those that trust it get what the test says, or an answer that is no API server's.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -28,8 +28,13 @@ pub struct TlsServer {
 }
 
 impl TlsServer {
-    /// Listens on a free port and shows the certificate of `identity`.
+    /// Listens on a free port, shows the certificate of `identity`, and has nothing to say.
     pub fn start(identity: &Identity) -> Result<Self> {
+        Self::answering(identity, |_, _| None)
+    }
+
+    /// The same with something to say: `answers` is given the server's own address and a path, and gives the JSON that is there.
+    pub fn answering(identity: &Identity, answers: impl Fn(&str, &str) -> Option<String> + Send + Sync + 'static) -> Result<Self> {
         let failed = |why| Error::Certificate { subject: "the TLS server".to_owned(), why };
         let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).map_err(|_| failed("the certificate is no PEM"))?;
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(|_| failed("the key is no PEM"))?;
@@ -42,7 +47,8 @@ impl TlsServer {
         let address = socket.local_addr().map_err(Error::io(listening))?;
         let (config, stopped) = (Arc::new(config), Arc::new(AtomicBool::new(false)));
         let stop = Arc::clone(&stopped);
-        let listener = std::thread::spawn(move || accept(&socket, &config, &stop));
+        let answers: Answers = Arc::new(move |path| answers(&format!("https://{address}"), path));
+        let listener = std::thread::spawn(move || accept(&socket, &config, &answers, &stop));
         Ok(Self { address, stopped, listener: Some(listener) })
     }
 
@@ -64,25 +70,33 @@ impl Drop for TlsServer {
     }
 }
 
-fn accept(socket: &TcpListener, config: &Arc<ServerConfig>, stopped: &AtomicBool) {
+/// What there is at a path.
+type Answers = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+fn accept(socket: &TcpListener, config: &Arc<ServerConfig>, answers: &Answers, stopped: &AtomicBool) {
     for stream in socket.incoming() {
         if stopped.load(Ordering::SeqCst) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        let config = Arc::clone(config);
+        let (config, answers) = (Arc::clone(config), Arc::clone(answers));
         // A client that does not trust the certificate ends the handshake, which is what it is here for.
-        std::thread::spawn(move || serve(stream, config));
+        std::thread::spawn(move || serve(stream, config, &answers));
     }
 }
 
-fn serve(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
+fn serve(stream: TcpStream, config: Arc<ServerConfig>, answers: &Answers) -> io::Result<()> {
     stream.set_read_timeout(Some(SILENCE))?;
     let connection = ServerConnection::new(config).map_err(io::Error::other)?;
     let mut stream = StreamOwned::new(connection, stream);
     let mut request = [0; 4096];
-    let _read = stream.read(&mut request)?;
-    stream.write_all(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")?;
+    let length = stream.read(&mut request)?;
+    let line = String::from_utf8_lossy(request.get(..length).unwrap_or_default()).into_owned();
+    let answer = match line.split(' ').nth(1).and_then(|path| answers(path)) {
+        Some(body) => format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+        None => "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned(),
+    };
+    stream.write_all(answer.as_bytes())?;
     stream.conn.send_close_notify();
     stream.flush()
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use bartizan_testbed::kit::{Case, Recorded};
 use bartizan_testbed::{AuthorizationOracle, ControlPlane, Fit, Inquiry, Options, RbacWorld, Review, Reviewed};
 use serde_json::{Value, json};
 
-use super::cases::{Case, Recorded};
 use crate::say;
 
 /// The seeds of the worlds and how many roles each has.

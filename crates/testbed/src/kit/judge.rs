@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::cases::{Case, Recorded};
+use crate::{Error, Result};
 
 /// Counts of one sort of question.
 #[derive(Debug, Default, Clone, Copy)]
@@ -26,32 +26,39 @@ struct Row {
 
 /// Counts of every sort.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub struct Tally {
     rows: BTreeMap<&'static str, Row>,
 }
 
 impl Tally {
     /// Counts the answers of a program, a line each, to the questions of a case.
-    pub(super) fn add(&mut self, case: &Case, answers: &str) -> Result<()> {
+    pub fn add(&mut self, case: &Case, answers: &str) -> Result<()> {
         let mut lines = answers.lines();
         let questions: Vec<&str> = case.questions.lines().collect();
+        let failed = |why: String| Error::Answer { question: case.name.clone(), why };
         if questions.len() != case.answers.len() {
-            bail!("{}: {} questions and {} answers", case.name, questions.len(), case.answers.len());
+            return Err(failed(format!("{} questions have {} answers", questions.len(), case.answers.len())));
         }
         for (question, recorded) in questions.into_iter().zip(&case.answers) {
-            let question: Value = serde_json::from_str(question).context("a question of the kit")?;
+            let question: Value = serde_json::from_str(question).map_err(|error| failed(error.to_string()))?;
             let said = lines.next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or(Value::Null);
             self.rows.entry(sort(&question, recorded)).or_default().count(recorded, &said);
         }
         Ok(())
     }
 
-    pub(super) fn asked(&self) -> usize {
+    /// Whether every answer was that of the server, reasons included, and there were any.
+    pub fn is_right(&self) -> bool {
+        self.asked() > 0 && self.rows.values().all(|row| row.right == row.asked && row.wrong_reason == 0)
+    }
+
+    /// How many questions were put.
+    pub fn asked(&self) -> usize {
         self.rows.values().map(|row| row.asked).sum()
     }
 
     /// The counts as a table.
-    pub(super) fn table(&self) -> String {
+    pub fn table(&self) -> String {
         let mut text = String::from(
             "| questions | asked | right | allows too much | allows too little | answers what is refused | no answer | wrong reason |\n|---|---|---|---|---|---|---|---|\n",
         );
