@@ -56,7 +56,15 @@ pub fn read(mut input: impl BufRead, mut take: impl FnMut(&Event<'_>)) -> io::Re
     let mut pending = Pending::default();
     let mut line = Vec::new();
     loop {
-        let end = next_line(&mut input, &mut line)?;
+        let end = match next_line(&mut input, &mut line) {
+            Ok(end) => end,
+            // What came out of a compressed file before it breaks off counts.
+            Err(error) if is_damage(&error) => {
+                reader.tally.trouble(reader.tally.lines + 1, Trouble::Damaged(error.to_string()));
+                break;
+            }
+            Err(error) => return Err(error),
+        };
         if line.is_empty() && end == LineEnd::EndOfInput {
             break;
         }
@@ -72,6 +80,11 @@ pub fn read(mut input: impl BufRead, mut take: impl FnMut(&Event<'_>)) -> io::Re
         reader.tally.trouble(line, Trouble::Cut);
     }
     Ok(reader.tally)
+}
+
+/// Whether it is the content that cannot be read, and not the file.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

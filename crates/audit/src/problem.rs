@@ -24,6 +24,9 @@ pub enum Trouble {
     /// It ends before it is complete.
     #[error("cut off: the event ends before it is complete")]
     Cut,
+    /// What follows cannot be read: the file is compressed, and cut off or damaged.
+    #[error("the rest cannot be read: {0}")]
+    Damaged(String),
     /// It is too large to be held.
     #[error("longer than {} MiB", limit >> 20)]
     TooLong {

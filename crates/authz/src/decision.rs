@@ -4,8 +4,7 @@ use bartizan_cluster::Missing;
 use bartizan_cluster::access::{PRIVILEGED_GROUP, Request, User};
 
 use crate::chain::AuthorizerKind;
-use crate::policy::{BindingId, BindingView, Holding, Policy, RuleView, SubjectView};
-use crate::rule::Wanted;
+use crate::policy::{BindingId, BindingView, Holding, Principal, RuleView, SubjectView};
 use crate::{Authz, node, reason};
 
 /// What the API server would answer.
@@ -116,13 +115,18 @@ impl std::fmt::Display for Unknown {
 impl Authz<'_> {
     /// What the API server would answer to `request`.
     pub fn decide(&self, request: &Request<'_>) -> Decision {
+        self.decide_among(request, &self.policy.principals_of(&request.user))
+    }
+
+    /// The same, where it is known which principals the user of `request` is.
+    pub(crate) fn decide_among<'p>(&'p self, request: &Request<'_>, principals: &(impl Iterator<Item = &'p Principal> + Clone)) -> Decision {
         if request.user.is_in(PRIVILEGED_GROUP) {
             return Decision::Allow(Ground::PrivilegedGroup);
         }
         let mut unknown = Vec::new();
         for authorizer in self.chain.authorizers() {
             match authorizer.kind {
-                AuthorizerKind::Rbac => match self.by_rbac(request) {
+                AuthorizerKind::Rbac => match self.first_grant(request, principals.clone()) {
                     Some(grant) => return decided(Decision::Allow(Ground::Rbac(grant)), unknown),
                     None => unknown.extend(self.unread_bindings(&request.user, request.action.namespace())),
                 },
@@ -147,10 +151,18 @@ impl Authz<'_> {
         if unknown.is_empty() { Decision::NoOpinion } else { Decision::Unknown(unknown) }
     }
 
-    /// The grant that RBAC finds before all others, whatever other authorizers say.
-    pub(crate) fn by_rbac(&self, request: &Request<'_>) -> Option<Grant> {
+    /// The grant of RBAC that stands before all others, and the subject that stands first in its binding.
+    fn first_grant<'p>(&'p self, request: &Request<'_>, principals: impl Iterator<Item = &'p Principal>) -> Option<Grant> {
         let wanted = self.policy.book.wanted(&request.action);
-        first_grant(&self.policy, &request.user, wanted, request.action.namespace())
+        let mut best: Option<Grant> = None;
+        for reach in self.policy.reaches(principals, request.action.namespace()).flatten() {
+            let Some((holding, rule)) = reach.first(&self.policy.book, wanted, best.map(|best| best.binding)) else { continue };
+            match &mut best {
+                Some(best) if best.binding == holding.binding => best.subject = best.subject.min(holding.subject),
+                _ => best = Some(Grant { binding: holding.binding, subject: holding.subject, rule }),
+            }
+        }
+        best
     }
 
     /// Every grant of RBAC that allows `request`, in the order in which bindings are asked: one a binding, by the rule and the
@@ -180,11 +192,16 @@ impl Authz<'_> {
 
     /// The text that the API server gives with `decision` on `request`; for what is not known, ours.
     pub fn reason(&self, request: &Request<'_>, decision: &Decision) -> String {
+        self.reason_among(request, decision, &self.policy.principals_of(&request.user))
+    }
+
+    /// The same, where it is known which principals the user of `request` is.
+    pub(crate) fn reason_among<'p>(&'p self, request: &Request<'_>, decision: &Decision, principals: &(impl Iterator<Item = &'p Principal> + Clone)) -> String {
         match decision {
             Decision::Allow(Ground::Rbac(grant)) => self.grant(*grant).map_or_else(String::new, |grant| grant.reason()),
             // The other authorizers allow without a word.
             Decision::Allow(_) | Decision::Deny(_) | Decision::Conditional(_) => String::new(),
-            Decision::NoOpinion => self.refusal(request),
+            Decision::NoOpinion => self.refusal(request, || principals.clone().any(|principal| principal.has_dangling)),
             Decision::Unknown(unknown) => {
                 let causes: Vec<String> = unknown.iter().map(ToString::to_string).collect();
                 format!("unknown: {}", causes.join("; "))
@@ -193,18 +210,18 @@ impl Authz<'_> {
     }
 
     /// What each authorizer says that has no opinion, a line each.
-    fn refusal(&self, request: &Request<'_>) -> String {
+    fn refusal(&self, request: &Request<'_>, has_dangling: impl Fn() -> bool) -> String {
         let mut lines = Vec::new();
         for authorizer in self.chain.authorizers() {
             let text = match authorizer.kind {
-                AuthorizerKind::Rbac => self.rbac_errors(request),
+                AuthorizerKind::Rbac if has_dangling() => self.rbac_errors(request),
                 AuthorizerKind::Node => match self.nodes.decide(request) {
                     node::Answer::NoOpinion(text) => text,
                     node::Answer::Allow | node::Answer::Unknown(_) => String::new(),
                 },
                 AuthorizerKind::AlwaysDeny => "Everything is forbidden.".to_owned(),
                 AuthorizerKind::Abac => "No policy matched.".to_owned(),
-                AuthorizerKind::AlwaysAllow | AuthorizerKind::Webhook | AuthorizerKind::Other(_) => String::new(),
+                AuthorizerKind::Rbac | AuthorizerKind::AlwaysAllow | AuthorizerKind::Webhook | AuthorizerKind::Other(_) => String::new(),
             };
             if text.is_empty() {
                 continue;
@@ -217,9 +234,6 @@ impl Authz<'_> {
 
     /// The errors that RBAC met on its way: bindings whose roles are not there.
     fn rbac_errors(&self, request: &Request<'_>) -> String {
-        if !self.policy.has_dangling(&request.user) {
-            return String::new();
-        }
         let held = self.held(&request.user, request.action.namespace());
         let errors: Vec<String> =
             held.iter().filter(|holding| holding.set.is_none()).map(|holding| reason::dangling(self.policy.binding(holding.binding))).collect();
@@ -232,17 +246,4 @@ fn decided(decision: Decision, unknown: Vec<Unknown>) -> Decision {
     // Only a webhook can deny; what else is not known could at most have allowed.
     let webhooks: Vec<Unknown> = unknown.into_iter().filter(|unknown| matches!(unknown, Unknown::Webhook(_))).collect();
     if webhooks.is_empty() { decision } else { Decision::Unknown(webhooks) }
-}
-
-/// The grant that stands before all others, and the subject that stands first in its binding.
-fn first_grant(policy: &Policy<'_>, user: &User<'_>, wanted: Wanted<'_>, namespace: &str) -> Option<Grant> {
-    let mut best: Option<Grant> = None;
-    for reach in policy.reaches(user, namespace).flatten() {
-        let Some((holding, rule)) = reach.first(&policy.book, wanted, best.map(|best| best.binding)) else { continue };
-        match &mut best {
-            Some(best) if best.binding == holding.binding => best.subject = best.subject.min(holding.subject),
-            _ => best = Some(Grant { binding: holding.binding, subject: holding.subject, rule }),
-        }
-    }
-    best
 }

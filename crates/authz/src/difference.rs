@@ -4,18 +4,17 @@ use std::collections::BTreeSet;
 
 use bartizan_cluster::access::User;
 
-use crate::Authz;
 use crate::cover::{RuleText, covers};
 use crate::decision::GrantView;
 use crate::enumeration::Scope;
-use crate::policy::PrincipalView;
 use crate::rule::{RuleBook, RuleId};
+use crate::{Authz, Holder};
 
 /// Something that somebody may do on one side and not on the other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Change {
     /// Who.
-    pub who: String,
+    pub who: Holder<'static>,
     /// Whether they may do it now; else they may no longer.
     pub is_gain: bool,
     /// The namespace; none: the whole cluster.
@@ -35,14 +34,11 @@ pub fn changes(old: &Authz<'_>, new: &Authz<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     for (is_group, name) in names {
         let user = if is_group { User::new("", [name.as_str()]) } else { User::new(name.as_str(), [""; 0]) };
-        let who = new
-            .principals_named(is_group, &name)
-            .or_else(|| old.principals_named(is_group, &name))
-            .map_or(name.clone(), |one: PrincipalView<'_>| one.to_string());
+        let who = Holder { is_group, name: name.clone().into() };
         one_way(old, new, &user, &who, false, &mut changes);
         one_way(new, old, &user, &who, true, &mut changes);
     }
-    changes.sort();
+    changes.sort_by_cached_key(|change| (change.who.to_string(), change.clone()));
     changes.dedup_by(|later, earlier| {
         (&later.who, later.is_gain, &later.namespace, &later.what) == (&earlier.who, earlier.is_gain, &earlier.namespace, &earlier.what)
     });
@@ -50,7 +46,7 @@ pub fn changes(old: &Authz<'_>, new: &Authz<'_>) -> Vec<Change> {
 }
 
 /// Adds what `user` holds in `here` and nothing covers in `there`.
-fn one_way(here: &Authz<'_>, there: &Authz<'_>, user: &User<'_>, who: &str, is_gain: bool, changes: &mut Vec<Change>) {
+fn one_way(here: &Authz<'_>, there: &Authz<'_>, user: &User<'_>, who: &Holder<'static>, is_gain: bool, changes: &mut Vec<Change>) {
     let mut scope: Option<(Option<&str>, Vec<RuleId>)> = None;
     for grant in here.rules_for(user, Scope::Everywhere) {
         let namespace = grant.binding.namespace();
@@ -61,7 +57,7 @@ fn one_way(here: &Authz<'_>, there: &Authz<'_>, user: &User<'_>, who: &str, is_g
         let book: &RuleBook = &there.policy.book;
         let text = RuleText::from(grant.rule);
         for atom in text.atoms().filter(|atom| !owned.iter().any(|&rule| covers(book, rule, atom))) {
-            changes.push(Change { who: who.to_owned(), is_gain, namespace: namespace.map(str::to_owned), what: atom.to_string(), by: by(&grant) });
+            changes.push(Change { who: who.clone(), is_gain, namespace: namespace.map(str::to_owned), what: atom.to_string(), by: by(&grant) });
         }
     }
 }

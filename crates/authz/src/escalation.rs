@@ -16,8 +16,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use bartizan_cluster::access::{AUTHENTICATED, NODE_PREFIX, PRIVILEGED_GROUP, SERVICE_ACCOUNTS, UNAUTHENTICATED, User};
+use bartizan_cluster::access::{AUTHENTICATED, NODE_PREFIX, PRIVILEGED_GROUP, SERVICE_ACCOUNTS, UNAUTHENTICATED, User, service_account_of};
 use bartizan_cluster::{Kind, PodView, Symbol};
+use bartizan_report::Language;
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::Authz;
@@ -71,6 +72,19 @@ impl<'a> Holder<'a> {
         Holder { is_group: false, name: User::service_account(namespace, name).name }
     }
 
+    /// Who it is, as people read it.
+    pub fn said(&self, language: Language) -> String {
+        let [group, user] = match language {
+            Language::English => ["group", "user"],
+            Language::Chinese => ["组", "用户"],
+        };
+        match (self.is_group, service_account_of(&self.name)) {
+            (true, _) => format!("{group} {}", self.name),
+            (false, Some((namespace, name))) => format!("ServiceAccount {namespace}/{name}"),
+            (false, None) => format!("{user} {}", self.name),
+        }
+    }
+
     /// The groups that the API server puts them in, whatever else.
     fn implied(&self) -> Vec<Cow<'static, str>> {
         if !self.is_group {
@@ -93,11 +107,7 @@ impl<'a> Holder<'a> {
 /// As it is written in commands.
 impl std::fmt::Display for Holder<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.is_group, bartizan_cluster::access::service_account_of(&self.name)) {
-            (true, _) => write!(out, "group {}", self.name),
-            (false, Some((namespace, name))) => write!(out, "ServiceAccount {namespace}/{name}"),
-            (false, None) => write!(out, "user {}", self.name),
-        }
+        out.write_str(&self.said(Language::English))
     }
 }
 

@@ -215,11 +215,6 @@ impl<'s> Authz<'s> {
         self.policy.principals()
     }
 
-    /// The user or group called `name`, if a binding names it.
-    pub(crate) fn principals_named(&self, is_group: bool, name: &str) -> Option<PrincipalView<'_>> {
-        self.policy.principal_named(is_group, name)
-    }
-
     /// The default policy of the version of the cluster, for comparison.
     pub(crate) fn defaults(&self) -> &Snapshot {
         self.defaults.get_or_init(|| default_policy::snapshot(self.version))

@@ -21,6 +21,7 @@ mod silent;
 use std::collections::BTreeMap;
 
 use bartizan_cluster::ObjectRef;
+use bartizan_report::fault::Words;
 
 use crate::usage::{Times, Usage};
 use crate::{Authz, Holder};
@@ -63,26 +64,37 @@ pub enum Unseen {
 }
 
 /// Why an entry of a binding stays as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stays {
     /// It belongs to the default policy, or to a component.
-    #[error("belongs to the default policy")]
     Default,
     /// Nobody asked about it.
-    #[error("not selected")]
     NotSelected,
     /// Nobody whom it means was seen.
-    #[error("never seen in the log")]
     Unseen,
     /// The server compares all their rights when they write roles or bindings, and they hold neither `escalate` nor `bind`.
-    #[error("writes roles or bindings without `escalate` or `bind`: the server compares all of its rights with what it grants")]
     Writer,
     /// It grants nothing, as its role is not there or it means nobody.
-    #[error("grants nothing")]
     Idle,
     /// Everything that it grants was used, or cannot be seen.
-    #[error("holds nothing that was not used")]
     Minimal,
+}
+
+impl Stays {
+    /// The reason, as people read it.
+    pub fn words(self) -> Words {
+        match self {
+            Stays::Default => Words::new("belongs to the default policy", "属于默认策略"),
+            Stays::NotSelected => Words::new("not selected", "未被选中"),
+            Stays::Unseen => Words::new("never seen in the log", "日志中从未出现"),
+            Stays::Writer => Words::new(
+                "writes roles or bindings without `escalate` or `bind`: the server compares all of its rights with what it grants",
+                "在没有 `escalate` 或 `bind` 的情况下写入角色或绑定：API server 会把它的全部权限与所授予的权限比较",
+            ),
+            Stays::Idle => Words::new("grants nothing", "未授予任何权限"),
+            Stays::Minimal => Words::new("holds nothing that was not used", "没有未使用的权限"),
+        }
+    }
 }
 
 /// An entry of a binding that was looked at.

@@ -114,8 +114,9 @@ pub(crate) struct Holding {
     pub(crate) set: Option<SetId>,
 }
 
+/// A principal with what it holds.
 #[derive(Debug)]
-struct Principal {
+pub(crate) struct Principal {
     is_group: bool,
     name: Symbol,
     /// In the order of the bindings; those of the whole cluster therefore stand in front.
@@ -123,7 +124,7 @@ struct Principal {
     /// How many of them hold in the whole cluster.
     cluster: usize,
     /// Whether some of them give a role that is not there.
-    has_dangling: bool,
+    pub(crate) has_dangling: bool,
     /// Where they are many.
     index: Option<Box<Index>>,
 }
@@ -391,10 +392,20 @@ impl<'s> Policy<'s> {
     }
 
     /// The principals that `user` is: themselves and their groups.
-    fn principals_of<'p>(&'p self, user: &'p User<'_>) -> impl Iterator<Item = &'p Principal> + use<'p, 's> {
-        let user_id = self.book.find(&user.name).and_then(|name| self.users.get(&name));
-        let groups = user.groups.iter().filter_map(|group| self.book.find(group).and_then(|name| self.groups.get(&name)));
-        user_id.into_iter().chain(groups).filter_map(|id| self.principals.get(id.0 as usize))
+    pub(crate) fn principals_of<'p>(&'p self, user: &'p User<'_>) -> impl Iterator<Item = &'p Principal> + Clone + use<'p, 's> {
+        let groups = user.groups.iter().filter_map(|group| self.numbered(true, group));
+        self.all_of(self.numbered(false, &user.name).into_iter().chain(groups))
+    }
+
+    /// The number of the user or group `name`, if a binding names it.
+    pub(crate) fn numbered(&self, is_group: bool, name: &str) -> Option<PrincipalId> {
+        let known = if is_group { &self.groups } else { &self.users };
+        known.get(&self.book.find(name)?).copied()
+    }
+
+    /// The principals with these numbers.
+    pub(crate) fn all_of<'p, I: Iterator<Item = PrincipalId> + Clone>(&'p self, ids: I) -> impl Iterator<Item = &'p Principal> + Clone + use<'p, 's, I> {
+        ids.filter_map(|id| self.principals.get(id.0 as usize))
     }
 
     /// The numbers of the bindings of `namespace`.
@@ -409,20 +420,15 @@ impl<'s> Policy<'s> {
         self.principals_of(user).map(move |principal| principal.held(&local))
     }
 
-    /// The same, for looking for the one that allows something.
-    pub(crate) fn reaches<'p>(&'p self, user: &'p User<'_>, namespace: &str) -> impl Iterator<Item = [Reach<'p>; 2]> + use<'p, 's> {
+    /// The same of `principals`, for looking for the one that allows something.
+    pub(crate) fn reaches<'p>(&self, principals: impl Iterator<Item = &'p Principal>, namespace: &str) -> impl Iterator<Item = [Reach<'p>; 2]> {
         let local = self.bindings_of(namespace);
-        self.principals_of(user).map(move |principal| {
+        principals.map(move |principal| {
             let (cluster, local) = principal.held(&local);
             let index = principal.index.as_deref();
             let slice = index.and_then(|index| index.local.get(&local.first()?.binding.0));
             [Reach::new(cluster, index.and_then(|index| index.cluster.as_ref())), Reach::new(local, slice)]
         })
-    }
-
-    /// Whether `user` holds something, wherever, that gives a role that is not there.
-    pub(crate) fn has_dangling(&self, user: &User<'_>) -> bool {
-        self.principals_of(user).any(|principal| principal.has_dangling)
     }
 
     /// Every holding of the principals that `user` is, wherever it holds.
@@ -432,9 +438,8 @@ impl<'s> Policy<'s> {
 
     /// The user or group `name`, if a binding names it.
     pub(crate) fn find_principal(&self, is_group: bool, name: &str) -> Option<PrincipalView<'_>> {
-        let known = if is_group { &self.groups } else { &self.users };
-        let id = known.get(&self.book.find(name)?)?;
-        self.principals.get(id.0 as usize).map(|principal| PrincipalView { policy: self, principal })
+        let principal = self.principals.get(self.numbered(is_group, name)?.0 as usize)?;
+        Some(PrincipalView { policy: self, principal })
     }
 
     /// Every holding of the user or group `name`, those of the whole cluster in front.
@@ -484,13 +489,6 @@ impl<'s> Policy<'s> {
         let mut all: Vec<PrincipalView<'_>> = self.principals.iter().map(|principal| PrincipalView { policy: self, principal }).collect();
         all.sort_unstable_by_key(|principal| (principal.is_group(), principal.name()));
         all
-    }
-
-    /// The user or group called `name`, if a binding names it.
-    pub(crate) fn principal_named(&self, is_group: bool, name: &str) -> Option<PrincipalView<'_>> {
-        let known = if is_group { &self.groups } else { &self.users };
-        let principal = self.principals.get(known.get(&self.book.find(name)?)?.0 as usize)?;
-        Some(PrincipalView { policy: self, principal })
     }
 
     /// How many bindings refer to the role.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use bartizan_cluster::KubernetesVersion;
 use bartizan_cluster::access::{Action, Request, Resource, Target, Text, User};
@@ -16,11 +17,13 @@ use serde_json::json;
 
 use crate::Authz;
 use crate::decision::{Decision, Grant, Ground};
+use crate::policy::PrincipalId;
 use crate::reason::aggregate;
 
+mod plain;
 mod selector;
 
-/// Answers that a batch keeps; more different grants than this are made again.
+/// Answers and people that a batch keeps; of more different ones than this, all are made again.
 const MOST_KEPT: usize = 1 << 16;
 
 /// Why a review has no answer.
@@ -36,6 +39,9 @@ pub enum ReviewError {
 
 /// Reads `{"spec": …}`, a review or the bare part of one that counts.
 pub fn read(line: &[u8], version: KubernetesVersion) -> Result<Request<'_>, ReviewError> {
+    if let Some(spec) = plain::spec(line) {
+        return spec.into_request(version);
+    }
     let review: Review<'_> = serde_json::from_slice(line).map_err(|error| ReviewError::Syntax(error.to_string()))?;
     let spec = review.spec.ok_or_else(|| ReviewError::Syntax("the line has no `spec`".to_owned()))?;
     spec.into_request(version)
@@ -46,14 +52,14 @@ struct Review<'a> {
     spec: Option<Spec<'a>>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Spec<'a> {
     resource: Option<ResourceAttributes<'a>>,
     path: Option<PathAttributes<'a>>,
     user: User<'a>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct ResourceAttributes<'a> {
     verb: Text<'a>,
     resource: Resource<'a>,
@@ -61,7 +67,7 @@ struct ResourceAttributes<'a> {
     labels: Option<selector::Written<'a>>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct PathAttributes<'a> {
     path: Text<'a>,
     verb: Text<'a>,
@@ -292,11 +298,17 @@ impl<'de> Fields<'de> for PathAttributes<'de> {
     }
 }
 
-/// Answers of a batch: what is said of each grant is made once.
+/// Answers of a batch: what is said of each grant is made once, and everybody is looked up once.
 #[derive(Debug)]
 pub struct Batch<'a> {
     authz: &'a Authz<'a>,
     said: HashMap<(u32, u32, u32), Box<[u8]>>,
+    /// The principals that users are, by their names, if bindings name them.
+    users: HashMap<Box<str>, Option<PrincipalId>>,
+    /// Those that their groups are, by the names of all groups, each ended by a byte that no text has.
+    groups: HashMap<Box<[u8]>, Rc<[PrincipalId]>>,
+    /// Room for one key of `groups`.
+    key: Vec<u8>,
 }
 
 /// What became of one line.
@@ -313,7 +325,28 @@ pub enum Answered {
 impl<'a> Batch<'a> {
     /// Answers by `authz`.
     pub fn new(authz: &'a Authz<'a>) -> Self {
-        Self { authz, said: HashMap::new() }
+        Self { authz, said: HashMap::new(), users: HashMap::new(), groups: HashMap::new(), key: Vec::new() }
+    }
+
+    /// The principals that `user` and their groups are.
+    fn numbers_of(&mut self, user: &User<'_>) -> (Option<PrincipalId>, Rc<[PrincipalId]>) {
+        let policy = &self.authz.policy;
+        let number = self.users.get(&*user.name).copied().unwrap_or_else(|| {
+            let number = policy.numbered(false, &user.name);
+            make_room(&mut self.users).insert(user.name.as_ref().into(), number);
+            number
+        });
+        self.key.clear();
+        for group in &user.groups {
+            self.key.extend_from_slice(group.as_bytes());
+            self.key.push(0xff);
+        }
+        let groups = self.groups.get(&*self.key).cloned().unwrap_or_else(|| {
+            let groups: Rc<[PrincipalId]> = user.groups.iter().filter_map(|group| policy.numbered(true, group)).collect();
+            make_room(&mut self.groups).insert(self.key.as_slice().into(), Rc::clone(&groups));
+            groups
+        });
+        (number, groups)
     }
 
     /// Writes the answer to `line` behind `out`, with a line break.
@@ -325,18 +358,23 @@ impl<'a> Batch<'a> {
                 return Answered::Error;
             }
         };
-        let decision = self.authz.decide(&request);
+        let policy = &self.authz.policy;
+        let (user, groups) = self.numbers_of(&request.user);
+        let principals = policy.all_of(user.into_iter().chain(groups.iter().copied()));
+        let decision = self.authz.decide_among(&request, &principals);
         if let Decision::Allow(Ground::Rbac(grant)) = decision {
             let key = (grant.binding.0, grant.subject, grant.rule);
-            if self.said.len() >= MOST_KEPT {
-                self.said.clear();
+            if let Some(line) = self.said.get(&key) {
+                out.extend_from_slice(line);
+            } else {
+                let line = allowed(self.authz, grant);
+                out.extend_from_slice(&line);
+                make_room(&mut self.said).insert(key, line);
             }
-            let authz = self.authz;
-            out.extend_from_slice(self.said.entry(key).or_insert_with(|| allowed(authz, grant)));
             return Answered::Known;
         }
         let allowed = decision.is_allowed();
-        let reason = self.authz.reason(&request, &decision);
+        let reason = self.authz.reason_among(&request, &decision, &principals);
         if allowed == Some(false) && reason.is_empty() {
             out.extend_from_slice(b"{\"allowed\":false,\"reason\":\"\"}\n");
         } else {
@@ -344,6 +382,14 @@ impl<'a> Batch<'a> {
         }
         if allowed.is_some() { Answered::Known } else { Answered::Unknown }
     }
+}
+
+/// The same map, with room for one more.
+fn make_room<K, V>(kept: &mut HashMap<K, V>) -> &mut HashMap<K, V> {
+    if kept.len() >= MOST_KEPT {
+        kept.clear();
+    }
+    kept
 }
 
 /// The line that says that `grant` allows.

@@ -62,19 +62,48 @@ struct List {
     has_star: bool,
 }
 
-/// What one look at a rule tells, before any list is searched.
+/// What one look at a rule tells before any list is searched: a few bits of the words of each of its lists. A list that holds
+/// every word has all bits; a word whose bit is not there is not in the list.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "one for each part of a rule, and no two of them depend on each other")]
-struct Wide {
-    verbs: bool,
-    groups: bool,
-    resources: bool,
-    names: bool,
+struct Hints {
+    verbs: u32,
+    groups: u32,
+    resources: u32,
+    names: u32,
+}
+
+/// All bits: the list holds every word, also those that no rule says.
+const EVERY_WORD: u32 = u32::MAX;
+
+/// The bit of a word; words that no rule says have the last one, which only [`EVERY_WORD`] has too.
+fn bit(word: Option<Symbol>) -> u32 {
+    word.map_or(1 << 31, |word| 1 << (word.number() % 31))
+}
+
+impl Hints {
+    /// Those of an action: a rule that allows it has one of the bits of each list that is asked about.
+    fn of(wanted: Wanted<'_>) -> Self {
+        match wanted {
+            Wanted::Resource { verb, group, resource, any, name } => {
+                let any = any.map_or(0, |any| bit(Some(any)));
+                Self { verbs: bit(verb), groups: bit(group), resources: bit(resource) | any, names: bit(name) }
+            }
+            // No group, no resource and no name is asked for.
+            Wanted::Path { verb, .. } => Self { verbs: bit(verb), groups: 0, resources: 0, names: 0 },
+        }
+    }
+
+    fn meet(self, wanted: Self) -> bool {
+        let meets = |own: u32, asked: u32| asked == 0 || own & asked != 0;
+        meets(self.verbs, wanted.verbs) && meets(self.groups, wanted.groups) && meets(self.resources, wanted.resources) && meets(self.names, wanted.names)
+    }
 }
 
 #[derive(Debug)]
 struct Set {
     rules: Box<[RuleId]>,
+    /// The same with what one look tells, side by side.
+    hinted: Box<[(Hints, RuleId)]>,
     /// The places of the rules that name a resource, by its word; only for long sets.
     places: Option<HashMap<Symbol, Vec<u32>>>,
 }
@@ -93,11 +122,13 @@ pub(crate) enum Wanted<'a> {
 #[derive(Debug)]
 pub(crate) struct RuleBook {
     words: Interner,
+    /// The words of rules alone: few beside the names of roles, bindings and subjects.
+    spoken: HashMap<Box<str>, Symbol>,
     star: Symbol,
     arena: Vec<Symbol>,
     lists: Vec<List>,
     list_ids: HashMap<Box<[Symbol]>, ListId>,
-    rules: Vec<(Rule, Wide)>,
+    rules: Vec<(Rule, Hints)>,
     rule_ids: HashMap<Rule, RuleId>,
     sets: Vec<Set>,
     set_ids: HashMap<Box<[RuleId]>, SetId>,
@@ -109,6 +140,7 @@ impl RuleBook {
         let star = words.intern("*");
         Self {
             words,
+            spoken: HashMap::new(),
             star,
             arena: Vec::new(),
             lists: Vec::new(),
@@ -130,6 +162,21 @@ impl RuleBook {
         self.words.find(word)
     }
 
+    /// The symbol of a word that a rule says, new or known.
+    fn speak(&mut self, word: &str) -> Symbol {
+        if let Some(&known) = self.spoken.get(word) {
+            return known;
+        }
+        let symbol = self.words.intern(word);
+        self.spoken.insert(word.into(), symbol);
+        symbol
+    }
+
+    /// The symbol of `word`, if a rule says it.
+    fn find_spoken(&self, word: &str) -> Option<Symbol> {
+        self.spoken.get(word).copied()
+    }
+
     /// The word `*`.
     pub(crate) fn star(&self) -> Symbol {
         self.star
@@ -140,7 +187,7 @@ impl RuleBook {
     }
 
     pub(crate) fn list<'t>(&mut self, words: impl Iterator<Item = &'t str>) -> ListId {
-        let words: Box<[Symbol]> = words.map(|word| self.words.intern(word)).collect();
+        let words: Box<[Symbol]> = words.map(|word| self.speak(word)).collect();
         if let Some(&known) = self.list_ids.get(&words) {
             return known;
         }
@@ -169,16 +216,24 @@ impl RuleBook {
             return known;
         }
         let id = RuleId(count(self.rules.len()));
-        let has_star = |list: ListId| self.lists.get(list.0 as usize).is_some_and(|list| list.has_star);
-        let wide = Wide {
-            verbs: has_star(rule.verbs),
-            groups: has_star(rule.groups),
-            resources: has_star(rule.resources),
-            names: self.words_of(rule.names).is_empty(),
+        let hints = Hints {
+            verbs: self.bits_of(rule.verbs),
+            groups: self.bits_of(rule.groups),
+            resources: self.bits_of(rule.resources),
+            names: if self.words_of(rule.names).is_empty() {
+                EVERY_WORD
+            } else {
+                self.words_of(rule.names).iter().fold(0, |bits, &name| bits | bit(Some(name)))
+            },
         };
-        self.rules.push((rule, wide));
+        self.rules.push((rule, hints));
         self.rule_ids.insert(rule, id);
         id
+    }
+
+    fn bits_of(&self, list: ListId) -> u32 {
+        let has_star = self.lists.get(list.0 as usize).is_some_and(|list| list.has_star);
+        if has_star { EVERY_WORD } else { self.words_of(list).iter().fold(0, |bits, &word| bits | bit(Some(word))) }
     }
 
     pub(crate) fn set(&mut self, rules: Vec<RuleId>) -> SetId {
@@ -199,7 +254,8 @@ impl RuleBook {
             }
             places
         });
-        self.sets.push(Set { rules: rules.clone(), places });
+        let hinted = rules.iter().map(|&rule| (self.rules.get(rule.0 as usize).map_or(NO_HINTS, |(_, hints)| *hints), rule)).collect();
+        self.sets.push(Set { rules: rules.clone(), hinted, places });
         self.set_ids.insert(rules, id);
         id
     }
@@ -238,55 +294,60 @@ impl RuleBook {
 
     /// `action` in the words of the rules.
     pub(crate) fn wanted<'a>(&self, action: &'a Action<'_>) -> Wanted<'a> {
-        let verb = self.find(&action.verb);
+        let verb = self.find_spoken(&action.verb);
         let target = match &action.target {
             Target::Path(path) => return Wanted::Path { verb, path },
             Target::Resource(target) => target,
         };
         let (resource, any) = if target.subresource.is_empty() {
-            (self.find(&target.resource), None)
+            (self.find_spoken(&target.resource), None)
         } else {
             let mut words = String::with_capacity(target.resource.len() + target.subresource.len() + 1);
             words.push_str("*/");
             words.push_str(&target.subresource);
-            let any = self.find(&words);
+            let any = self.find_spoken(&words);
             words.clear();
             words.push_str(&target.resource);
             words.push('/');
             words.push_str(&target.subresource);
-            (self.find(&words), any)
+            (self.find_spoken(&words), any)
         };
-        Wanted::Resource { verb, group: self.find(&target.group), resource, any, name: self.find(&target.name) }
+        Wanted::Resource { verb, group: self.find_spoken(&target.group), resource, any, name: self.find_spoken(&target.name) }
     }
 
     /// Whether `rule` allows what is wanted.
     pub(crate) fn allows(&self, rule: RuleId, wanted: Wanted<'_>) -> bool {
-        let Some((rule, wide)) = self.rules.get(rule.0 as usize) else { return false };
+        let Some((rule, hints)) = self.rules.get(rule.0 as usize) else { return false };
+        let has = |bits: u32, list: ListId, word: Option<Symbol>| bits == EVERY_WORD || self.has(list, word);
         match wanted {
             Wanted::Resource { verb, group, resource, any, name } => {
-                (wide.verbs || self.has(rule.verbs, verb))
-                    && (wide.groups || self.has(rule.groups, group))
-                    && (wide.resources || self.has(rule.resources, resource) || self.has(rule.resources, any))
-                    && (wide.names || self.has(rule.names, name))
+                has(hints.verbs, rule.verbs, verb)
+                    && has(hints.groups, rule.groups, group)
+                    && (has(hints.resources, rule.resources, resource) || self.has(rule.resources, any))
+                    && has(hints.names, rule.names, name)
             }
-            Wanted::Path { verb, path } => (wide.verbs || self.has(rule.verbs, verb)) && self.texts_of(rule.urls).any(|url| url_covers(url, path)),
+            Wanted::Path { verb, path } => has(hints.verbs, rule.verbs, verb) && self.texts_of(rule.urls).any(|url| url_covers(url, path)),
         }
     }
 
     /// The place of the rule in `set` that allows what is wanted and stands before all others that do.
     pub(crate) fn first_match(&self, set: SetId, wanted: Wanted<'_>) -> Option<u32> {
         let set = self.sets.get(set.number())?;
-        let allows = |place: &u32| set.rules.get(*place as usize).is_some_and(|&rule| self.allows(rule, wanted));
+        let hints = Hints::of(wanted);
+        let allows = |&(its, rule): &(Hints, RuleId)| its.meet(hints) && self.allows(rule, wanted);
         if let (Some(places), Wanted::Resource { resource, any, .. }) = (&set.places, wanted) {
+            let allows = |place: &u32| set.hinted.get(*place as usize).is_some_and(allows);
             let words = [Some(self.star), resource, any];
-            return words.into_iter().flatten().filter_map(|word| places.get(&word)?.iter().copied().find(&allows)).min();
+            return words.into_iter().flatten().filter_map(|word| places.get(&word)?.iter().copied().find(allows)).min();
         }
-        (0..count(set.rules.len())).find(allows)
+        set.hinted.iter().position(allows).map(count)
     }
 }
 
 /// Says nothing: the list that every book's lists do not have.
 const NOTHING: Rule = Rule { verbs: ListId(u32::MAX), groups: ListId(u32::MAX), resources: ListId(u32::MAX), names: ListId(u32::MAX), urls: ListId(u32::MAX) };
+
+const NO_HINTS: Hints = Hints { verbs: 0, groups: 0, resources: 0, names: 0 };
 
 /// Whether the pattern `url` of a rule covers `path`: itself, everything, or what begins with what stands before its stars.
 pub(crate) fn url_covers(url: &str, path: &str) -> bool {

@@ -32,6 +32,26 @@ pub struct Logins {
     pub faults: &'static [&'static str],
 }
 
+/// What a check looks for in what bindings grant. Its page has the messages `cluster` and `namespace`.
+#[derive(Debug)]
+pub struct Grants {
+    /// Whether the rights are about objects of namespaces; a RoleBinding reaches no others.
+    pub is_namespaced: bool,
+    /// One of them is enough.
+    pub rights: &'static [Right],
+}
+
+/// A right that is worth counting its holders.
+#[derive(Debug)]
+pub struct Right {
+    /// The verbs, of which one is enough.
+    pub verbs: &'static [&'static str],
+    /// The API group.
+    pub group: &'static str,
+    /// `pods` or `pods/exec`.
+    pub resource: &'static str,
+}
+
 /// A judging function, by what it is given.
 #[derive(Debug, Clone, Copy)]
 pub enum Judge {
@@ -51,6 +71,8 @@ pub enum Judge {
     Component(Component, for<'a> fn(ComponentView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
     /// The ways to log in, as the inventory of logins has them.
     Login(&'static Logins),
+    /// What each binding grants.
+    Grant(&'static Grants),
     /// The cluster, once.
     Cluster(for<'a> fn(&Facts<'a>, &mut Sink<'a>) -> Judged),
 }

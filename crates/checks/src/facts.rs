@@ -12,7 +12,7 @@ use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectR
 use bartizan_network::certificate::Certificates;
 use bartizan_network::{Model, Network, Standing};
 
-use crate::grant::Grants;
+use crate::grant::PolicyIndex;
 
 /// The kinds that run pods: what an entry means when it declares [`Kind::Pod`].
 pub const WORKLOAD_KINDS: [Kind; 8] =
@@ -59,7 +59,7 @@ pub struct Ground<'a> {
     /// How workloads stand in the network, sorted by namespace, kind and name; found when a judge asks.
     standings: OnceLock<Vec<Standing<'a>>>,
     certificates: OnceLock<Certificates>,
-    grants: OnceLock<Grants>,
+    grants: OnceLock<PolicyIndex>,
     /// Who can log in; found when a judge asks.
     logins: OnceLock<Inventory>,
 }
@@ -87,6 +87,11 @@ impl<'a> Ground<'a> {
             grants: OnceLock::new(),
             logins: OnceLock::new(),
         }
+    }
+
+    /// What is taken for granted about who may do what, if anybody asked that.
+    pub(crate) fn assumptions(&self) -> Vec<String> {
+        self.authz.get().map(|authz| authz.assumptions().to_vec()).unwrap_or_default()
     }
 }
 
@@ -159,9 +164,9 @@ impl<'a> Facts<'a> {
     }
 
     /// The roles and bindings of the input by their objects.
-    pub(crate) fn grants(&self) -> &'a Grants {
+    pub(crate) fn grants(&self) -> &'a PolicyIndex {
         let authz = self.authz();
-        self.ground.grants.get_or_init(|| Grants::of(authz))
+        self.ground.grants.get_or_init(|| PolicyIndex::of(authz))
     }
 
     /// Who made a grant.

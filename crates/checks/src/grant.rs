@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bartizan_authz::{Authz, BindingId, BindingView, GrantView, Provision, RoleId, RoleView, RuleView};
 use bartizan_cluster::access::{PRIVILEGED_GROUP, service_account_of};
-use bartizan_cluster::{Kind, Missing, OWN_GROUPS, ObjectId, ObjectView, Value, field, selector};
+use bartizan_cluster::{Kind, Missing, OWN_GROUPS, ObjectId, ObjectView, Symbol, Value, field, selector};
 
+use crate::entry::{Grants, Judged};
 use crate::facts::Facts;
 use crate::msg;
 use crate::sink::Sink;
@@ -17,11 +18,14 @@ use crate::sink::Sink;
 /// The label that the API server puts on the roles and bindings that it creates and repairs at every start.
 const BOOTSTRAPPING: &str = "kubernetes.io/bootstrapping";
 
+/// What grants roles.
+pub(crate) const BINDINGS: [Kind; 2] = [Kind::RoleBinding, Kind::ClusterRoleBinding];
+
 const SYSTEM_NAMESPACE: &str = "kube-system";
 
 /// The policy of the cluster, by the objects of the input.
 #[derive(Debug)]
-pub(crate) struct Grants {
+pub(crate) struct PolicyIndex {
     roles: HashMap<ObjectId, RoleId>,
     bindings: HashMap<ObjectId, BindingId>,
     /// The bindings that name somebody, by their roles.
@@ -30,7 +34,7 @@ pub(crate) struct Grants {
     takers: HashMap<RoleId, BTreeSet<RoleId>>,
 }
 
-impl Grants {
+impl PolicyIndex {
     pub(crate) fn of(authz: &Authz<'_>) -> Self {
         let mut grants = Self { roles: HashMap::new(), bindings: HashMap::new(), bound: HashMap::new(), takers: HashMap::new() };
         for role in authz.roles() {
@@ -120,6 +124,16 @@ impl<'a> Rule<'a> {
         is_wildcard.then(|| groups().find(|&group| is_star(group)).or_else(|| groups().find(|group| OWN_GROUPS.contains(group)))).flatten()
     }
 
+    /// Whether `*` is one of the words of the field `name`.
+    pub(crate) fn says_star(self, name: Symbol) -> bool {
+        self.value.strings(name).any(is_star)
+    }
+
+    /// Whether the rule is about paths of the server, and no resources.
+    pub(crate) fn is_about_paths(self) -> bool {
+        self.view.urls().len() > 0 && self.view.resources().len() == 0
+    }
+
     /// Whether the rule is about an API group of Kubernetes itself, and not of extensions alone.
     pub(crate) fn is_about_kubernetes(self) -> bool {
         self.view.groups().any(|group| is_star(group) || OWN_GROUPS.contains(&group))
@@ -167,7 +181,8 @@ fn is_discovery(rule: RuleView<'_>) -> bool {
 pub(crate) fn own_rules<'a>(role: ObjectView<'a>, facts: &Facts<'a>) -> Result<Option<Vec<Rule<'a>>>, Missing> {
     // Of two of the same name, the other one counts.
     let Some(view) = facts.role(role) else { return Ok(None) };
-    let rule = |view: RuleView<'a>| Some(Rule { view, value: role.root().list(field::RULES).nth(view.place() as usize)? });
+    let written: Vec<Value<'a>> = role.root().list(field::RULES).collect();
+    let rule = |view: RuleView<'a>| Some(Rule { view, value: *written.get(view.place() as usize)? });
     if !view.is_aggregated() {
         return Ok(Some(view.rules().filter_map(rule).collect()));
     }
@@ -333,18 +348,10 @@ pub(crate) fn granted<'a>(binding: ObjectView<'a>, facts: &Facts<'a>) -> Result<
     Ok(if !role.is_aggregated() && role.rules().all(is_discovery) { Granted::Discovery } else { Granted::More })
 }
 
-/// A right that is worth counting its holders.
-#[derive(Debug)]
-pub(crate) struct Right {
-    pub(crate) verbs: &'static [&'static str],
-    pub(crate) group: &'static str,
-    pub(crate) resource: &'static str,
-}
-
-/// Says so if `binding` gives somebody one of `rights`, on objects of any name: everybody whom Kubernetes or an installer did not
-/// put there counts. `is_namespaced` tells whether the rights are about objects of namespaces; a RoleBinding reaches no others.
-pub(crate) fn hold<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, rights: &[Right], is_namespaced: bool, out: &mut Sink<'a>) -> crate::Judged {
-    if is_bootstrap(binding) || (binding.kind() == Kind::RoleBinding && !is_namespaced) {
+/// Says so if `binding` gives somebody one of the rights of `wanted`, on objects of any name: everybody whom Kubernetes or an
+/// installer did not put there counts.
+pub(crate) fn judge<'a>(wanted: &Grants, binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    if is_bootstrap(binding) || (binding.kind() == Kind::RoleBinding && !wanted.is_namespaced) {
         return out.not_applicable();
     }
     let Some(view) = facts.binding(binding) else { return out.not_applicable() };
@@ -355,7 +362,7 @@ pub(crate) fn hold<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, rights: &[Rig
     let mut held: BTreeMap<&'a str, BTreeSet<&'static str>> = BTreeMap::new();
     let mut subjects: BTreeSet<String> = BTreeSet::new();
     for rule in role.rules().filter(|rule| rule.names().len() == 0) {
-        for right in rights {
+        for right in wanted.rights {
             let verbs = || right.verbs.iter().copied().filter(|verb| rule.covers(verb, right.group, right.resource));
             let holders = view.subjects().filter(|subject| is_own(facts, GrantView { binding: view, subject: *subject, rule }));
             let holders: Vec<String> = if verbs().next().is_some() { holders.map(described).collect() } else { Vec::new() };

@@ -15,6 +15,7 @@ mod masters_binding;
 mod masters_certificate;
 mod mutable_identity;
 mod node_proxy_grant;
+mod open_ended_extension_rule;
 mod open_ended_rule;
 mod pod_create_grant;
 mod powerful_bootstrap_token;
@@ -53,6 +54,7 @@ pub(crate) static ALL: &[&Entry] = &[
     &masters_certificate::ENTRY,
     &mutable_identity::ENTRY,
     &node_proxy_grant::ENTRY,
+    &open_ended_extension_rule::ENTRY,
     &open_ended_rule::ENTRY,
     &pod_create_grant::ENTRY,
     &powerful_bootstrap_token::ENTRY,

@@ -32,7 +32,7 @@ use bartizan_cluster::Kind;
 use bartizan_report::Page;
 
 pub use compose::{Reading, compose};
-pub use entry::{Entry, Judge, Judged, Logins};
+pub use entry::{Entry, Grants, Judge, Judged, Logins, Right};
 pub use facts::Facts;
 pub use run::{Focus, Judgement, Selection, judge, selected};
 
@@ -63,6 +63,7 @@ pub fn wanted_kinds(entries: &[&'static Entry]) -> Vec<Kind> {
         kinds.extend(entry.reads.iter().copied());
         match entry.judge {
             Judge::Object(judged, _) => kinds.extend(judged.iter().copied()),
+            Judge::Grant(_) => kinds.extend(grant::BINDINGS),
             Judge::Namespace(_) => {
                 kinds.insert(Kind::Namespace);
             }

@@ -12,9 +12,10 @@ use rayon::prelude::*;
 
 use crate::entry::{Entry, Judge, Judged};
 use crate::facts::{Facts, Ground, WORKLOAD_KINDS};
+use crate::grant::BINDINGS;
 use crate::login::{self, Found};
 use crate::sink::{Msg, Raised, Sink};
-use crate::{CATALOGUE, benchmark};
+use crate::{CATALOGUE, benchmark, grant};
 
 /// Which checks are run, and which subjects are judged. It never narrows what is known.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +81,8 @@ pub struct Judgement {
     pub tally: Tally,
     /// Every verdict, if the selection asked for them.
     pub decided: Vec<Decided>,
+    /// What was taken for granted about who may do what, where that was asked.
+    pub assumptions: Vec<String>,
     /// The checks that said something of some subject, and what.
     judged: BTreeSet<(&'static str, Verdict)>,
 }
@@ -175,7 +178,7 @@ pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
         });
         parts.push(run.open_controls(benchmark, &entries, &judged).judgement);
     }
-    Judgement::of(parts)
+    Judgement { assumptions: ground.assumptions(), ..Judgement::of(parts) }
 }
 
 /// Where one thread judges one subject after the other.
@@ -269,14 +272,15 @@ impl<'a> Run<'_, 'a> {
         let scope = if is_namespace { Scope::Namespace } else { Scope::Object };
         let subject = Subject { reference: Some(reference), object: Some(object), scope, replicas: None, broken_chain: false };
         for &entry in entries {
-            let judge = match entry.judge {
-                Judge::Object(kinds, judge) if kinds.contains(&object.kind()) => judge,
-                Judge::AnyObject(judge) => judge,
-                Judge::Namespace(judge) if is_namespace => judge,
+            let mut sink = Sink { object: Some(object), ..Sink::default() };
+            let facts = self.facts(entry);
+            let judged = match entry.judge {
+                Judge::Object(kinds, judge) if kinds.contains(&object.kind()) => judge(object, &facts, &mut sink),
+                Judge::AnyObject(judge) => judge(object, &facts, &mut sink),
+                Judge::Namespace(judge) if is_namespace => judge(object, &facts, &mut sink),
+                Judge::Grant(wanted) if BINDINGS.contains(&object.kind()) => grant::judge(wanted, object, &facts, &mut sink),
                 _ => continue,
             };
-            let mut sink = Sink { object: Some(object), ..Sink::default() };
-            let judged = judge(object, &self.facts(entry), &mut sink);
             self.conclude(entry, &subject, vec![Part { judged, sink, base: FieldPath::default() }], &mut bench);
         }
         bench
@@ -367,6 +371,7 @@ impl<'a> Run<'_, 'a> {
                 };
             }
             Judge::Object(kinds, _) => kinds.to_vec(),
+            Judge::Grant(_) => BINDINGS.to_vec(),
             Judge::Namespace(_) => vec![Kind::Namespace],
             Judge::Pod(_) | Judge::Container(_) | Judge::Workload(_) => WORKLOAD_KINDS.to_vec(),
             Judge::AnyObject(_) | Judge::Cluster(_) => entry.reads.to_vec(),

@@ -23,7 +23,7 @@ use bartizan_authz::abac::Policies;
 use bartizan_authz::{AuthorizerKind, Authz, GrantView, Options};
 use bartizan_cluster::{Kind, Location, Snapshot};
 use bartizan_gather::Gathered;
-use bartizan_report::{Language, Outcome};
+use bartizan_report::{Language, Outcome, assumption};
 use serde_json::{Value, json};
 
 use crate::args::Global;
@@ -104,8 +104,8 @@ fn tell(authz: &Authz<'_>, terminal: &Terminal) -> Outcome {
             Language::Chinese => format!("提示：授权器为 {chain}，不会查询 ABAC 策略；可用 `--authorization-mode` 指定"),
         });
     }
-    for assumption in authz.assumptions() {
-        terminal.note(&format!("{assumed}: {assumption}"));
+    for text in authz.assumptions() {
+        terminal.note(&format!("{assumed}: {}", assumption(terminal.language, text)));
     }
     for missing in unread(authz.snapshot()) {
         terminal.note(&format!("{lost}: {missing}"));

@@ -28,20 +28,32 @@ pub(crate) fn open(file: &Path) -> Result<Box<dyn BufRead>> {
 
 /// Hands every line that is not blank to `answer`; of one that is too long, why it is no question.
 pub(crate) fn each(mut lines: impl BufRead, mut answer: impl FnMut(Result<&[u8], String>) -> Result<()>) -> Result<()> {
-    let mut line = Vec::new();
+    let mut answer = |line: &[u8]| match line {
+        _ if line.len() > LINE_MAX => answer(Err(format!("the line is longer than {LINE_MAX} bytes"))),
+        _ if line.trim_ascii().is_empty() => Ok(()),
+        _ => answer(Ok(line)),
+    };
+    let mut begun = Vec::new();
     loop {
-        line.clear();
-        if lines.by_ref().take(LINE_MAX as u64 + 1).read_until(b'\n', &mut line)? == 0 {
+        let read = match lines.fill_buf() {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        // Nearly every line lies in the buffer as a whole.
+        if let Some(end) = memchr::memchr(b'\n', read) {
+            answer(read.get(..=end).unwrap_or_default())?;
+            lines.consume(end + 1);
+            continue;
+        }
+        begun.clear();
+        if lines.by_ref().take(LINE_MAX as u64 + 1).read_until(b'\n', &mut begun)? == 0 {
             return Ok(());
         }
-        if line.len() > LINE_MAX {
-            if !line.ends_with(b"\n") {
-                lines.skip_until(b'\n')?;
-            }
-            answer(Err(format!("the line is longer than {LINE_MAX} bytes")))?;
-        } else if !line.trim_ascii().is_empty() {
-            answer(Ok(&line))?;
+        if begun.len() > LINE_MAX && !begun.ends_with(b"\n") {
+            lines.skip_until(b'\n')?;
         }
+        answer(&begun)?;
     }
 }
 

@@ -1,12 +1,18 @@
 //! What the commands of `bartizan authz` say of the example, in both languages: every change of their words is seen in review.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 mod program;
 
-use program::{Ran, bartizan};
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use program::{Ran, bartizan, root};
 
 /// Each command with the exit code that it ends in.
-const COMMANDS: [(&str, &[&str], i32); 9] = [
+const COMMANDS: [(&str, &[&str], i32); 12] = [
     ("can-i-yes", &["can-i", "get", "secrets", "db", "-n", "shop", "--as", "ServiceAccount/shop/release-bot"], 0),
     ("can-i-no", &["can-i", "create", "pods", "-n", "pay", "--as", "sa:shop:release-bot"], 1),
     ("who-can", &["who-can", "get", "secrets", "-n", "shop"], 0),
@@ -15,13 +21,16 @@ const COMMANDS: [(&str, &[&str], i32); 9] = [
     ("roles", &["roles"], 0),
     ("escalations", &["escalations"], 0),
     ("logins", &["logins", "--now", "2026-11-24T00:00:00Z"], 1),
+    ("kubeconfig", &["kubeconfig", "crates/cli/tests/data/kubeconfig.yaml", "--now", "2026-11-24T00:00:00Z"], 1),
+    ("least-privilege", &["least-privilege", "--audit", "crates/cli/tests/data/audit.log"], 0),
+    ("least-privilege-text", &["least-privilege", "--audit", "crates/cli/tests/data/audit.log", "-o", "text"], 0),
     ("diff", &["diff", "examples/shop", "examples/shop-hardened"], 0),
 ];
 
 fn said(command: &[&str], language: &str) -> Ran {
     let mut arguments = vec!["authz"];
     arguments.extend(command);
-    if command.first() != Some(&"diff") {
+    if !matches!(command.first(), Some(&"diff" | &"kubeconfig")) {
         arguments.extend(["-f", "examples/shop"]);
     }
     arguments.extend(["--lang", language]);
@@ -30,6 +39,9 @@ fn said(command: &[&str], language: &str) -> Ran {
 
 #[test]
 fn every_command_speaks_as_it_did() {
+    // What a clone makes of it depends on the umask, and the answer names it.
+    let kubeconfig = root().join("crates/cli/tests/data/kubeconfig.yaml");
+    fs::set_permissions(kubeconfig, fs::Permissions::from_mode(0o644)).unwrap();
     for (name, command, code) in COMMANDS {
         for language in ["en", "zh"] {
             let ran = said(command, language);
@@ -43,12 +55,46 @@ fn every_command_speaks_as_it_did() {
 fn machines_read_the_same_in_every_language() {
     for (name, command, _) in COMMANDS {
         let json = |language| {
-            let mut command = command.to_vec();
+            let mut command: Vec<&str> = command.iter().copied().filter(|word| !matches!(*word, "-o" | "text")).collect();
             command.extend(["-o", "json"]);
             said(&command, language).report()
         };
         assert_eq!(json("en"), json("zh"), "{name}");
     }
+}
+
+/// A log that breaks off, in text or in its compression, is told of with its line; what stands before that counts.
+#[test]
+fn cut_logs_are_told_of_and_hide_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let whole = fs::read(root().join("crates/cli/tests/data/audit.log")).unwrap();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(&whole).unwrap();
+    let packed = encoder.finish().unwrap();
+    let logs: [(&str, &[u8], u64); 5] = [
+        ("cut.log", &whole[..whole.len() - 20], 16),
+        ("cut.log.gz", &packed[..packed.len() / 2], 8),
+        ("damaged.gz", &[&packed[..packed.len() / 2], [0xff; 64].as_slice()].concat(), 8),
+        ("header.gz", &packed[..5], 0),
+        ("bytes.log", &[b"\xff\xfe\x00\n".as_slice(), &whole].concat(), 17),
+    ];
+    for (name, bytes, events) in logs {
+        let file = directory.path().join(name);
+        fs::write(&file, bytes).unwrap();
+        let ran = said(&["least-privilege", "--audit", file.to_str().unwrap(), "-o", "text"], "en");
+        assert_eq!(ran.code, 3, "{name}: {}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("not counted: {}:", file.display())), "{name}: {}", ran.stderr);
+        let read: u64 = ran.stdout.lines().find_map(|line| line.strip_prefix("Read: ")?.split(' ').next()?.parse().ok()).unwrap();
+        assert!(read <= events && read + 2 >= events, "{name}: {read} events of {events}");
+    }
+}
+
+/// What is taken for granted stands on standard error.
+#[test]
+fn what_is_assumed_is_said_in_both_languages() {
+    let assumed = |language| said(&["roles"], language).stderr;
+    assert!(assumed("en").contains("assumed: default policy 1.37 added"), "{}", assumed("en"));
+    assert!(assumed("zh").contains("假定: 授权链 Node,RBAC") && assumed("zh").contains("假定: 已加入 1.37 的默认策略"), "{}", assumed("zh"));
 }
 
 /// A subject that names nobody and policies that no server would read end before any answer.

@@ -253,3 +253,14 @@ fn narrowing_to_what_is_not_there_is_told() {
     assert_eq!(notes(&["-n", "shop", "--lang", "zh"]), "提示：没有从命名空间 `shop` 读到任何内容\n");
     assert_eq!(notes(&["-n", "ops", "--object", "pod/debug"]), "");
 }
+
+/// What decides about access without standing in the input is said with the answer, as `bartizan authz` says it.
+#[test]
+fn a_report_about_access_says_what_it_takes_for_granted() {
+    let assumed = |arguments: &[&str]| bartizan(&[&["scan", "examples/shop", "--fail-on", "never"], arguments].concat());
+    let report = assumed(&["-o", "json"]).report();
+    let assumptions: Vec<&str> = report["assumptions"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    assert_eq!(assumptions, ["Kubernetes 1.37, the newest known version", "authorization chain Node,RBAC", "default policy 1.37 added"]);
+    let chinese = assumed(&["--lang", "zh"]).stdout;
+    assert!(chinese.contains("授权链 Node,RBAC") && chinese.contains("已加入 1.37 的默认策略"), "{chinese}");
+}

@@ -16,6 +16,13 @@ use crate::field;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(pub(crate) u32);
 
+impl Symbol {
+    /// The number of the string in its interner: they are counted without gaps, as they come.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// A growing set of strings, each stored once.
 #[derive(Clone)]
 pub struct Interner {

@@ -18,6 +18,8 @@ pub mod text;
 mod words;
 mod yaml;
 
+pub use words::assumption;
+
 use std::collections::BTreeMap;
 
 use bartizan_cluster::Source;

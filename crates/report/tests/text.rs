@@ -122,7 +122,7 @@ medium[weak-secret]: something else
 fn a_report_in_chinese_is_chinese_throughout() {
     insta::assert_snapshot!(shown_as(&sample::files(), Language::Chinese, &TextStyle::default()), @r#"
 从 examples/shop 读取了 3 个文件、5 个文档、4 个对象，按 Kubernetes 1.37 判断。
-略过 1 个路径。假定：authorization chain Node,RBAC。此类来源不含 node-files、component-flags。
+略过 1 个路径。假定：授权链 Node,RBAC。此类来源不含 node-files、component-flags。
 
 未能如常读取：
   shop/broken.yaml:3:7：tab in indentation（未判断）

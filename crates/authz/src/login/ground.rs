@@ -138,7 +138,13 @@ impl<'a> Ground<'a> {
         if let Some(NodeFile { name, content: Ok(FileContent::Words(words)), .. }) = files.of_node.get(KUBELET_FLAGS) {
             kubelets.push(Flags::of_words(name, words));
         }
-        Self { snapshot, files, issuers, servers: flags(Component::ApiServer), kubelets, embedded }
+        let mut servers = flags(Component::ApiServer);
+        // What kubeadm was told the last time counts where no server is to be seen.
+        if servers.is_empty() {
+            let of_map = |map: &Snapshot| ComponentView::all(Component::ApiServer, map).into_iter().map(|view| Flags::of(map, view)).collect::<Vec<_>>();
+            servers = embedded.iter().flat_map(of_map).collect();
+        }
+        Self { snapshot, files, issuers, servers, kubelets, embedded }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -189,9 +195,13 @@ impl<'a> Ground<'a> {
     }
 }
 
-/// Configurations that stand in a `ConfigMap`: the kubelets' and the public `cluster-info`.
+/// Configurations that stand in a `ConfigMap`: the kubelets', what kubeadm was told, and the public `cluster-info`.
 pub(super) fn embedded(snapshot: &Snapshot) -> Vec<Snapshot> {
-    const MAPS: [(&str, &str, &str); 2] = [("kube-system", "kubelet-config", "kubelet"), ("kube-public", "cluster-info", "kubeconfig")];
+    const MAPS: [(&str, &str, &str); 3] = [
+        ("kube-system", "kubelet-config", "kubelet"),
+        ("kube-system", "kubeadm-config", "ClusterConfiguration"),
+        ("kube-public", "cluster-info", "kubeconfig"),
+    ];
     let mut found = Vec::new();
     for map in snapshot.of_kind(Kind::ConfigMap) {
         for (namespace, name, key) in MAPS {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use bartizan_report::Language;
+use bartizan_report::fault::Place;
 use bartizan_report::fault::text::{self, plain};
 use serde_json::Value as Json;
 
@@ -145,6 +146,39 @@ pub(super) const MORE_LABELS: [(&str, Words); 16] = [
     ("volume", words("volume", "卷")),
 ];
 
+/// What the names of logins begin with.
+const NAMES: [(&str, &str); 22] = [
+    ("anonymous requests", "匿名请求"),
+    ("authentication configuration", "认证配置"),
+    ("authority ", "CA "),
+    ("binding ", "绑定 "),
+    ("bootstrap token authentication", "引导令牌认证"),
+    ("bootstrap token ", "引导令牌 "),
+    ("certificate ", "证书 "),
+    ("cluster ", "集群 "),
+    ("context ", "上下文 "),
+    ("flags of authentication", "认证参数"),
+    ("issuer ", "颁发者 "),
+    ("line ", "行 "),
+    ("proxy with headers", "请求头代理"),
+    ("request ", "签发请求 "),
+    ("static password file", "静态密码文件"),
+    ("static token file", "静态令牌文件"),
+    ("static token of ", "静态令牌 "),
+    ("token Secret of ", "令牌 Secret，属于 "),
+    ("token in Secret ", "Secret 中的令牌 "),
+    ("tokens of ServiceAccounts", "ServiceAccount 令牌"),
+    ("user ", "用户 "),
+    ("webhook for tokens", "令牌 webhook"),
+];
+
+/// What a login is called; a file is called by its name.
+fn named(login: &Login, language: Language) -> String {
+    let mut known = NAMES.iter().filter(|_| language == Language::Chinese && login.place != Place::file(&login.name));
+    let renamed = known.find_map(|(english, chinese)| Some(format!("{chinese}{}", login.name.strip_prefix(english)?)));
+    plain(&renamed.unwrap_or_else(|| login.name.clone()))
+}
+
 fn label(name: &'static str, language: Language) -> &'static str {
     LABELS.iter().chain(&MORE_LABELS).find(|(known, _)| *known == name).map_or(name, |(_, words)| words.of(language))
 }
@@ -236,7 +270,7 @@ fn write_unseen(unseen: &UnseenFact, language: Language, out: &mut impl Write) -
 fn write_login(login: &Login, language: Language, out: &mut impl Write) -> io::Result<()> {
     let place = login.place.to_string();
     let place = if place.is_empty() { place } else { format!("  [{}]", plain(&place)) };
-    writeln!(out, "  {}{place}", plain(&login.name))?;
+    writeln!(out, "  {}{place}", named(login, language))?;
     write_facts(&login.facts, "      ", language, out)?;
     for judgement in &login.judgements {
         text::judgement(judgement, language, out)?;

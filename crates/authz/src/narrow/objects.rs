@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::access::service_account_of;
 use bartizan_cluster::{ObjectView, field, selector};
+use bartizan_report::Sentence;
 use serde_json::{Value, json};
 
 use super::attribution::{Attribution, Entry, RBAC, is_default};
@@ -59,7 +60,7 @@ pub struct Change {
     /// The rules, if it is a role.
     pub rules: Option<Vec<NarrowRule>>,
     /// What it is there for, a line each.
-    pub because: Vec<String>,
+    pub because: Vec<Sentence>,
 }
 
 impl Change {
@@ -223,7 +224,10 @@ impl Writer<'_, '_> {
             kind: ChangeKind::Narrowed,
             object: head(role.kind(), role.namespace(), role.name(), role.object()),
             rules: Some(rules),
-            because: vec![format!("narrowed to what was used; held by {}", holders.join(", "))],
+            because: vec![Sentence::new(
+                format!("narrowed to what was used; held by {}", holders.join(", ")),
+                format!("收窄为实际使用的权限；持有者：{}", holders.join(", ")),
+            )],
         });
     }
 
@@ -253,12 +257,16 @@ impl Writer<'_, '_> {
             }
         }
         let mut because = vec![if new.is_empty() {
-            "nothing of what it granted to those who leave it was used".to_owned()
+            Sentence::new("nothing of what it granted to those who leave it was used", "授予离开者的权限均未使用")
         } else {
-            format!("replaced for those who leave it by {}", new.join(", "))
+            let new = new.join(", ");
+            Sentence::new(format!("replaced for those who leave it by {new}"), format!("对离开者由 {new} 取代"))
         }];
         if stay.is_empty() {
-            because.push("without subjects it grants nothing; delete it when there is no way back".to_owned());
+            because.push(Sentence::new(
+                "without subjects it grants nothing; delete it when there is no way back",
+                "没有主体，不再授予任何权限；确认无需回退后即可删除",
+            ));
         }
         let mut object = head(binding.kind(), binding.namespace(), binding.name(), binding.object());
         if let Some(fields) = object.as_object_mut() {
@@ -281,12 +289,16 @@ impl Writer<'_, '_> {
             self.taken.insert((kind.to_owned(), namespace.clone(), name.clone()));
         }
         let who: Vec<String> = subjects.iter().map(|subject| whom(*subject).to_string()).collect();
-        let from = format!("{} {} of {} {}", old.kind(), display(old.namespace(), old.name()), old.role_kind(), old.role_name());
+        let who = who.join(", ");
+        let (binding, role) = (format!("{} {}", old.kind(), display(old.namespace(), old.name())), format!("{} {}", old.role_kind(), old.role_name()));
         self.roles.push(Change {
             kind: ChangeKind::New,
             object: head(role_kind, place, &name, None),
             rules: Some(rules.to_vec()),
-            because: vec![format!("what {} used of what {from} granted", who.join(", "))],
+            because: vec![Sentence::new(
+                format!("what {who} used of what {binding} of {role} granted"),
+                format!("{binding}（{role}）所授权限中 {who} 实际使用的部分"),
+            )],
         });
         let mut object = head(binding_kind, place, &name, None);
         if let Some(fields) = object.as_object_mut() {

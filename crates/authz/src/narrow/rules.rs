@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bartizan_report::Sentence;
+use bartizan_report::fault::Words;
 use serde_json::{Value, json};
 
 use super::attribution::Attribution;
@@ -24,7 +26,7 @@ pub struct NarrowRule {
     /// The verbs.
     pub verbs: Vec<String>,
     /// Why it stays, a line each.
-    pub because: Vec<String>,
+    pub because: Vec<Sentence>,
 }
 
 impl NarrowRule {
@@ -123,7 +125,7 @@ struct Reasons {
     times: Option<Times>,
     runs: bool,
     implied: bool,
-    silences: BTreeSet<&'static str>,
+    silences: BTreeSet<Silence>,
     widened: BTreeSet<Widened>,
     rules: BTreeSet<u32>,
 }
@@ -140,7 +142,7 @@ impl Reasons {
             self.runs |= used.count == 0;
             self.add_times(used.times);
         }
-        self.silences.extend(evidence.silence.map(Silence::text));
+        self.silences.extend(evidence.silence);
         self.widened.extend(evidence.widened);
         self.rules.extend(&evidence.rules);
     }
@@ -162,25 +164,40 @@ impl Reasons {
         self.rules.extend(other.rules);
     }
 
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self) -> Vec<Sentence> {
         let mut lines = Vec::new();
         let from: Vec<String> = self.rules.iter().map(|rule| format!("rules[{rule}]")).collect();
         let from = from.join(", ");
         if self.count > 0 {
-            let times = self.times.map_or_else(String::new, |times| format!(", {:.0} to {:.0}", times.first, times.last));
-            lines.push(format!("{} {}{times}; from {from}", self.count, if self.count == 1 { "request" } else { "requests" }));
+            let count = self.count;
+            let requests = if count == 1 { "request" } else { "requests" };
+            lines.push(match self.times {
+                Some(Times { first, last }) => Sentence::new(
+                    format!("{count} {requests}, {first:.0} to {last:.0}; from {from}"),
+                    format!("{count} 次请求，{first:.0} 至 {last:.0}；来自 {from}"),
+                ),
+                None => Sentence::new(format!("{count} {requests}; from {from}"), format!("{count} 次请求；来自 {from}")),
+            });
         }
+        let mut also = |words: Words| lines.push(Sentence::new(format!("{}; from {from}", words.english), format!("{}；来自 {from}", words.chinese)));
         if self.runs {
-            lines.push(format!("a request that still ran at the end of the log; from {from}"));
+            also(Words::new("a request that still ran at the end of the log", "日志结束时仍在进行的请求"));
         }
         if self.implied {
-            lines.push(format!("asked for by the server when roles or bindings are written; from {from}"));
+            also(Words::new("asked for by the server when roles or bindings are written", "API server 在写入角色或绑定时查询"));
         }
-        lines.extend(self.silences.iter().map(|silence| format!("{silence}; from {from}")));
+        self.silences.iter().for_each(|silence| also(silence.words()));
         lines.extend(self.widened.iter().map(|widened| match widened {
-            Widened::AllNamespaces => "in the whole cluster: it was listed, watched or deleted in all namespaces at once".to_owned(),
-            Widened::ManyNamespaces(count) => format!("in the whole cluster: it was used in {count} namespaces"),
-            Widened::ManyPaths(count) => format!("the pattern: {count} paths under it were used"),
+            Widened::AllNamespaces => Sentence::new(
+                "in the whole cluster: it was listed, watched or deleted in all namespaces at once",
+                "作用于整个集群：曾一次性列出、监视或删除所有命名空间中的对象",
+            ),
+            Widened::ManyNamespaces(count) => {
+                Sentence::new(format!("in the whole cluster: it was used in {count} namespaces"), format!("作用于整个集群：在 {count} 个命名空间中使用过"))
+            }
+            Widened::ManyPaths(count) => {
+                Sentence::new(format!("the pattern: {count} paths under it were used"), format!("保留通配路径：其下有 {count} 条路径使用过"))
+            }
         }));
         lines
     }

@@ -4,6 +4,8 @@
 //! or `approve`, the kubelet's own API, paths of other servers, the finalizers of owners. An asterisk does not name anything:
 //! what it stands for goes.
 
+use bartizan_report::fault::Words;
+
 use crate::RuleView;
 
 use super::attribution::Deeds;
@@ -34,13 +36,24 @@ pub(super) enum Silence {
 }
 
 impl Silence {
-    pub(super) fn text(self) -> &'static str {
+    pub(super) fn words(self) -> Words {
         match self {
-            Silence::Verb => "not a request: no log shows whether it is used",
-            Silence::Deed => "asked for by the server when certificates are approved or signed, or trust is attested, which was seen",
-            Silence::Kubelet => "asked for by kubelets on their own ports: no log of the API server shows it",
-            Silence::Finalizers => "asked for where OwnerReferencesPermissionEnforcement is on: no log shows it",
-            Silence::Path => "a path that other components ask about too: no log of the API server shows it",
+            Silence::Verb => Words::new("not a request: no log shows whether it is used", "不是请求：日志无法显示是否使用"),
+            Silence::Deed => Words::new(
+                "asked for by the server when certificates are approved or signed, or trust is attested, which was seen",
+                "API server 在批准或签发证书、证明信任时查询，日志中出现过此类操作",
+            ),
+            Silence::Kubelet => Words::new(
+                "asked for by kubelets on their own ports: no log of the API server shows it",
+                "由 kubelet 在自己的端口上查询：API server 的日志无法显示",
+            ),
+            Silence::Finalizers => Words::new(
+                "asked for where OwnerReferencesPermissionEnforcement is on: no log shows it",
+                "启用 OwnerReferencesPermissionEnforcement 时查询：日志无法显示",
+            ),
+            Silence::Path => {
+                Words::new("a path that other components ask about too: no log of the API server shows it", "其他组件也会查询的路径：API server 的日志无法显示")
+            }
         }
     }
 }

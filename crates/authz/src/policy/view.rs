@@ -2,8 +2,10 @@
 
 use bartizan_cluster::access::service_account_of;
 use bartizan_cluster::{Location, ObjectRef, ObjectView, field};
+use bartizan_report::fault::text::few;
 
 use super::{Binding, BindingId, Holding, Origin, Policy, Principal, Role, RoleId, StoredOrigin, Subject, SubjectKind, subjects_of};
+use crate::Holder;
 use crate::rule::{Rule, RuleId, SetId};
 
 /// The API version of roles and bindings.
@@ -234,18 +236,16 @@ impl<'a> RuleView<'a> {
 /// As it would be said in a line: `get,list pods,services.apps [a,b]`.
 impl std::fmt::Display for RuleView<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let join = |words: Vec<&str>| words.join(",");
-        write!(out, "{}", join(self.verbs().collect()))?;
+        write!(out, "{}", few(self.verbs(), ","))?;
         if self.resources().len() > 0 {
-            write!(out, " {}", join(self.resources().collect()))?;
-            let groups: Vec<&str> = self.groups().map(|group| if group.is_empty() { "\"\"" } else { group }).collect();
-            write!(out, " in {}", join(groups))?;
+            let groups = self.groups().map(|group| if group.is_empty() { "\"\"" } else { group });
+            write!(out, " {} in {}", few(self.resources(), ","), few(groups, ","))?;
         }
         if self.names().len() > 0 {
-            write!(out, " [{}]", join(self.names().collect()))?;
+            write!(out, " [{}]", few(self.names(), ","))?;
         }
         if self.urls().len() > 0 {
-            write!(out, " {}", join(self.urls().collect()))?;
+            write!(out, " {}", few(self.urls(), ","))?;
         }
         Ok(())
     }
@@ -444,6 +444,11 @@ impl<'a> PrincipalView<'a> {
         self.policy.book.text(self.principal.name)
     }
 
+    /// Who it is, without the policy.
+    pub fn holder(self) -> Holder<'a> {
+        Holder { is_group: self.is_group(), name: self.name().into() }
+    }
+
     /// Namespace and name, if this is a ServiceAccount.
     pub fn service_account(self) -> Option<(&'a str, &'a str)> {
         if self.is_group() { None } else { service_account_of(self.name()) }
@@ -465,11 +470,7 @@ impl<'a> PrincipalView<'a> {
 /// As it is written in commands: a ServiceAccount by its user name.
 impl std::fmt::Display for PrincipalView<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.is_group(), self.service_account()) {
-            (true, _) => write!(out, "group {}", self.name()),
-            (false, Some((namespace, name))) => write!(out, "ServiceAccount {namespace}/{name}"),
-            (false, None) => write!(out, "user {}", self.name()),
-        }
+        self.holder().fmt(out)
     }
 }
 

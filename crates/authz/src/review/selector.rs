@@ -7,13 +7,13 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::{Fields, Maybe, Texts, skip, text};
 
 /// A selector as it is written.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Written<'a> {
     raw: Text<'a>,
     requirements: Vec<WrittenRequirement<'a>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct WrittenRequirement<'a> {
     key: Text<'a>,
     operator: Text<'a>,

@@ -1,6 +1,7 @@
 //! What holds of any policy and any use of it.
 
 use bartizan_authz::narrow::{NarrowOptions, Unseen, yaml};
+use bartizan_report::Language;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
@@ -193,7 +194,7 @@ proptest! {
         let written = |seen: &[Seen]| {
             let narrowing = narrowed(&objects, seen, &options);
             let mut text = Vec::new();
-            yaml(&narrowing, &[], &mut text).unwrap();
+            yaml(&narrowing, &[], Language::English, &mut text).unwrap();
             (String::from_utf8(text).unwrap(), narrowing)
         };
         let (text, narrowing) = written(&seen);

@@ -379,3 +379,21 @@ fn files_that_flags_name_are_wanted() {
         assert!(paths.iter().any(|known| known == path), "{path}: {paths:?}");
     }
 }
+
+#[test]
+fn what_kubeadm_was_told_counts_where_no_server_is_seen() {
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubeadm-config, namespace: kube-system}\ndata:\n  ClusterConfiguration: |\n    apiVersion: kubeadm.k8s.io/v1beta4\n    kind: ClusterConfiguration\n    apiServer:\n      extraArgs:\n      - {name: anonymous-auth, value: 'false'}\n      - {name: token-auth-file, value: /x/t.csv}\n";
+    let world = World::of(map);
+    assert_eq!(world.section(Mechanism::Anonymous).state, State::Off);
+    let tokens = world.section(Mechanism::StaticTokens);
+    assert_eq!((tokens.state, world.faults(Mechanism::StaticTokens)), (State::On, vec!["static-token-file"]));
+    assert!(tokens.logins[0].place.to_string().contains("ConfigMap kube-system/kubeadm-config ClusterConfiguration"), "{}", tokens.logins[0].place);
+    // A server that is there says itself what it was given.
+    let both = World::of(&format!("{map}---\n{}", api_server(&["--anonymous-auth=true"])));
+    assert_eq!((both.section(Mechanism::Anonymous).state, both.section(Mechanism::StaticTokens).state), (State::On, State::Off));
+    // Another map of that name, and one that holds no configuration, say nothing.
+    for other in [map.replace("kube-system", "shop"), map.replace("ClusterConfiguration: |", "Other: |"), map.replace("kind: ClusterConfiguration", "kind: [")]
+    {
+        assert_eq!(World::of(&other).section(Mechanism::Anonymous).state, State::Unknown, "{other}");
+    }
+}

@@ -1,11 +1,10 @@
 //! `node-proxy-grant`: somebody may command kubelets.
 
-use bartizan_cluster::{Kind, ObjectView};
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
-use crate::grant::{Right, hold};
-use crate::{Entry, Facts, Judge, Judged, sink::Sink};
+use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check {
@@ -17,11 +16,5 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("node_proxy_grant.md"),
     },
     reads: &POLICY,
-    judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
+    judge: Judge::Grant(&Grants { is_namespaced: false, rights: &[Right { verbs: &["get", "create"], group: "", resource: "nodes/proxy" }] }),
 };
-
-const RIGHTS: &[Right] = &[Right { verbs: &["get", "create"], group: "", resource: "nodes/proxy" }];
-
-fn judge<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    hold(binding, facts, RIGHTS, false, out)
-}

@@ -25,9 +25,15 @@ fn judge<'a>(role: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Jud
         return out.not_applicable();
     }
     let Some(rules) = own_rules(role, facts)? else { return out.not_applicable() };
-    for rule in rules.into_iter().filter(|rule| rule.wildcard().is_none() && rule.is_about_kubernetes()) {
-        for (name, message) in [(field::VERBS, msg!("verbs")), (field::RESOURCES, msg!("resources")), (field::API_GROUPS, msg!("groups"))] {
-            if rule.value().strings(name).any(|word| word == "*") {
+    for rule in rules.into_iter().filter(|rule| rule.wildcard().is_none() && (rule.is_about_kubernetes() || rule.is_about_paths())) {
+        let parts = [
+            (field::VERBS, msg!("verbs")),
+            (field::RESOURCES, msg!("resources")),
+            (field::API_GROUPS, msg!("groups")),
+            (field::NON_RESOURCE_URLS, msg!("paths")),
+        ];
+        for (name, message) in parts {
+            if rule.says_star(name) {
                 out.fail(rule.value().spot(&[name]), message);
             }
         }

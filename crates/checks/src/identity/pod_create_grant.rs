@@ -1,11 +1,10 @@
 //! `pod-create-grant`: somebody may create pods.
 
-use bartizan_cluster::{Kind, ObjectView};
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
-use crate::grant::{Right, hold};
-use crate::{Entry, Facts, Judge, Judged, sink::Sink};
+use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check {
@@ -17,20 +16,17 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("pod_create_grant.md"),
     },
     reads: &POLICY,
-    judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
+    judge: Judge::Grant(&Grants {
+        is_namespaced: true,
+        rights: &[
+            Right { verbs: &["create"], group: "", resource: "pods" },
+            Right { verbs: &["create"], group: "apps", resource: "deployments" },
+            Right { verbs: &["create"], group: "apps", resource: "daemonsets" },
+            Right { verbs: &["create"], group: "apps", resource: "statefulsets" },
+            Right { verbs: &["create"], group: "apps", resource: "replicasets" },
+            Right { verbs: &["create"], group: "batch", resource: "jobs" },
+            Right { verbs: &["create"], group: "batch", resource: "cronjobs" },
+            Right { verbs: &["create"], group: "", resource: "replicationcontrollers" },
+        ],
+    }),
 };
-
-const RIGHTS: &[Right] = &[
-    Right { verbs: &["create"], group: "", resource: "pods" },
-    Right { verbs: &["create"], group: "apps", resource: "deployments" },
-    Right { verbs: &["create"], group: "apps", resource: "daemonsets" },
-    Right { verbs: &["create"], group: "apps", resource: "statefulsets" },
-    Right { verbs: &["create"], group: "apps", resource: "replicasets" },
-    Right { verbs: &["create"], group: "batch", resource: "jobs" },
-    Right { verbs: &["create"], group: "batch", resource: "cronjobs" },
-    Right { verbs: &["create"], group: "", resource: "replicationcontrollers" },
-];
-
-fn judge<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    hold(binding, facts, RIGHTS, true, out)
-}

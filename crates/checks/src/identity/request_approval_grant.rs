@@ -1,11 +1,10 @@
 //! `request-approval-grant`: somebody may approve certificates.
 
-use bartizan_cluster::{Kind, ObjectView};
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
-use crate::grant::{Right, hold};
-use crate::{Entry, Facts, Judge, Judged, sink::Sink};
+use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check {
@@ -17,11 +16,8 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("request_approval_grant.md"),
     },
     reads: &POLICY,
-    judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
+    judge: Judge::Grant(&Grants {
+        is_namespaced: false,
+        rights: &[Right { verbs: &["update", "patch"], group: "certificates.k8s.io", resource: "certificatesigningrequests/approval" }],
+    }),
 };
-
-const RIGHTS: &[Right] = &[Right { verbs: &["update", "patch"], group: "certificates.k8s.io", resource: "certificatesigningrequests/approval" }];
-
-fn judge<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    hold(binding, facts, RIGHTS, false, out)
-}

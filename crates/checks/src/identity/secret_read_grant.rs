@@ -1,11 +1,10 @@
 //! `secret-read-grant`: somebody may read Secrets.
 
-use bartizan_cluster::{Kind, ObjectView};
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
-use crate::grant::{Right, hold};
-use crate::{Entry, Facts, Judge, Judged, sink::Sink};
+use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check {
@@ -17,11 +16,5 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("secret_read_grant.md"),
     },
     reads: &POLICY,
-    judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
+    judge: Judge::Grant(&Grants { is_namespaced: true, rights: &[Right { verbs: &["get", "list", "watch"], group: "", resource: "secrets" }] }),
 };
-
-const RIGHTS: &[Right] = &[Right { verbs: &["get", "list", "watch"], group: "", resource: "secrets" }];
-
-fn judge<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    hold(binding, facts, RIGHTS, true, out)
-}

@@ -1,11 +1,10 @@
 //! `token-create-grant`: somebody may ask for tokens of accounts.
 
-use bartizan_cluster::{Kind, ObjectView};
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
-use crate::grant::{Right, hold};
-use crate::{Entry, Facts, Judge, Judged, sink::Sink};
+use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check {
@@ -17,11 +16,5 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("token_create_grant.md"),
     },
     reads: &POLICY,
-    judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
+    judge: Judge::Grant(&Grants { is_namespaced: true, rights: &[Right { verbs: &["create"], group: "", resource: "serviceaccounts/token" }] }),
 };
-
-const RIGHTS: &[Right] = &[Right { verbs: &["create"], group: "", resource: "serviceaccounts/token" }];
-
-fn judge<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    hold(binding, facts, RIGHTS, true, out)
-}

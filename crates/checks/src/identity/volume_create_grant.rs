@@ -1,11 +1,10 @@
 //! `volume-create-grant`: somebody may create volumes.
 
-use bartizan_cluster::{Kind, ObjectView};
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
-use crate::grant::{Right, hold};
-use crate::{Entry, Facts, Judge, Judged, sink::Sink};
+use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check {
@@ -17,11 +16,5 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("volume_create_grant.md"),
     },
     reads: &POLICY,
-    judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
+    judge: Judge::Grant(&Grants { is_namespaced: false, rights: &[Right { verbs: &["create"], group: "", resource: "persistentvolumes" }] }),
 };
-
-const RIGHTS: &[Right] = &[Right { verbs: &["create"], group: "", resource: "persistentvolumes" }];
-
-fn judge<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    hold(binding, facts, RIGHTS, false, out)
-}

@@ -1,11 +1,10 @@
 //! `webhook-write-grant`: somebody may change admission webhooks.
 
-use bartizan_cluster::{Kind, ObjectView};
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
-use crate::grant::{Right, hold};
-use crate::{Entry, Facts, Judge, Judged, sink::Sink};
+use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
     check: Check {
@@ -17,22 +16,19 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("webhook_write_grant.md"),
     },
     reads: &POLICY,
-    judge: Judge::Object(&[Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
+    judge: Judge::Grant(&Grants {
+        is_namespaced: false,
+        rights: &[
+            Right {
+                verbs: &["create", "update", "patch", "delete", "deletecollection"],
+                group: "admissionregistration.k8s.io",
+                resource: "mutatingwebhookconfigurations",
+            },
+            Right {
+                verbs: &["create", "update", "patch", "delete", "deletecollection"],
+                group: "admissionregistration.k8s.io",
+                resource: "validatingwebhookconfigurations",
+            },
+        ],
+    }),
 };
-
-const RIGHTS: &[Right] = &[
-    Right {
-        verbs: &["create", "update", "patch", "delete", "deletecollection"],
-        group: "admissionregistration.k8s.io",
-        resource: "mutatingwebhookconfigurations",
-    },
-    Right {
-        verbs: &["create", "update", "patch", "delete", "deletecollection"],
-        group: "admissionregistration.k8s.io",
-        resource: "validatingwebhookconfigurations",
-    },
-];
-
-fn judge<'a>(binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    hold(binding, facts, RIGHTS, false, out)
-}

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use bartizan_authz::{Authz, Holding};
+use bartizan_report::fault::text::few;
 use bartizan_report::{Language, Outcome};
 use clap::Args;
 use serde_json::json;
@@ -85,5 +86,5 @@ fn row(held: &Holding<'_>, language: Language) -> Vec<String> {
         (None, resource, "") => resource.unwrap_or("").to_owned(),
         (None, resource, group) => format!("{}.{group}", resource.unwrap_or("")),
     };
-    vec![scope, what, held.names.join(","), held.verbs.join(" ")]
+    vec![scope, what, few(held.names.iter().copied(), ","), held.verbs.join(" ")]
 }

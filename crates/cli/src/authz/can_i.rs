@@ -27,6 +27,9 @@ Examples:
 
 A line of a batch: {\"spec\": {\"user\": \"alice\", \"groups\": [\"dev\"], \"resourceAttributes\": {\"verb\": \"get\", \"resource\": \"pods\"}}}";
 
+/// Bytes of answers that are written at once.
+const ANSWERS: usize = 1 << 16;
+
 /// Near misses that are told of.
 const MOST_MISSES: usize = 10;
 
@@ -110,16 +113,22 @@ pub(super) fn run(can_i: &CanI, global: &Global, terminal: &Terminal) -> Result<
 /// Answers one review a line, in their order; whether some answer is not known.
 fn batch(authz: &Authz<'_>, lines: impl BufRead, out: &mut impl Write) -> Result<bool> {
     let mut batch = Batch::new(authz);
-    let mut answer = Vec::new();
+    let mut answers = Vec::with_capacity(2 * ANSWERS);
     let mut has_unknown = false;
-    lines::each(lines, |line| {
-        answer.clear();
+    let read = lines::each(lines, |line| {
         match line {
-            Ok(line) => has_unknown |= batch.answer(line, &mut answer) == Answered::Unknown,
-            Err(error) => writeln!(answer, "{}", json!({ "error": error }))?,
+            Ok(line) => has_unknown |= batch.answer(line, &mut answers) == Answered::Unknown,
+            Err(error) => writeln!(answers, "{}", json!({ "error": error }))?,
         }
-        Ok(out.write_all(&answer)?)
-    })?;
+        if answers.len() >= ANSWERS {
+            out.write_all(&answers)?;
+            answers.clear();
+        }
+        Ok(())
+    });
+    // What was answered before the reading failed was answered.
+    out.write_all(&answers)?;
+    read?;
     Ok(has_unknown)
 }
 
@@ -135,7 +144,7 @@ fn text(authz: &Authz<'_>, request: &Request<'_>, decision: &Decision, language:
     let reason = authz.reason(request, decision);
     writeln!(out, "{word}{}{reason}", if reason.is_empty() { "" } else { ": " })?;
     if let Some(grant) = decision.grant().and_then(|grant| authz.grant(grant)) {
-        return Ok(write_grant(&grant, out)?);
+        return Ok(write_grant(&grant, language, out)?);
     }
     if decision.is_allowed() == Some(false) {
         for miss in authz.near_misses(request, MOST_MISSES) {
@@ -147,12 +156,16 @@ fn text(authz: &Authz<'_>, request: &Request<'_>, decision: &Decision, language:
     Ok(())
 }
 
-fn write_grant(grant: &GrantView<'_>, out: &mut impl Write) -> io::Result<()> {
+fn write_grant(grant: &GrantView<'_>, language: Language, out: &mut impl Write) -> io::Result<()> {
     let (binding, role) = (grant.binding, grant.rule.role());
-    let mut line = |what: &str, name: String, place: String| writeln!(out, "  {what:<8} {name}  {place}");
-    line("binding", called(binding.kind(), binding.namespace(), binding.name()), place(binding.location().as_ref()))?;
-    line("role", called(role.kind(), role.namespace(), role.name()), place(role.location().as_ref()))?;
-    line("rule", grant.rule.to_string(), place(grant.rule.location().as_ref()))
+    let [of_binding, of_role, of_rule] = match language {
+        Language::English => ["binding ", "role    ", "rule    "],
+        Language::Chinese => ["绑定", "角色", "规则"],
+    };
+    let mut line = |what: &str, name: String, place: String| writeln!(out, "  {what} {name}  {place}");
+    line(of_binding, called(binding.kind(), binding.namespace(), binding.name()), place(binding.location().as_ref()))?;
+    line(of_role, called(role.kind(), role.namespace(), role.name()), place(role.location().as_ref()))?;
+    line(of_rule, grant.rule.to_string(), place(grant.rule.location().as_ref()))
 }
 
 /// What a rule that comes near lacks.

@@ -78,7 +78,14 @@ fn write(old: &Authz<'_>, new: &Authz<'_>, format: ListFormat, terminal: &Termin
     match format {
         ListFormat::Text => {
             for change in &changes {
-                writeln!(out, "{} {}: {}{}", if change.is_gain { "+" } else { "-" }, change.who, change.what, scope(change, terminal.language))?;
+                writeln!(
+                    out,
+                    "{} {}: {}{}",
+                    if change.is_gain { "+" } else { "-" },
+                    change.who.said(terminal.language),
+                    change.what,
+                    scope(change, terminal.language)
+                )?;
             }
             let gained = changes.iter().filter(|change| change.is_gain).count();
             let lost = changes.len() - gained;
@@ -90,7 +97,7 @@ fn write(old: &Authz<'_>, new: &Authz<'_>, format: ListFormat, terminal: &Termin
         ListFormat::Json => {
             let rows: Vec<_> = changes
                 .iter()
-                .map(|change| json!({ "change": if change.is_gain { "gained" } else { "lost" }, "who": change.who, "namespace": change.namespace, "what": change.what, "by": change.by }))
+                .map(|change| json!({ "change": if change.is_gain { "gained" } else { "lost" }, "who": change.who.to_string(), "namespace": change.namespace, "what": change.what, "by": change.by }))
                 .collect();
             writeln!(out, "{}", serde_json::to_string_pretty(&json!({ "changes": rows, "before": old.assumptions(), "after": new.assumptions() }))?)?;
         }

@@ -6,11 +6,12 @@ use anyhow::Result;
 use bartizan_authz::{Authz, Certainty, ESCALATION_READS, Escalation, Escalations, GrantView, Holder, Provision, Scope};
 use bartizan_cluster::Kind;
 use bartizan_cluster::access::service_account_of;
+use bartizan_report::fault::text::{few, severity};
 use bartizan_report::{Language, Outcome};
 use serde_json::{Value, json};
 
 use super::args::Escalations as Command;
-use super::{gather, options, subject, tell_reading};
+use super::{gather, options, subject, table, tell_reading};
 use crate::args::{Global, ListFormat};
 use crate::output::Terminal;
 
@@ -42,6 +43,9 @@ pub(super) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
     Ok(if is_incomplete { Outcome::Incomplete } else { Outcome::Clean })
 }
 
+/// The longest word for a severity.
+const SEVERITY_WIDTH: usize = 8;
+
 fn write_text(escalations: &Escalations<'_>, language: Language, out: &mut impl Write) -> io::Result<()> {
     let mut last: Option<&Holder<'_>> = None;
     let mut found: Vec<&Escalation<'_>> = escalations.found.iter().collect();
@@ -49,11 +53,19 @@ fn write_text(escalations: &Escalations<'_>, language: Language, out: &mut impl 
     found.sort_by(|one, two| (&one.subject, two.primitive.severity).cmp(&(&two.subject, one.primitive.severity)));
     for one in found {
         if last != Some(&one.subject) {
-            writeln!(out, "{}{}", if last.is_some() { "\n" } else { "" }, one.subject)?;
+            writeln!(out, "{}{}", if last.is_some() { "\n" } else { "" }, one.subject.said(language))?;
             last = Some(&one.subject);
         }
         let primitive = one.primitive;
-        writeln!(out, "  {:8} {} ({})", primitive.severity.name(), primitive.title.text(language), primitive.id)?;
+        let grave = severity(primitive.severity, language);
+        writeln!(
+            out,
+            "  {grave}{:blank$} {} ({})",
+            "",
+            primitive.title.text(language),
+            primitive.id,
+            blank = SEVERITY_WIDTH.saturating_sub(table::width(grave))
+        )?;
         writeln!(out, "           {}: {}; {}", gained(language), gain(one, language), scope(one, language))?;
         for grant in &one.evidence {
             writeln!(out, "           {}", evidence(grant))?;
@@ -115,7 +127,7 @@ fn gain(one: &Escalation<'_>, language: Language) -> String {
     let what = one.gain.title().text(language);
     match &one.names {
         None => what.to_owned(),
-        Some(names) => format!("{what} {}", names.join(", ")),
+        Some(names) => format!("{what} {}", few(names.iter().map(AsRef::as_ref), ", ")),
     }
 }
 

@@ -10,7 +10,7 @@ use bartizan_authz::Authz;
 use bartizan_authz::narrow::{self, NarrowOptions, Narrowing, Unseen};
 use bartizan_authz::usage::{Sighting, Usage, UserId};
 use bartizan_cluster::Kind;
-use bartizan_report::{Language, Outcome};
+use bartizan_report::{Language, Outcome, Sentence, assumption};
 use clap::{Args, ValueEnum};
 use flate2::bufread::MultiGzDecoder;
 
@@ -111,19 +111,19 @@ pub(crate) fn run(command: &LeastPrivilege, global: &Global, terminal: &Terminal
         bail!("the narrowed policy does not pass its own test, so it is not given out: {:?}", narrowing.certificate);
     }
     let mut notes = index.notes();
-    notes.extend(authz.assumptions().iter().map(|assumption| format!("Assumed: {assumption}.")));
+    notes.extend(authz.assumptions().iter().map(|text| Sentence::new(format!("Assumed: {text}."), format!("假定：{}。", assumption(Language::Chinese, text)))));
     notes.extend(narrow::caveats(&gathered.snapshot, &narrowing));
-    write(&narrowing, &notes, command.output)?;
+    write(&narrowing, &notes, command.output, terminal.language)?;
     let certificate = &narrowing.certificate;
     let is_incomplete = is_cut || certificate.lost > 0 || !certificate.unknown.is_empty();
     Ok(if is_incomplete { Outcome::Incomplete } else { Outcome::Clean })
 }
 
-fn write(narrowing: &Narrowing, notes: &[String], format: Format) -> Result<()> {
+fn write(narrowing: &Narrowing, notes: &[Sentence], format: Format, language: Language) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     match format {
-        Format::Yaml => narrow::yaml(narrowing, notes, &mut out)?,
-        Format::Text => narrow::text(narrowing, notes, &mut out)?,
+        Format::Yaml => narrow::yaml(narrowing, notes, language, &mut out)?,
+        Format::Text => narrow::text(narrowing, notes, language, &mut out)?,
         Format::Json => writeln!(out, "{:#}", narrow::json(narrowing, notes))?,
     }
     Ok(out.flush()?)
@@ -217,20 +217,23 @@ impl Index {
     }
 
     /// What of the events does not count, a line each.
-    fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+    fn notes(&self) -> Vec<Sentence> {
         let events: u64 = self.tallies.iter().map(|(_, tally)| tally.events).sum();
         let problems: u64 = self.tallies.iter().map(|(_, tally)| tally.problem_count).sum();
-        notes.push(format!("Read: {events} events from {} logs; {problems} places could not be read.", self.tallies.len()));
-        let mut also = |count: u64, what: &str| {
+        let logs = self.tallies.len();
+        let mut notes = vec![Sentence::new(
+            format!("Read: {events} events from {logs} logs; {problems} places could not be read."),
+            format!("读取：{logs} 个日志中的 {events} 个事件；{problems} 处无法读取。"),
+        )];
+        let mut also = |count: u64, english: &str, chinese: &str| {
             if count > 0 {
-                notes.push(format!("{count} {what}"));
+                notes.push(Sentence::new(format!("{count} {english}"), format!("{count} {chinese}")));
             }
         };
-        also(self.refused, "requests were refused, and do not count.");
-        also(self.undecided, "requests do not tell whether they were allowed, and do not count.");
-        also(self.without_attributes, "events do not tell who asked for what.");
-        also(self.unreadable, "events describe no user.");
+        also(self.refused, "requests were refused, and do not count.", "次请求被拒绝，不计入。");
+        also(self.undecided, "requests do not tell whether they were allowed, and do not count.", "次请求未说明是否被允许，不计入。");
+        also(self.without_attributes, "events do not tell who asked for what.", "个事件未说明谁请求了什么。");
+        also(self.unreadable, "events describe no user.", "个事件没有描述用户。");
         notes
     }
 }

@@ -78,5 +78,5 @@ fn row(holder: &Standing<'_>, language: Language) -> Vec<String> {
         few if few.len() <= 3 => few.join(","),
         many => many.len().to_string(),
     };
-    vec![holder.principal.to_string(), holder.cluster_bindings.to_string(), namespaces, holder.rules.to_string(), note.to_owned()]
+    vec![holder.principal.holder().said(language), holder.cluster_bindings.to_string(), namespaces, holder.rules.to_string(), note.to_owned()]
 }

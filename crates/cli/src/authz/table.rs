@@ -2,9 +2,13 @@
 
 use std::io::{self, Write};
 
+/// How many columns of a terminal a text takes.
+pub(super) fn width(text: &str) -> usize {
+    text.chars().map(|letter| if u32::from(letter) >= 0x2e80 { 2 } else { 1 }).sum()
+}
+
 /// Writes `rows` below `head`.
 pub(super) fn write(head: &[&str], rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
-    let width = |text: &str| text.chars().map(|letter| if u32::from(letter) >= 0x2e80 { 2 } else { 1 }).sum::<usize>();
     let mut widths: Vec<usize> = head.iter().map(|text| width(text)).collect();
     for row in rows {
         for (known, cell) in widths.iter_mut().zip(row) {

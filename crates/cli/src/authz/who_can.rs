@@ -88,7 +88,7 @@ fn text(authz: &Authz<'_>, answer: &Answer<'_>, members: bool, terminal: &Termin
         let Some(principal) = grant.subject.principal() else { continue };
         let role = grant.rule.role();
         rows.push(vec![
-            principal.to_string(),
+            principal.holder().said(terminal.language),
             called(grant.binding.kind(), grant.binding.namespace(), grant.binding.name()),
             called(role.kind(), role.namespace(), role.name()),
             place(grant.subject.location().as_ref()),

@@ -11,6 +11,19 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter }).collect()
 }
 
+/// So many words of a list are shown to people.
+const FEW: usize = 12;
+
+/// The words of a list, of a long one the first, and how many more there are.
+pub fn few<'w>(words: impl ExactSizeIterator<Item = &'w str>, between: &str) -> String {
+    let more = words.len().saturating_sub(FEW);
+    let mut text = words.take(FEW).collect::<Vec<_>>().join(between);
+    if more > 0 {
+        text.push_str(&format!("{between}… (+{more})"));
+    }
+    text
+}
+
 /// The word for a severity.
 pub fn severity(severity: Severity, language: Language) -> &'static str {
     let word = match severity {
@@ -35,4 +48,18 @@ pub fn total<'a>(judgements: impl Iterator<Item = &'a Judgement>, language: Lang
     let found: Vec<Severity> = judgements.map(|judgement| judgement.fault.severity).collect();
     let counted = Severity::ALL.map(|grade| format!("{} {}", found.iter().filter(|found| **found == grade).count(), severity(grade, language)));
     writeln!(out, "{}", counted.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::few;
+
+    #[test]
+    fn of_many_words_a_few_are_shown_and_the_others_counted() {
+        let words: Vec<String> = (0..14).map(|number| number.to_string()).collect();
+        let shown = |count: usize| few(words.iter().take(count).map(String::as_str), ",");
+        assert_eq!((shown(0).as_str(), shown(2).as_str()), ("", "0,1"));
+        assert_eq!(shown(12), "0,1,2,3,4,5,6,7,8,9,10,11");
+        assert_eq!(shown(14), "0,1,2,3,4,5,6,7,8,9,10,11,… (+2)");
+    }
 }

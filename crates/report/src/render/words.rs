@@ -124,18 +124,46 @@ words! {
     files: "{n} file|{n} files", "{n} 个文件";
 }
 
+/// What reports assume, in both languages; what is more special stands first.
+const ASSUMPTIONS: [(&str, &str); 10] = [
+    ("Kubernetes {version}, the newest known version", "Kubernetes {version}（已知的最新版本）"),
+    ("objects without a namespace go to `default`", "未写命名空间的对象归入 `default`"),
+    ("default policy {version} added", "已加入 {version} 的默认策略"),
+    ("the rules of some aggregated roles were left out: there are too many", "部分聚合角色的规则过多，未全部计入"),
+    (
+        "authorization chain {chain} by the flags of {server}; the API servers differ, and this is the one of {one}",
+        "授权链 {chain}（取自 {server} 的参数；各 API server 不一致，此为 {one} 的授权链）",
+    ),
+    ("authorization chain {chain} by the flags of {server}", "授权链 {chain}（取自 {server} 的参数）"),
+    (
+        "authorization chain {chain} by AuthorizationConfiguration; the API servers differ, and this is the one of {one}",
+        "授权链 {chain}（取自 AuthorizationConfiguration；各 API server 不一致，此为 {one} 的授权链）",
+    ),
+    ("authorization chain {chain} by AuthorizationConfiguration", "授权链 {chain}（取自 AuthorizationConfiguration）"),
+    ("authorization chain {chain}, since `{file}` of {server} is not in the input", "授权链 {chain}（输入中没有 {server} 的 `{file}`）"),
+    ("authorization chain {chain}", "授权链 {chain}"),
+];
+
 /// An assumption of a report, whose texts are English, as people read it.
-pub(crate) fn assumption(language: Language, text: &str) -> Cow<'_, str> {
+pub fn assumption(language: Language, text: &str) -> Cow<'_, str> {
     if language == Language::English {
         return Cow::Borrowed(text);
     }
-    if let Some(version) = text.strip_prefix("Kubernetes ").and_then(|rest| rest.strip_suffix(", the newest known version")) {
-        return Cow::Owned(format!("Kubernetes {version}（已知的最新版本）"));
+    let known = ASSUMPTIONS.iter().find_map(|(english, chinese)| Some(fill(chinese, &slots(english, text)?)));
+    known.map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// What stands in `text` where `template` has slots; nothing if it says something else.
+fn slots(template: &str, text: &str) -> Option<BTreeMap<String, String>> {
+    let mut parts = template.split(['{', '}']);
+    let mut rest = text.strip_prefix(parts.next()?)?;
+    let mut slots = BTreeMap::new();
+    while let (Some(name), Some(behind)) = (parts.next(), parts.next()) {
+        let (slot, after) = if behind.is_empty() { (rest, "") } else { rest.split_once(behind)? };
+        slots.insert(name.to_owned(), slot.to_owned());
+        rest = after;
     }
-    match text {
-        "objects without a namespace go to `default`" => Cow::Borrowed("未写命名空间的对象归入 `default`"),
-        other => Cow::Borrowed(other),
-    }
+    rest.is_empty().then_some(slots)
 }
 
 impl Words {
@@ -240,6 +268,12 @@ mod tests {
             assert_eq!(assumption(Language::English, text), text);
             assert!(!assumption(Language::Chinese, text).contains("the "), "{text}");
         }
-        assert_eq!(assumption(Language::Chinese, "Kubernetes 1.37, the newest known version"), "Kubernetes 1.37（已知的最新版本）");
+        let chinese = |text| assumption(Language::Chinese, text).into_owned();
+        assert_eq!(chinese("Kubernetes 1.37, the newest known version"), "Kubernetes 1.37（已知的最新版本）");
+        assert_eq!(chinese("authorization chain Node,RBAC"), "授权链 Node,RBAC");
+        assert_eq!(chinese("authorization chain Node by the flags of {chain}"), "授权链 Node（取自 {chain} 的参数）");
+        let missing = "authorization chain Node,RBAC, since `/etc/a.yaml` of kube-apiserver-a is not in the input";
+        assert_eq!(chinese(missing), "授权链 Node,RBAC（输入中没有 kube-apiserver-a 的 `/etc/a.yaml`）");
+        assert_eq!(chinese("something else"), "something else");
     }
 }

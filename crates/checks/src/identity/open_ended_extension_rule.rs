@@ -1,0 +1,36 @@
+//! `open-ended-extension-rule`: a rule about extensions takes in verbs or resources that do not exist yet.
+
+use bartizan_cluster::{Kind, ObjectView, field};
+use bartizan_report::{Check, Severity, Stage};
+
+use crate::facts::POLICY;
+use crate::grant::{is_bootstrap, own_rules};
+use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
+
+pub(super) static ENTRY: Entry = Entry {
+    check: Check {
+        id: "open-ended-extension-rule",
+        severity: Severity::Low,
+        stage: Stage::Auditor,
+        since: "0.1.0",
+        aliases: &[],
+        page: include_str!("open_ended_extension_rule.md"),
+    },
+    reads: &POLICY,
+    judge: Judge::Object(&[Kind::Role, Kind::ClusterRole], judge),
+};
+
+fn judge<'a>(role: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    if is_bootstrap(role) {
+        return out.not_applicable();
+    }
+    let Some(rules) = own_rules(role, facts)? else { return out.not_applicable() };
+    for rule in rules.into_iter().filter(|rule| !rule.is_about_kubernetes() && !rule.is_about_paths()) {
+        for (name, message) in [(field::VERBS, msg!("verbs")), (field::RESOURCES, msg!("resources"))] {
+            if rule.says_star(name) {
+                out.fail(rule.value().spot(&[name]), message);
+            }
+        }
+    }
+    out.done()
+}
