@@ -66,6 +66,25 @@ pub(crate) fn calico(bytes: &[u8]) {
     assert_eq!((one[1], two[1]), (Some(true), Some(true)), "{text}");
 }
 
+/// Policies of Cilium and Istio beside a small world: whatever they say is read to its end, what is refused of them has its place, and
+/// what is told of a connection is what is answered.
+pub(crate) fn policies(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let text = format!("{WORLD}---\n{text}\n");
+    let snapshot = assemble(&text, &split(&text).0);
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    for problem in network.problems().iter().filter(|problem| problem.is_loss) {
+        assert!(problem.location.is_some() && problem.message.contains("refuses this: "), "{problem}");
+    }
+    for (from, to) in [("shop/web", "data/db"), ("data/db", "shop/web"), ("192.0.2.1", "data/db"), ("data/db", "192.0.2.1")] {
+        let question = Question { from: from.to_owned(), to: to.to_owned(), port: PortName::Number(5432), protocol: Protocol::Tcp };
+        let answer = network.ask(&question);
+        assert_eq!(network.explain(&question).map(|explanation| explanation.answer), answer);
+        assert!(answer.is_err() || answer.is_ok_and(|answer| !answer.reason.is_empty()), "{from} {to}");
+    }
+    assert_eq!(network.verify(), Network::resolve(&snapshot, Model::Kubernetes).verify());
+}
+
 /// A line of a batch: a question that makes sense is the same when it is written again, and is answered twice alike.
 pub(crate) fn question(bytes: &[u8]) {
     let question = match Question::read(bytes) {

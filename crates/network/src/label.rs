@@ -224,6 +224,17 @@ impl Test<'_> {
     }
 }
 
+/// What of a selector has a type that the API server refuses, in kinds whose types are not checked when they are read.
+pub(crate) fn misshapen(selector: Value<'_>) -> Vec<Refusal<'_>> {
+    let written = |name| selector.get(name).filter(|value: &Value<'_>| !value.is_null());
+    let (labels, expressions) = (written(field::MATCH_LABELS), written(field::MATCH_EXPRESSIONS));
+    let no_map = labels.filter(|labels| !labels.is_map()).map(|labels| (labels, "`matchLabels` is no object".to_owned()));
+    let no_list = expressions.filter(|list| !list.is_list()).map(|list| (list, "`matchExpressions` is no list".to_owned()));
+    let values = labels.into_iter().flat_map(Value::entries).map(|(_, value)| value).filter(|value| value.as_str().is_none());
+    let no_text = values.map(|value| (value, format!("`{}` is no text", value.display())));
+    no_map.into_iter().chain(no_list).chain(no_text).collect()
+}
+
 /// The number of a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SelectorId(pub(crate) u32);

@@ -27,6 +27,11 @@ fn selectors_of_calico_hold() {
 }
 
 #[test]
+fn policies_hold() {
+    run("network_policies", claims::policies);
+}
+
+#[test]
 fn questions_hold() {
     run("network_question", claims::question);
 }

@@ -6,7 +6,7 @@ use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 use super::{NamespaceMatch, PodMatch, Policies};
 use crate::address::{Address, AddressSet, Cidr};
 use crate::inventory::Inventory;
-use crate::label::{Refusal, Selector};
+use crate::label::{Refusal, Selector, misshapen};
 use crate::mesh::{Mesh, SECURITY};
 use crate::traffic::{Protocol, Traffic};
 
@@ -163,7 +163,10 @@ fn all_ports() -> Traffic {
 
 impl<'s> Reader<'_, 's> {
     fn guard(&mut self, object: ObjectView<'s>, namespaces: NamespaceMatch) -> Option<Guard<'s>> {
-        let spec = object.spec();
+        let spec = object.spec().filter(|spec| !spec.is_null());
+        if let Some(spec) = spec.filter(|spec| !spec.is_map()) {
+            self.refused.push((spec, "`spec` is no object".to_owned()));
+        }
         let written = |name: &str| spec.and_then(|spec| spec.entry(name)).filter(|value| !value.is_null());
         let provider = written("provider");
         let verb = match written("action").map(Value::display).as_deref() {
@@ -200,13 +203,17 @@ impl<'s> Reader<'_, 's> {
     }
 
     fn selector(&mut self, selector: Value<'s>) -> Selector<'s> {
+        if !selector.is_map() {
+            self.refused.push((selector, "a selector is no object".to_owned()));
+        }
+        self.refused.extend(misshapen(selector));
         let labels = selector.get(field::MATCH_LABELS).into_iter().flat_map(Value::entries);
         for (key, value) in labels {
             if key.is_empty() || key.contains('*') || value.as_str().is_some_and(|value| value.contains('*')) {
                 self.invalid.push((value, "labels have no stars".to_owned()));
             }
         }
-        Selector::of_map(selector.get(field::MATCH_LABELS).unwrap_or(selector))
+        selector.get(field::MATCH_LABELS).map_or_else(Selector::everything, Selector::of_map)
     }
 
     /// The items of a list; none if it is not written. What is no list is refused.

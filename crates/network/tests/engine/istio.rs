@@ -281,6 +281,11 @@ fn what_is_refused_is_told_with_its_place_and_the_rest_is_answered() {
         ("rules: [{when: [{key: source.ip}]}]", "a condition needs one of `values`, `notValues`"),
         ("targetRefs: [{kind: Gateway, name: g}]", "`targetRefs` stands beside `selector`"),
     ];
+    let plain =
+        shop() + &authorization("shop", "bad", "").replace("spec: {}", "spec: 5") + &authorization("shop", "worse", "selector: {matchLabels: {app: 5}}");
+    let lost: Vec<String> = problems(&plain).into_iter().filter(|problem| problem.is_loss).map(|problem| problem.message).collect();
+    assert_eq!(lost, ["the API server refuses this: `spec` is no object", "the API server refuses this: `5` is no text"]);
+    expect(&plain, "shop/web shop/db 80 yes");
     for (spec, expected) in refused {
         let text = shop() + &authorization("shop", "bad", &format!("selector: {{matchLabels: {{app: db}}}}, {spec}")) + &authorization("tools", "none", "");
         let found = problems(&text);

@@ -6,7 +6,7 @@ use bartizan_cluster::{Value, field};
 
 use super::Reader;
 use crate::inventory::{NAMESPACE_NAME_LABEL, SERVICE_ACCOUNT_LABEL};
-use crate::label::{Selector, Test};
+use crate::label::{Selector, Test, misshapen};
 use crate::policy::{Entity, NamespaceMatch, Peer, PodMatch};
 use crate::verdict::Cause;
 
@@ -172,9 +172,10 @@ impl<'s> Reader<'_, 's> {
 
     fn tests(&mut self, selector: Value<'s>) -> Option<Vec<(&'s str, Test<'s>)>> {
         if !selector.is_map() {
-            self.refused.push((selector, format!("`{}` is no object", selector.key())));
+            self.refused.push((selector, "a selector is no object".to_owned()));
             return None;
         }
+        self.refused.extend(misshapen(selector));
         self.known_fields(selector, &["matchExpressions", "matchLabels"]);
         let is_key = |key: &str| is_label_key(&key.replacen(':', ".", 1));
         Some(Selector::read_with_keys(selector, is_key, &mut self.refused).into_tests())
