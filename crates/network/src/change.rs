@@ -16,7 +16,7 @@ impl<'s> Network<'s> {
     /// network stays as it is.
     ///
     /// Pods and whatever makes pods, namespaces, NetworkPolicies, Services and nodes are taken over at the cost of what they
-    /// concern. Policies of other kinds, networks that Calico guards, changes of what may own pods in every namespace, and a snapshot of another lineage
+    /// concern. Policies of other kinds, changes of what may own pods in every namespace, and a snapshot of another lineage
     /// are resolved anew.
     // INVARIANT: it equals a network resolved anew: `crates/network/tests/engine/change.rs`.
     #[must_use]
@@ -54,8 +54,8 @@ impl<'s> Network<'s> {
         {
             return None;
         }
-        // What Calico's selectors mean hangs on more than what they name.
-        if self.policies.are_ordered {
+        let has_read = |object: &ObjectView<'_>| is_read_by_calico(*object) || (!self.policies.guarded_nodes.is_empty() && has_pods(*object));
+        if self.policies.are_ordered && (self.policies.finds_words(after.strings()) || changes.removed.iter().chain(&changes.added).any(has_read)) {
             return None;
         }
         let mut next: Network<'a> = self.clone();
@@ -127,6 +127,16 @@ fn concerns_everybody(object: ObjectView<'_>) -> bool {
 /// Whether an object says where a Service leads.
 fn stands_behind(object: ObjectView<'_>) -> bool {
     matches!(object.kind(), Kind::Service | Kind::EndpointSlice | Kind::Endpoints)
+}
+
+/// Whether Calico's policies may have read an object that is no policy: network sets inherit labels of namespaces.
+fn is_read_by_calico(object: ObjectView<'_>) -> bool {
+    matches!(object.kind(), Kind::ServiceAccount | Kind::Node | Kind::Namespace)
+}
+
+/// Whether an object is a pod or makes pods, which may name a node.
+fn has_pods(object: ObjectView<'_>) -> bool {
+    object.kind() == Kind::Pod || object.kind().is_controller()
 }
 
 /// Of the same policy twice, the last one counts, as if both had been applied.

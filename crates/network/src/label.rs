@@ -246,12 +246,14 @@ pub(crate) struct Selectors<'s> {
     strings: &'s Interner,
     /// Each as numbers, in the order of the register.
     matchers: Pages<Matcher>,
+    /// Those with words that no object has, by number: inside of longer texts there may be such words.
+    wordless: Vec<u32>,
 }
 
 impl<'s> Selectors<'s> {
     /// None yet; their words are those of `strings`.
     pub(crate) fn new(strings: &'s Interner) -> Self {
-        Self { register: Register::default(), strings, matchers: Pages::default() }
+        Self { register: Register::default(), strings, matchers: Pages::default(), wordless: Vec::new() }
     }
 
     /// From now on, words may be those of a later snapshot of the same lineage.
@@ -259,10 +261,21 @@ impl<'s> Selectors<'s> {
         self.strings = strings;
     }
 
+    /// Whether a word that no object had is one of a later snapshot: then its selector may select something.
+    pub(crate) fn finds_words(&self, strings: &Interner) -> bool {
+        self.wordless.iter().any(|&number| {
+            let known = self.matchers.get(number as usize).map(|matcher| matcher.missing);
+            known != self.register.get(number).map(|selector| missing(selector, strings))
+        })
+    }
+
     pub(crate) fn add(&mut self, selector: Selector<'s>) -> SelectorId {
         let matcher = (self.register.is_new(&selector)).then(|| Matcher::of(&selector, self.strings));
         let number = self.register.add(selector);
         if let Some(matcher) = matcher {
+            if matcher.missing > 0 {
+                self.wordless.push(number);
+            }
             self.matchers.push(matcher);
         }
         SelectorId(number)
@@ -323,6 +336,17 @@ pub(crate) type Label = (Symbol, Symbol);
 #[derive(Debug, Clone)]
 pub(crate) struct Matcher {
     tests: Box<[(Option<Symbol>, Check)]>,
+    /// How many of its words no object has.
+    missing: usize,
+}
+
+/// How many words of a selector no object has.
+fn missing(selector: &Selector<'_>, strings: &Interner) -> usize {
+    let words = selector.tests.iter().flat_map(|(key, test)| {
+        let values = if let Test::In(values) | Test::NotIn(values) = test { values.as_slice() } else { &[] };
+        std::iter::once(key).chain(values)
+    });
+    words.filter(|word| strings.find(word).is_none()).count()
 }
 
 #[derive(Debug, Clone)]
@@ -348,7 +372,8 @@ impl Matcher {
             Test::StartsWith(text) => Check::StartsWith((*text).into()),
             Test::EndsWith(text) => Check::EndsWith((*text).into()),
         };
-        Self { tests: selector.tests.iter().map(|(key, test)| (strings.find(key), check(test))).collect() }
+        let tests = selector.tests.iter().map(|(key, test)| (strings.find(key), check(test))).collect();
+        Self { tests, missing: missing(selector, strings) }
     }
 
     pub(crate) fn is_everything(&self) -> bool {

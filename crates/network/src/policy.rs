@@ -311,6 +311,8 @@ pub(crate) struct Policies<'s> {
     pub(crate) pod_space: Option<AddressSet>,
     /// The nodes whose own traffic is guarded by policies of Calico's that are not modelled.
     pub(crate) guarded_nodes: BTreeSet<u32>,
+    /// Words by which Calico's selectors would mean something else if any object had them.
+    pub(crate) absent_words: Vec<String>,
     /// Whether a rule means whatever stands behind a Service.
     pub(crate) reads_services: bool,
 }
@@ -331,6 +333,7 @@ impl<'s> Policies<'s> {
             has_denials: false,
             formulas: Register::default(),
             are_ordered: false,
+            absent_words: Vec::new(),
             pod_space: None,
             guarded_nodes: BTreeSet::new(),
             reads_services: false,
@@ -347,6 +350,13 @@ impl<'s> Policies<'s> {
     pub(crate) fn labels_of(&self, pod: &Pod<'s>, strings: &Interner) -> impl Iterator<Item = Label> {
         let account = self.are_ordered.then(|| (field::CALICO_ACCOUNT, strings.find(pod.view.service_account()).unwrap_or(field::EMPTY)));
         pod.label_symbols(strings).filter(move |(key, _)| account.is_none_or(|(known, _)| *key != known)).chain(account)
+    }
+
+    /// Whether what selectors mean depends on words that a later snapshot has and this one had not.
+    pub(crate) fn finds_words(&self, strings: &Interner) -> bool {
+        self.pod_selectors.finds_words(strings)
+            || self.namespace_selectors.finds_words(strings)
+            || self.absent_words.iter().any(|word| strings.find(word).is_some())
     }
 
     /// Forgets what is new: everything is.

@@ -31,6 +31,9 @@ use tier::{DEFAULT_TIER, Tiers};
 /// The order of NetworkPolicies in the tier `default`.
 const NETWORK_POLICY_ORDER: f64 = 1_000.0;
 
+/// So much of a text that is no selector is shown.
+const SHOWN_MAX: usize = 80;
+
 /// Who refuses what is refused here.
 const CALICO: &str = "Calico";
 
@@ -155,7 +158,9 @@ impl<'s> Page<'s> {
                 Some(Meaning::of(read, place))
             }
             Err(error) => {
-                self.refuse(value, format!("`{text}` is no selector: {error}"));
+                let shown: String = text.chars().take(SHOWN_MAX).collect();
+                let rest = if shown.len() < text.len() { "…" } else { "" };
+                self.refuse(value, format!("`{shown}{rest}` is no selector: {error}"));
                 None
             }
         }
@@ -206,7 +211,7 @@ impl<'s> Reader<'_, 's> {
             self.about_hosts(object, spec);
             return;
         }
-        let subject = subject.to_wish(self.snapshot);
+        let subject = subject.to_wish(self.snapshot, &mut self.policies.absent_words);
         let subject = self.policies.wished(subject, home.map(|(number, _)| number));
         let Some(tier) = self.tiers.find(tier_name) else {
             let [ingress, egress] = [Direction::Ingress, Direction::Egress].map(|direction| types.contains(&direction));

@@ -138,11 +138,10 @@ fn policies_of_the_whole_cluster_are_resolved_anew_and_kept_over_other_changes()
 }
 
 #[test]
-fn networks_that_calico_guards_are_resolved_anew_until_its_policies_are_gone() {
+fn policies_of_calico_are_kept_over_changes_of_pods_and_network_policies() {
     let traits = Traits { hosts: true, cluster_policies: false, ipv6: true };
-    for seed in 300..306 {
-        check_from(&CalicoWorld::roll(seed).yaml(), seed, traits, 6);
-    }
+    let taken_over: u32 = (300..340).map(|seed| check_from(&CalicoWorld::roll(seed).yaml(), seed, traits, 6)).sum();
+    assert!((40..240).contains(&taken_over), "{taken_over}");
 }
 
 #[test]

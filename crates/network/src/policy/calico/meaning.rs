@@ -122,19 +122,19 @@ impl<'s> Meaning<'s> {
     }
 
     /// The pods that it selects.
-    pub(super) fn to_wish(&self, snapshot: &'s Snapshot) -> Wish<'s> {
-        let each = |terms: &[Self]| terms.iter().map(|term| term.to_wish(snapshot)).collect();
+    pub(super) fn to_wish(&self, snapshot: &'s Snapshot, absent: &mut Vec<String>) -> Wish<'s> {
+        let mut each = |terms: &[Self]| terms.iter().map(|term| term.to_wish(snapshot, absent)).collect();
         match self {
             Meaning::All(terms) => Wish::all(each(terms)),
             Meaning::Any(terms) => Wish::any(each(terms)),
-            Meaning::Is(key, test) => pods_with(*key, test, snapshot),
-            Meaning::Not(inner) => inner.to_wish(snapshot).not(),
+            Meaning::Is(key, test) => pods_with(*key, test, snapshot, absent),
+            Meaning::Not(inner) => inner.to_wish(snapshot, absent).not(),
         }
     }
 }
 
 /// The pods whose value of a key passes a test.
-fn pods_with<'s>(key: Key<'s>, test: &Test<'s>, snapshot: &'s Snapshot) -> Wish<'s> {
+fn pods_with<'s>(key: Key<'s>, test: &Test<'s>, snapshot: &'s Snapshot, absent: &mut Vec<String>) -> Wish<'s> {
     let always = |holds: bool| if holds { Wish::Always } else { Wish::Never };
     match key {
         Key::Own(key) => Wish::Pod(key, test.clone()),
@@ -143,16 +143,20 @@ fn pods_with<'s>(key: Key<'s>, test: &Test<'s>, snapshot: &'s Snapshot) -> Wish<
         Key::NamespaceName | Key::AccountName if matches!(test, Test::Exists | Test::Absent) => always(*test == Test::Exists),
         Key::NamespaceName => Wish::Namespace(NAMESPACE_NAME_LABEL, test.clone()),
         Key::AccountName => Wish::Pod(CALICO_ACCOUNT_LABEL, test.clone()),
-        Key::Namespace(key) => unless_its_own(NAMESPACE_PREFIX, key, test, Wish::Namespace(key, test.clone()), snapshot),
-        Key::Account(key) => unless_its_own(ACCOUNT_PREFIX, key, test, accounts_with(key, test, snapshot), snapshot),
+        Key::Namespace(key) => unless_its_own(NAMESPACE_PREFIX, key, test, Wish::Namespace(key, test.clone()), snapshot, absent),
+        Key::Account(key) => unless_its_own(ACCOUNT_PREFIX, key, test, accounts_with(key, test, snapshot), snapshot, absent),
     }
 }
 
 /// What is inherited, but for pods that have a label of that name themselves.
-fn unless_its_own<'s>(prefix: &str, key: &str, test: &Test<'s>, inherited: Wish<'s>, snapshot: &'s Snapshot) -> Wish<'s> {
+fn unless_its_own<'s>(prefix: &str, key: &str, test: &Test<'s>, inherited: Wish<'s>, snapshot: &'s Snapshot, absent: &mut Vec<String>) -> Wish<'s> {
     // Nothing can have a label that is no word of the input.
     let strings = snapshot.strings();
-    let Some(own) = strings.find(&format!("{prefix}{key}")).map(|symbol| strings.text(symbol)) else { return inherited };
+    let word = format!("{prefix}{key}");
+    let Some(own) = strings.find(&word).map(|symbol| strings.text(symbol)) else {
+        absent.push(word);
+        return inherited;
+    };
     Wish::any(vec![Wish::all(vec![Wish::Pod(own, Test::Exists), Wish::Pod(own, test.clone())]), Wish::all(vec![Wish::Pod(own, Test::Absent), inherited])])
 }
 

@@ -87,7 +87,7 @@ impl<'s> Sets<'s> {
         inventory: &Inventory<'s>,
         policies: &mut Policies<'s>,
     ) -> Members {
-        let wish = meaning.to_wish(snapshot);
+        let wish = meaning.to_wish(snapshot, &mut policies.absent_words);
         let pods = policies.wished(wish, home);
         let is_at_home = |labelled: &&Labelled<'s>| home.is_none() || labelled.namespace == home;
         let selected = self.list.iter().filter(is_at_home).filter(|labelled| meaning.holds(&|key| labelled.label(key, inventory)));
