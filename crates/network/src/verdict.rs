@@ -1,18 +1,20 @@
 //! What the rules say about one pair: which traffic is allowed from one party to another, and what is not known about it.
 
+mod meaning;
+mod party;
+
 use std::collections::BTreeSet;
 
-use crate::address::{Address, AddressSet, Family};
-use crate::class::ClassId;
-use crate::exposure::Imagined;
 use crate::gate::GateGround;
 use crate::grouping::{Applied, AppliedTier};
 use crate::plane::CLUSTER_NETWORK;
 use crate::policy::cilium::HostPolicy;
-use crate::policy::demand::{Demand, Members};
-use crate::policy::{Action, Direction, Entity, NamespaceMatch, Peer, PodMatch, Policy, PortMatch, Rule, Tier};
+use crate::policy::{Action, Direction, Policy, PortMatch, Rule, Tier};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::{Model, Network};
+
+pub(crate) use meaning::Match;
+pub(crate) use party::{Addresses, Host, Member, Party, Presence};
 
 /// Why something is not known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,68 +184,6 @@ pub(crate) enum Ground {
     Apart,
     /// The proxy in front of the pod.
     Gate(GateGround),
-}
-
-/// One end of a connection as policies see it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Party<'n> {
-    /// What selectors see; `None` for everything but ordinary pods.
-    pub(crate) member: Option<Member>,
-    pub(crate) addresses: Addresses<'n>,
-    /// The node whose traffic this is, for nodes and pods of the host network.
-    pub(crate) host: Host,
-    pub(crate) presence: Presence<'n>,
-}
-
-/// Whether a party is in the input.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Presence<'n> {
-    Real,
-    /// A pod that is not in the input: in a namespace that is not there either, with no labels that anybody knows.
-    Unseen,
-    /// A pod that does not exist yet, and what it would be like.
-    Imagined(&'n Imagined),
-}
-
-/// An ordinary pod.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Member {
-    pub(crate) group: u32,
-    pub(crate) namespace: u32,
-    pub(crate) labels: ClassId,
-    pub(crate) ports: u32,
-    /// What a mesh sees of it, by its number.
-    pub(crate) bearing: u32,
-}
-
-/// What is known about the addresses of a party.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Addresses<'n> {
-    Known(&'n [Address]),
-    /// A pod that does not exist yet, or whose address was not read.
-    Unknown,
-    /// Nothing that address blocks could mean.
-    None,
-}
-
-/// Whether a party sends and receives as a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Host {
-    No,
-    /// As this node, which is another one than that of the other end.
-    Node(u32),
-    /// As the node on which the other end runs.
-    Own(Option<u32>),
-    /// As a node that is not known.
-    Somewhere,
-}
-
-/// Whether a rule means a party.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Match {
-    No,
-    Maybe,
-    Yes,
 }
 
 impl<'s> Network<'s> {
@@ -524,268 +464,6 @@ impl<'s> Network<'s> {
         ports.traffic.union(&of_names(&ports.named)).difference(&ports.except).difference(&of_names(&ports.not_named))
     }
 
-    /// Whether the peers of a rule mean `party`.
-    fn means(&self, rule: &Rule<'_>, party: &Party<'_>, trace: &mut Trace) -> Match {
-        let Some(peers) = &rule.peers else { return Match::Yes };
-        let mut best = Match::No;
-        let mut causes = Vec::new();
-        for peer in peers {
-            best = best.max(self.is_meant(peer, party, &mut causes));
-            if best == Match::Yes {
-                return best;
-            }
-        }
-        if best == Match::Maybe && self.is_anywhere_in(peers, party) {
-            return Match::Yes;
-        }
-        if best == Match::Maybe {
-            trace.causes.extend(causes);
-        }
-        best
-    }
-
-    /// Whether one peer of a rule means `party`.
-    pub(crate) fn is_meant(&self, peer: &Peer<'_>, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
-        match peer {
-            Peer::Pods(pods) => match party.presence {
-                Presence::Unseen => self.is_unseen_among(*pods, causes),
-                Presence::Imagined(imagined) => is_match(self.would_be_among(*pods, imagined)),
-                Presence::Real => is_match(party.member.is_some_and(|member| self.is_among(*pods, member))),
-            },
-            Peer::Addresses { block, speaks_of_pods } => self.is_in_block(*block, *speaks_of_pods, party, causes),
-            Peer::Nodes(selector) => match party.host {
-                Host::Node(number) | Host::Own(Some(number)) => {
-                    is_match(self.inventory.nodes.get(number as usize).and_then(|node| node.object).is_some_and(|node| selector.matches(|key| node.label(key))))
-                }
-                Host::Somewhere | Host::Own(None) => {
-                    causes.push(Cause::PlacementUnknown);
-                    Match::Maybe
-                }
-                Host::No => Match::No,
-            },
-            Peer::Entity(entity, servers) => self.is_entity(*entity, *servers, party, causes),
-            Peer::Unsettled(cause) => {
-                if !is_outside_of_cluster(party) {
-                    return Match::No;
-                }
-                causes.push(cause.clone());
-                Match::Maybe
-            }
-            Peer::Domains => match party.addresses {
-                Addresses::Known(_) | Addresses::Unknown if !party.is_pod() && (party.host == Host::No || !self.fabric.is_cilium()) => {
-                    causes.push(Cause::DomainName);
-                    Match::Maybe
-                }
-                _ => Match::No,
-            },
-            Peer::Demand(demand) => self.has_all(demand, party, causes),
-        }
-    }
-
-    /// Whether everything that is asked of an end holds of it.
-    fn has_all(&self, demand: &Demand, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
-        let mut doubts = Vec::new();
-        let mut all = demand.members.map_or(Match::Yes, |members| self.is_member(members, party, &mut doubts));
-        if let Some(strangers) = demand.strangers {
-            all = all.min(match self.is_member(strangers, party, &mut doubts) {
-                Match::Yes => Match::No,
-                Match::Maybe => Match::Maybe,
-                Match::No => Match::Yes,
-            });
-        }
-        if let Some(block) = demand.addresses {
-            all = all.min(self.is_in_block(block, true, party, &mut doubts));
-        }
-        if let Some(doubt) = &demand.doubt {
-            // Names are resolved to what is outside.
-            let can_hold = *doubt != Cause::DomainName || !party.is_pod();
-            all = all.min(if can_hold { Match::Maybe } else { Match::No });
-            doubts.push(doubt.clone());
-        }
-        if all == Match::Maybe {
-            causes.append(&mut doubts);
-        }
-        all
-    }
-
-    /// Whether a selector selects a party, as a pod or by its addresses.
-    fn is_member(&self, members: Members, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
-        let mut doubts = Vec::new();
-        let as_pod = self.is_meant(&Peer::Pods(members.pods), party, &mut doubts);
-        let by_address = members.addresses.map_or(Match::No, |block| self.is_in_block(block, true, party, &mut doubts));
-        let best = as_pod.max(by_address);
-        if best == Match::Maybe {
-            causes.append(&mut doubts);
-        }
-        best
-    }
-
-    /// Whether blocks together mean every address, so that it does not matter which one a party has.
-    fn is_anywhere_in(&self, peers: &[Peer<'_>], party: &Party<'_>) -> bool {
-        if party.is_pod() || !matches!(party.addresses, Addresses::Unknown) {
-            return false;
-        }
-        let blocks = peers.iter().filter_map(|peer| if let Peer::Addresses { block, .. } = peer { self.policies.blocks.get(*block) } else { None });
-        let together = blocks.fold(AddressSet::default(), |sum, set| sum.union(set));
-        Family::ALL.into_iter().all(|family| together.is_whole(family))
-    }
-
-    /// Whether `pods` selects a pod.
-    pub(crate) fn is_among(&self, pods: PodMatch, member: Member) -> bool {
-        self.grouping.selects(&self.policies, pods, member.namespace, member.labels)
-    }
-
-    /// Whether `pods` selects a pod of which nothing is known.
-    fn is_unseen_among(&self, pods: PodMatch, causes: &mut Vec<Cause>) -> Match {
-        let NamespaceMatch::Selected(namespaces) = pods.namespaces else {
-            return if self.model == Model::NpGuard { Match::No } else { unseen(causes) };
-        };
-        let is_certain = pods.formula.is_none();
-        let (Some(namespaces), Some(pods)) = (self.policies.namespace_selectors.get(namespaces), self.policies.pod_selectors.get(pods.pods)) else {
-            return Match::No;
-        };
-        if is_certain && namespaces.is_everything() && pods.is_everything() {
-            return Match::Yes;
-        }
-        if self.model == Model::NpGuard {
-            let name = |key: &str| (key == crate::inventory::NAMESPACE_NAME_LABEL).then_some(UNSEEN_NAMESPACE);
-            return is_match(namespaces.matches(name) && pods.matches(|_| None));
-        }
-        unseen(causes)
-    }
-
-    pub(crate) fn is_in_namespaces(&self, wanted: NamespaceMatch, namespace: u32) -> bool {
-        self.grouping.is_in_namespaces(wanted, namespace)
-    }
-
-    fn is_in_block(&self, block: u32, speaks_of_pods: bool, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
-        let Some(set) = self.policies.blocks.get(block) else { return Match::No };
-        if party.is_pod() && self.model == Model::NpGuard {
-            return Match::No;
-        }
-        if !speaks_of_pods && self.fabric.keeps_blocks_from(party.is_pod(), party.host != Host::No) {
-            return Match::No;
-        }
-        match party.addresses {
-            Addresses::Known(addresses) => {
-                let inside = addresses.iter().filter(|&&address| set.contains(address)).count();
-                if inside > 0 && inside < addresses.len() {
-                    causes.push(Cause::FamilyUnknown);
-                    return Match::Maybe;
-                }
-                is_match(inside > 0)
-            }
-            Addresses::None => Match::No,
-            // A NetworkPolicy's blocks are meant for what is outside; a pod that has no address yet is not.
-            Addresses::Unknown if party.is_pod() && !speaks_of_pods => Match::No,
-            Addresses::Unknown => {
-                if let Some(space) = self.policies.pod_space.as_ref().filter(|_| party.is_pod())
-                    && (space.difference(set).is_empty() || space.intersection(set).is_empty())
-                {
-                    return is_match(!space.intersection(set).is_empty());
-                }
-                if Family::ALL.into_iter().all(|family| set.is_whole(family)) || (set.is_whole(Family::V4) && party.host == Host::No && speaks_of_pods) {
-                    return Match::Yes;
-                }
-                causes.push(Cause::AddressUnknown);
-                Match::Maybe
-            }
-        }
-    }
-
-    /// Whether a party is what Cilium has a word for.
-    fn is_entity(&self, entity: Entity, servers: Option<u32>, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
-        if let Presence::Unseen = party.presence {
-            return match entity {
-                Entity::All | Entity::Cluster => Match::Yes,
-                Entity::Nobody => Match::No,
-                _ => unseen(causes),
-            };
-        }
-        let (is_pod, is_node) = (party.is_pod(), party.host != Host::No);
-        match entity {
-            Entity::All => Match::Yes,
-            Entity::Cluster if is_pod || is_node => Match::Yes,
-            Entity::Unlabelled => is_match(!is_pod),
-            Entity::Host => is_match(matches!(party.host, Host::Own(_))),
-            Entity::RemoteNode => is_match(matches!(party.host, Host::Node(_) | Host::Somewhere)),
-            Entity::World => is_match(is_outside_of_cluster(party)),
-            Entity::WorldOf(family) if is_outside_of_cluster(party) => match party.addresses {
-                Addresses::Known(addresses) => is_match(addresses.iter().any(|address| address.family == family)),
-                Addresses::Unknown => {
-                    causes.push(Cause::AddressUnknown);
-                    Match::Maybe
-                }
-                Addresses::None => Match::No,
-            },
-            Entity::ApiServer | Entity::Cluster if !is_pod => self.is_server(servers, party, causes),
-            Entity::WorldOf(_) | Entity::ApiServer | Entity::Cluster | Entity::Ingress | Entity::Nobody => Match::No,
-        }
-    }
-
-    /// Whether an API server listens at an address of a party that is no pod.
-    fn is_server(&self, servers: Option<u32>, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
-        let Some(set) = servers.and_then(|servers| self.policies.blocks.get(servers)) else {
-            causes.push(Cause::ServersUnknown);
-            return Match::Maybe;
-        };
-        match party.addresses {
-            Addresses::Known(addresses) => is_match(addresses.iter().any(|&address| set.contains(address))),
-            Addresses::Unknown => {
-                causes.push(Cause::AddressUnknown);
-                Match::Maybe
-            }
-            Addresses::None => Match::No,
-        }
-    }
-
-    /// The party that a unit is.
-    pub(crate) fn member_party(&self, unit: u32) -> Party<'_> {
-        let key = self.unit(unit).map(|unit| unit.key);
-        let group = key.and_then(|key| self.group(key.group));
-        let pod = self.representative(unit).and_then(|pod| self.inventory.pods.get(pod as usize));
-        let addresses = pod.map_or(&[][..], |pod| pod.addresses.as_slice());
-        Party {
-            member: key.zip(group).map(|(key, group)| Member {
-                group: key.group,
-                namespace: group.namespace,
-                labels: group.labels,
-                ports: key.ports,
-                bearing: key.bearing,
-            }),
-            addresses: if addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(addresses) },
-            host: Host::No,
-            presence: Presence::Real,
-        }
-    }
-
-    /// The party that a pod is.
-    pub(crate) fn pod_party(&self, number: u32) -> Party<'_> {
-        let unit = self.unit_of(number);
-        let Some(pod) = self.inventory.pods.get(number as usize) else { return Party::nowhere() };
-        match unit {
-            Some(unit) => {
-                Party { addresses: if pod.addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(&pod.addresses) }, ..self.member_party(unit) }
-            }
-            None => match pod.node {
-                Some(node) => self.node_party(node),
-                None if pod.addresses.is_empty() => Party { member: None, addresses: Addresses::Unknown, host: Host::Somewhere, presence: Presence::Real },
-                None => Party { member: None, addresses: Addresses::Known(&pod.addresses), host: Host::Somewhere, presence: Presence::Real },
-            },
-        }
-    }
-
-    /// The party that a node is.
-    pub(crate) fn node_party(&self, number: u32) -> Party<'_> {
-        let addresses = self.inventory.nodes.get(number as usize).map_or(&[][..], |node| node.addresses.as_slice());
-        Party {
-            member: None,
-            addresses: if addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(addresses) },
-            host: Host::Node(number),
-            presence: Presence::Real,
-        }
-    }
-
     /// What kinds of policy that are not modelled, and lists that could not be read, make of a verdict.
     fn blur(&self, direction: Direction, subject: &Party<'_>, asked: &Traffic, decided: Bounds, trace: &mut Trace) -> Bounds {
         let group = subject.member.and_then(|member| self.group(member.group));
@@ -801,58 +479,9 @@ impl<'s> Network<'s> {
     }
 }
 
-impl<'n> Party<'n> {
-    /// What no rule can mean.
-    pub(crate) fn nowhere() -> Self {
-        Self { member: None, addresses: Addresses::None, host: Host::No, presence: Presence::Real }
-    }
-
-    /// A pod that nobody has seen.
-    pub(crate) fn unseen() -> Self {
-        Self { presence: Presence::Unseen, ..Self::nowhere() }
-    }
-
-    /// A pod that somebody could start.
-    pub(crate) fn imagined(imagined: &'n Imagined) -> Self {
-        Self { presence: Presence::Imagined(imagined), addresses: Addresses::Unknown, ..Self::nowhere() }
-    }
-
-    /// Whether it is a pod, in the input or not.
-    fn is_pod(&self) -> bool {
-        self.member.is_some() || !matches!(self.presence, Presence::Real)
-    }
-
-    /// Something outside, at these addresses.
-    pub(crate) fn outside(addresses: &'n [Address]) -> Self {
-        Self { member: None, addresses: Addresses::Known(addresses), host: Host::No, presence: Presence::Real }
-    }
-
-    /// Something outside whose addresses are not known.
-    pub(crate) fn somewhere_outside() -> Self {
-        Self { member: None, addresses: Addresses::Unknown, host: Host::No, presence: Presence::Real }
-    }
-}
-
-/// The namespace in which np-guard imagines ingress controllers.
-const UNSEEN_NAMESPACE: &str = "ingress-controller-ns";
-
-fn unseen(causes: &mut Vec<Cause>) -> Match {
-    causes.push(Cause::ControllerUnknown);
-    Match::Maybe
-}
-
 /// What a tier says.
 struct Said {
     allowed: Bounds,
     /// What the next tier decides.
     rest: Bounds,
-}
-
-/// Whether a party is neither a pod nor a node.
-fn is_outside_of_cluster(party: &Party<'_>) -> bool {
-    !party.is_pod() && party.host == Host::No && !matches!(party.addresses, Addresses::None)
-}
-
-fn is_match(holds: bool) -> Match {
-    if holds { Match::Yes } else { Match::No }
 }
