@@ -137,6 +137,7 @@ fn install_syncable(cache: &Path) -> Result<()> {
 /// As a tool of a module of its own: trivy's `go.mod` replaces modules, which `go install` refuses.
 fn build_trivy(cache: &Path) -> Result<()> {
     const PACKAGE: &str = "github.com/aquasecurity/trivy/cmd/trivy";
+    const VERSION: &str = "0.74.0";
     let program = cache.join("bin/trivy");
     if program.is_file() {
         return Ok(());
@@ -151,8 +152,10 @@ fn build_trivy(cache: &Path) -> Result<()> {
     if !module.join("go.mod").is_file() {
         done(&mut go(&["mod", "init", "bartizan.dev/peers"]))?;
     }
-    done(&mut go(&["get", "-tool", &format!("{PACKAGE}@v0.74.0")]))?;
-    done(go(&["build", "-trimpath", "-ldflags=-s -w", "-o"]).arg(&program).arg(PACKAGE))
+    done(&mut go(&["get", "-tool", &format!("{PACKAGE}@v{VERSION}")]))?;
+    // Its own release builds link the version in the same way.
+    let flags = format!("-ldflags=-s -w -X=github.com/aquasecurity/trivy/pkg/version/app.ver={VERSION}");
+    done(go(&["build", "-trimpath", &flags, "-o"]).arg(&program).arg(PACKAGE))
 }
 
 fn done(command: &mut Command) -> Result<()> {
