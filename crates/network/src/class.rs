@@ -3,6 +3,7 @@
 //! What has the same labels is one set, whether anybody reads them or not; sets that the same selectors select are one class.
 //! When selectors come and go, classes are divided and joined at the cost of the sets that are concerned.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bartizan_cluster::Interner;
@@ -122,31 +123,30 @@ impl Classes {
     /// A class of which all sets are treated alike keeps its number.
     pub(crate) fn change(&mut self, selectors: &Selectors<'_>, news: &News) -> Vec<SetId> {
         let Some(hits) = self.hits(selectors, news) else { return Vec::new() };
-        let mut is_touched: Vec<bool> = (0..count(self.classes.len())).map(|class| !self.loses(ClassId(class), news).is_empty()).collect();
-        let hit_classes = hits.of_set.iter().zip(self.class_of.iter()).filter(|(hit, _)| **hit != Hits::NONE);
-        for (_, class) in hit_classes {
-            if let Some(slot) = is_touched.get_mut(class.0 as usize) {
-                *slot = true;
-            }
-        }
         // Of each class that is touched: its sets by the selectors that are new to them.
-        let mut parts: HashMap<(ClassId, u32), Vec<u32>> = HashMap::new();
+        let mut parts: BTreeMap<(ClassId, &[u32]), Vec<u32>> = BTreeMap::new();
+        let touched: std::collections::BTreeSet<ClassId> = hits
+            .keys()
+            .map(|&set| self.class(SetId(set)))
+            .chain((0..count(self.classes.len())).map(ClassId).filter(|&class| !self.loses(class, news).is_empty()))
+            .collect();
         for (set, &class) in (0u32..).zip(self.class_of.iter()) {
-            if is_touched.get(class.0 as usize) == Some(&true) {
-                parts.entry((class, hits.of(set))).or_default().push(set);
+            if touched.contains(&class) {
+                let new = hits.get(&set).map_or(&[][..], Vec::as_slice);
+                parts.entry((class, new)).or_default().push(set);
             }
         }
-        for class in (0u32..).zip(&is_touched).filter(|(_, is_touched)| **is_touched).map(|(class, _)| ClassId(class)) {
+        for &class in &touched {
             let list: Arc<[u32]> = self.selectors_of(class).into();
             if self.by_selectors.get(&*list) == Some(&class) {
                 self.by_selectors.remove(list);
             }
         }
-        self.divide(parts, &hits, news)
+        self.divide(parts, news)
     }
 
-    /// The new selectors that select each set; `None` where nothing can change.
-    fn hits(&mut self, selectors: &Selectors<'_>, news: &News) -> Option<Hits> {
+    /// The new selectors that select each set, for those that any selects; `None` where nothing can change.
+    fn hits(&mut self, selectors: &Selectors<'_>, news: &News) -> Option<BTreeMap<u32, Vec<u32>>> {
         let mut added: Vec<(u32, &Matcher)> = Vec::new();
         for &number in &news.added {
             match selectors.matcher(number) {
@@ -158,13 +158,13 @@ impl Classes {
         if added.is_empty() && news.gone.is_empty() {
             return None;
         }
-        let mut hits = Hits::default();
+        let mut hits: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         if !added.is_empty() {
-            let mut selecting = Vec::new();
-            for labels in self.sets.iter() {
-                selecting.clear();
-                selecting.extend(added.iter().filter(|(_, matcher)| matcher.matches(labels, selectors.strings())).map(|(number, _)| *number));
-                hits.push(&selecting);
+            for (labels, set) in self.sets.iter().zip(0u32..) {
+                let selecting: Vec<u32> = added.iter().filter(|(_, matcher)| matcher.matches(labels, selectors.strings())).map(|(number, _)| *number).collect();
+                if !selecting.is_empty() {
+                    hits.insert(set, selecting);
+                }
             }
         }
         Some(hits)
@@ -176,8 +176,8 @@ impl Classes {
         news.gone.iter().copied().filter(|number| list.binary_search(number).is_ok()).collect()
     }
 
-    fn divide(&mut self, parts: HashMap<(ClassId, u32), Vec<u32>>, hits: &Hits, news: &News) -> Vec<SetId> {
-        let mut parts: Vec<((ClassId, u32), Vec<u32>)> = parts.into_iter().collect();
+    fn divide(&mut self, parts: BTreeMap<(ClassId, &[u32]), Vec<u32>>, news: &News) -> Vec<SetId> {
+        let mut parts: Vec<((ClassId, &[u32]), Vec<u32>)> = parts.into_iter().collect();
         // The largest part of a class keeps its number, so that the fewest things move.
         parts.sort_by(|(one, sets), (two, others)| others.len().cmp(&sets.len()).then_with(|| one.cmp(two)));
         let mut claimed = std::collections::BTreeSet::new();
@@ -185,7 +185,7 @@ impl Classes {
         for ((class, new), sets) in parts {
             let lost = self.loses(class, news);
             let kept = self.selectors_of(class).iter().copied().filter(|number| lost.binary_search(number).is_err());
-            let mut list: Vec<u32> = kept.chain(hits.selectors(new).iter().copied()).collect();
+            let mut list: Vec<u32> = kept.chain(new.iter().copied()).collect();
             list.sort_unstable();
             let target = match self.by_selectors.get(list.as_slice()) {
                 Some(&target) => target,
@@ -217,43 +217,6 @@ impl Classes {
         }
         found.sort_unstable();
         found
-    }
-}
-
-/// Which of the new selectors select each set: the number of the list of them, since few lists serve very many sets.
-#[derive(Debug, Default)]
-struct Hits {
-    lists: Vec<Arc<[u32]>>,
-    known: HashMap<Arc<[u32]>, u32>,
-    /// Of each set; all of them none where no selector is new.
-    of_set: Vec<u32>,
-}
-
-impl Hits {
-    /// The number of the empty list.
-    const NONE: u32 = 0;
-
-    fn push(&mut self, selecting: &[u32]) {
-        let number = if selecting.is_empty() {
-            Self::NONE
-        } else if let Some(&number) = self.known.get(selecting) {
-            number
-        } else {
-            let list: Arc<[u32]> = selecting.into();
-            self.lists.push(Arc::clone(&list));
-            let number = count(self.lists.len());
-            self.known.insert(list, number);
-            number
-        };
-        self.of_set.push(number);
-    }
-
-    fn of(&self, set: u32) -> u32 {
-        self.of_set.get(set as usize).copied().unwrap_or(Self::NONE)
-    }
-
-    fn selectors(&self, number: u32) -> &[u32] {
-        number.checked_sub(1).and_then(|at| self.lists.get(at as usize)).map_or(&[], |list| list)
     }
 }
 
