@@ -2,12 +2,10 @@
 
 use std::fmt::Write as _;
 
-use bartizan_network::{Model, Network};
 use proptest::prelude::*;
 
-use crate::packets::{End, Packet, is_inside};
+use crate::packets::{End, Packet, is_inside, meet};
 use crate::random::{self, Block, Dice, PORTS, Traits, World, block_yaml};
-use crate::world::{question, snapshot};
 
 const ACCOUNTS: [&str; 3] = ["default", "front", "keeper"];
 const NAMESPACES: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -263,25 +261,7 @@ fn rule_yaml(rule: &Rule) -> String {
 }
 
 fn agrees(mesh: &Mesh) -> Result<(), TestCaseError> {
-    let text = mesh.yaml();
-    let snapshot = snapshot(&text);
-    prop_assert!(snapshot.problems().is_empty(), "{:?}\n{text}", snapshot.problems());
-    let network = Network::resolve(&snapshot, Model::Kubernetes);
-    let lost: Vec<_> = network.problems().iter().filter(|problem| problem.is_loss).collect();
-    prop_assert!(lost.is_empty(), "{lost:?}\n{text}");
-    for from in mesh.world.ends() {
-        for to in mesh.world.ends() {
-            for protocol in ["TCP", "UDP"] {
-                for port in PORTS {
-                    let expected = mesh.lets_through(Packet { from, to, protocol, port });
-                    let (source, target) = (mesh.world.word(from), mesh.world.word(to));
-                    let answer = network.ask(&question(&source, &target, &format!("{protocol} {port}"))).unwrap();
-                    prop_assert_eq!(answer.allowed, Some(expected), "{} -> {} {} {}: {}\n{}", source, target, protocol, port, answer.reason, text);
-                }
-            }
-        }
-    }
-    Ok(())
+    meet((&mesh.world, &mesh.yaml()), mesh.world.pairs(), &["TCP", "UDP"], |packet| Some(mesh.lets_through(packet)))
 }
 
 proptest! {
@@ -298,8 +278,7 @@ fn random_meshes_are_worth_asking() {
     let (mut refused, mut all) = (0u32, 0u32);
     for seed in 0..80 {
         let mesh = Mesh::roll(seed);
-        let ends = mesh.world.ends();
-        for (from, to) in ends.iter().flat_map(|&from| ends.iter().map(move |&to| (from, to))) {
+        for (from, to) in mesh.world.pairs() {
             for port in PORTS {
                 let packet = Packet { from, to, protocol: "TCP", port };
                 if mesh.world.lets_through(packet) && matches!(to, End::Pod(at) if mesh.has_proxy(at)) {

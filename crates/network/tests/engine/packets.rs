@@ -209,28 +209,40 @@ impl World {
         let pods = (0..self.pods.len()).map(End::Pod);
         pods.chain((0..self.nodes.len()).map(End::Node)).chain(outside.into_iter().filter(is_free).map(End::Outside)).collect()
     }
+
+    /// Every end with every end.
+    pub(crate) fn pairs(&self) -> Vec<(End, End)> {
+        let ends = self.ends();
+        ends.iter().flat_map(|&from| ends.iter().map(move |&to| (from, to))).collect()
+    }
 }
 
-fn agrees(world: &World) -> Result<(), TestCaseError> {
-    let text = world.yaml();
-    let snapshot = snapshot(&text);
+/// What a cluster is asked about: every packet of these protocols between these ends, and the verdict that each must meet, `None` where
+/// it is not to be known.
+pub(crate) fn meet(
+    (world, text): (&World, &str),
+    pairs: impl IntoIterator<Item = (End, End)>,
+    protocols: &[&'static str],
+    expected: impl Fn(Packet) -> Option<bool>,
+) -> Result<(), TestCaseError> {
+    let snapshot = snapshot(text);
     prop_assert!(snapshot.problems().is_empty(), "{:?}\n{text}", snapshot.problems());
     let network = Network::resolve(&snapshot, Model::Kubernetes);
     let lost: Vec<_> = network.problems().iter().filter(|problem| problem.is_loss).collect();
     prop_assert!(lost.is_empty(), "{lost:?}\n{text}");
-    for from in world.ends() {
-        for to in world.ends() {
-            for protocol in ["TCP", "UDP", "SCTP"] {
-                for port in PORTS {
-                    let expected = world.lets_through(Packet { from, to, protocol, port });
-                    let (source, target) = (world.word(from), world.word(to));
-                    let answer = network.ask(&question(&source, &target, &format!("{protocol} {port}"))).unwrap();
-                    prop_assert_eq!(answer.allowed, Some(expected), "{} -> {} {} {}: {}\n{}", source, target, protocol, port, answer.reason, text);
-                }
-            }
+    for (from, to) in pairs {
+        for (&protocol, port) in protocols.iter().flat_map(|protocol| PORTS.map(|port| (protocol, port))) {
+            let (source, target) = (world.word(from), world.word(to));
+            let answer = network.ask(&question(&source, &target, &format!("{protocol} {port}"))).unwrap();
+            let expected = expected(Packet { from, to, protocol, port });
+            prop_assert_eq!(answer.allowed, expected, "{} -> {} {} {}: {}\n{}", source, target, protocol, port, answer.reason, text);
         }
     }
     Ok(())
+}
+
+fn agrees(world: &World) -> Result<(), TestCaseError> {
+    meet((world, &world.yaml()), world.pairs(), &["TCP", "UDP", "SCTP"], |packet| Some(world.lets_through(packet)))
 }
 
 /// The list of connections says of every pair of running pods what the packets between them meet.

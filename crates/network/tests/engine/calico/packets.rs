@@ -3,13 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use bartizan_network::{Model, Network};
 use proptest::prelude::*;
 
 use super::random::{CalicoWorld, Choice, Entity, Policy, Port, Rule};
-use crate::packets::{End, Packet, is_inside};
-use crate::random::{Dialect, PORTS};
-use crate::world::{question, snapshot};
+use crate::packets::{End, Packet, is_inside, meet};
+use crate::random::Dialect;
 
 type Map = BTreeMap<String, String>;
 
@@ -218,24 +216,7 @@ impl CalicoWorld {
 }
 
 fn agrees(world: &CalicoWorld) -> Result<(), TestCaseError> {
-    let text = world.yaml();
-    let snapshot = snapshot(&text);
-    prop_assert!(snapshot.problems().is_empty(), "{:?}\n{text}", snapshot.problems());
-    let network = Network::resolve(&snapshot, Model::Kubernetes);
-    let lost: Vec<_> = network.problems().iter().filter(|problem| problem.is_loss).collect();
-    prop_assert!(lost.is_empty(), "{lost:?}\n{text}");
-    let ends = world.base.ends();
-    for (&from, &to) in ends.iter().flat_map(|from| ends.iter().map(move |to| (from, to))) {
-        for protocol in ["TCP", "UDP"] {
-            for port in PORTS {
-                let expected = world.lets_through(Packet { from, to, protocol, port });
-                let (source, target) = (world.base.word(from), world.base.word(to));
-                let answer = network.ask(&question(&source, &target, &format!("{protocol} {port}"))).unwrap();
-                prop_assert_eq!(answer.allowed, Some(expected), "{} -> {} {} {}: {}\n{}", source, target, protocol, port, answer.reason, text);
-            }
-        }
-    }
-    Ok(())
+    meet((&world.base, &world.yaml()), world.base.pairs(), &["TCP", "UDP"], |packet| Some(world.lets_through(packet)))
 }
 
 proptest! {
@@ -252,11 +233,8 @@ fn random_clusters_with_calico_are_worth_asking() {
     let (mut through, mut all) = (0u32, 0u32);
     for seed in 0..60 {
         let world = CalicoWorld::roll(seed);
-        let ends = world.base.ends();
         let guarded = |end: End| world.base.pod(end).is_some();
-        for (&from, &to) in
-            ends.iter().flat_map(|from| ends.iter().map(move |to| (from, to))).filter(|(from, to)| from != to && (guarded(**from) || guarded(**to)))
-        {
+        for (from, to) in world.base.pairs().into_iter().filter(|&(from, to)| from != to && (guarded(from) || guarded(to))) {
             all += 1;
             through += u32::from(world.lets_through(Packet { from, to, protocol: "TCP", port: 80 }));
         }
