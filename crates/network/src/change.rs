@@ -9,7 +9,7 @@ use bartizan_cluster::{Kind, ObjectView, Snapshot};
 
 use crate::policy::{admin, calico, cilium, network_policy, unmodelled};
 use crate::service::{Backend, Services};
-use crate::{Model, Network, Plane, fabric, gate, plane};
+use crate::{Model, Network, fabric, gate, plane};
 
 impl<'s> Network<'s> {
     /// What holds in `after`, a later snapshot of the lineage: the same answers as those of a network that is resolved anew. This
@@ -24,10 +24,7 @@ impl<'s> Network<'s> {
     where
         's: 'a,
     {
-        self.taken_over(after).unwrap_or_else(|| {
-            let plane = self.attached.as_deref().map_or(Plane::Cluster, Plane::Attached);
-            Network::resolve_on(after, self.model, plane)
-        })
+        self.taken_over(after).unwrap_or_else(|| self.anew(after))
     }
 
     /// How many changes were taken over since everything was read. What is gone still takes its room: after many thousands, resolve
@@ -119,7 +116,7 @@ impl<'s> Network<'s> {
 fn concerns_everybody(object: ObjectView<'_>) -> bool {
     match object.kind() {
         Kind::Other => admin::is_one(object) || unmodelled::is_one(object) || calico::is_one(object) || cilium::is_one(object) || plane::is_network(object),
-        Kind::ConfigMap => fabric::is_settings(object),
+        Kind::ConfigMap | Kind::DaemonSet => fabric::is_settings(object),
         _ => false,
     }
 }

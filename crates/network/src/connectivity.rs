@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{Address, AddressSet, Family};
 use crate::policy::Direction;
 use crate::traffic::{Bounds, Traffic};
-use crate::verdict::{Addresses, Cause, Host, Party, Presence, Trace};
+use crate::verdict::{Cause, Host, Party, Trace};
 use crate::{Model, Network};
 
 use focus::Focused;
@@ -396,10 +396,7 @@ fn parties<'p>(network: &'p Network<'_>, side: &Side, slot: &'p mut Address) -> 
         }
         Side::Outside(address, _) => {
             *slot = *address;
-            vec![(
-                Party { member: None, addresses: Addresses::Known(std::slice::from_ref(slot)), host: Host::No, presence: Presence::Real },
-                Some(BTreeSet::new()),
-            )]
+            vec![(Party::outside(std::slice::from_ref(slot)), Some(BTreeSet::new()))]
         }
         Side::Controller => vec![(Party::unseen(), None)],
     }

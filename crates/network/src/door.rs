@@ -11,7 +11,7 @@ use crate::endpoint::{End, keeps_source};
 use crate::load_balancer::{annotated_ranges, is_internal};
 use crate::service::{Backend, Service, ServicePort};
 use crate::traffic::{Bounds, Protocol, Traffic};
-use crate::verdict::{Addresses, Cause, Host, Party, Presence, Trace};
+use crate::verdict::{Addresses, Cause, Host, Party, Trace};
 use crate::{Model, Network};
 
 /// What kind of way leads in.
@@ -275,7 +275,7 @@ impl<'s> Doors<'_, 's> {
         }
         let nodes = self.network.inventory.nodes.iter().zip(0u32..).filter(|(node, _)| node.object.is_some());
         let as_nodes = nodes.map(|(_, number)| ask(&self.network.node_party(number))).reduce(|sum, one| sum.either(&one));
-        let as_node = as_nodes.unwrap_or_else(|| ask(&Party { member: None, addresses: Addresses::Unknown, host: Host::Somewhere, presence: Presence::Real }));
+        let as_node = as_nodes.unwrap_or_else(|| ask(&Party { addresses: Addresses::Unknown, host: Host::Somewhere, ..Party::nowhere() }));
         let either = own.either(&as_node);
         if own != as_node {
             trace.causes.insert(Cause::SourceRewritten);

@@ -1,5 +1,6 @@
-//! What enforces the policies of a cluster, as far as its objects tell: where the specification of NetworkPolicies leaves room, and
-//! for policies of kinds that belong to one program, it matters who that is.
+//! What enforces the policies of a cluster: who somebody says it is, else what its objects tell. Where the specification of
+//! NetworkPolicies leaves room, and for policies of kinds that belong to one program, it matters who that is; what each does is the
+//! table in `profile`.
 //!
 //! Cilium is taken to enforce where its policies or its configuration are in the input, and Calico where its policies are; where both
 //! are, nobody knows.
@@ -8,15 +9,24 @@ use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use crate::Model;
 use crate::policy::{Direction, calico, cilium};
+use crate::profile::{Cni, Does, Point, Profile, UNTOLD, Undefined};
 
 /// Who enforces.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum Fabric<'s> {
-    /// Nothing says who: policies mean what their specification says.
-    #[default]
+#[derive(Debug, Clone)]
+pub(crate) struct Fabric<'s> {
+    /// Who somebody said it is.
+    chosen: Option<Cni>,
+    profile: &'static Profile,
+    engine: Engine<'s>,
+}
+
+/// Whose policies are read as what they mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Engine<'s> {
+    /// Kubernetes' own, and no others.
     Standard,
     Cilium(Settings<'s>),
-    Calico,
+    Calico(Felix),
     /// Policies of both Cilium and Calico are there.
     Contested,
 }
@@ -32,10 +42,27 @@ pub(crate) struct Settings<'s> {
     pub(crate) reads_nodes: Option<bool>,
     /// Whether policies for nodes count: `enable-host-firewall`. `None` without configuration.
     pub(crate) guards_hosts: Option<bool>,
+    /// Whether admin policies of the newer kind count: `enable-k8s-cluster-network-policy`. `None` without configuration.
+    reads_cluster_policies: Option<bool>,
+    /// Whether NetworkPolicies are switched off: `enable-k8s-networkpolicy`.
+    ignores_network_policies: bool,
+    /// Whether SCTP is known: `enable-sctp`. `None` without configuration.
+    knows_sctp: Option<bool>,
     /// The name of the cluster; `None` without configuration.
     pub(crate) cluster: Option<&'s str>,
     /// Whether somebody chose by which labels pods are told apart: `labels`.
     pub(crate) chooses_labels: bool,
+    /// The version that runs, as its two first numbers, where the image of the agents tells.
+    pub(crate) version: Option<(u32, u32)>,
+}
+
+/// What the configuration of Calico's agents says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Felix {
+    /// What becomes of what pods send to their own node and their policies allow; `None` if that is left to policies for nodes.
+    lets_pods_in: Option<bool>,
+    /// Whether what nodes send to pods of other nodes has the address of the node: no pool is encapsulated.
+    is_flat: bool,
 }
 
 /// Which pods are isolated.
@@ -51,11 +78,23 @@ enum Enforcement {
 /// Where Cilium keeps its configuration.
 const SETTINGS: &str = "cilium-config";
 
+/// What runs Cilium's agents, and the container that is one.
+const CILIUM_AGENTS: (&str, &str) = ("cilium", "cilium-agent");
+
 /// The name of a cluster that nobody named.
 const CLUSTER_NAME: &str = "default";
 
-/// Whether an object is the configuration of Cilium.
+/// What runs Calico's agents, and how they are told what becomes of what pods send to their node.
+const CALICO_AGENTS: &str = "calico-node";
+const TO_HOST: &str = "FELIX_DEFAULTENDPOINTTOHOSTACTION";
+
+/// Whether an object is the configuration of what enforces.
 pub(crate) fn is_settings(object: ObjectView<'_>) -> bool {
+    let runs_agents = || object.kind() == Kind::DaemonSet && matches!(object.name(), "cilium" | CALICO_AGENTS);
+    is_cilium_config(object) || calico::is_configuration(object) || runs_agents()
+}
+
+fn is_cilium_config(object: ObjectView<'_>) -> bool {
     object.kind() == Kind::ConfigMap && object.name() == SETTINGS
 }
 
@@ -69,36 +108,126 @@ pub(crate) fn is_of_calico(object: ObjectView<'_>) -> bool {
     calico::is_policy(object)
 }
 
+impl Default for Fabric<'_> {
+    fn default() -> Self {
+        Self { chosen: None, profile: &UNTOLD, engine: Engine::Standard }
+    }
+}
+
 impl<'s> Fabric<'s> {
-    pub(crate) fn of(snapshot: &'s Snapshot, model: Model) -> Self {
+    /// Who enforces in a cluster: whom somebody named, else who is seen.
+    pub(crate) fn of(snapshot: &'s Snapshot, model: Model, chosen: Option<Cni>) -> Self {
         if model == Model::NpGuard {
-            return Fabric::Standard;
+            return Self::default();
         }
-        let settings = snapshot.of_kind(Kind::ConfigMap).find(|object| is_settings(*object));
-        let has = |is_one: fn(ObjectView<'_>) -> bool| snapshot.of_kind(Kind::Other).any(is_one);
-        match (settings.is_some() || has(is_of_cilium), has(is_of_calico)) {
-            (false, false) => Fabric::Standard,
-            (false, true) => Fabric::Calico,
-            (true, true) => Fabric::Contested,
-            (true, false) => Fabric::Cilium(settings.map_or_else(Settings::default, Settings::read)),
-        }
+        let cni = if let Some(cni) = chosen {
+            cni
+        } else {
+            let has = |is_one: fn(ObjectView<'_>) -> bool| snapshot.of_kind(Kind::Other).any(is_one);
+            let has_cilium = snapshot.of_kind(Kind::ConfigMap).any(is_cilium_config) || has(is_of_cilium);
+            match (has_cilium, has(is_of_calico)) {
+                (false, false) => return Self::default(),
+                (true, true) => return Self { engine: Engine::Contested, ..Self::default() },
+                (false, true) => Cni::Calico,
+                (true, false) => Cni::Cilium,
+            }
+        };
+        let engine = match cni {
+            Cni::Cilium => Engine::Cilium(Settings::of(snapshot)),
+            Cni::Calico => Engine::Calico(Felix::of(snapshot)),
+            _ => Engine::Standard,
+        };
+        Self { chosen, profile: cni.profile(), engine }
+    }
+
+    /// Who somebody said enforces.
+    pub(crate) fn chosen(&self) -> Option<Cni> {
+        self.chosen
+    }
+
+    /// The settings of Cilium, if it enforces.
+    pub(crate) fn cilium(&self) -> Option<&Settings<'s>> {
+        if let Engine::Cilium(settings) = &self.engine { Some(settings) } else { None }
     }
 
     pub(crate) fn is_cilium(&self) -> bool {
-        matches!(self, Fabric::Cilium(_))
+        self.cilium().is_some()
+    }
+
+    pub(crate) fn is_calico(&self) -> bool {
+        matches!(self.engine, Engine::Calico(_))
+    }
+
+    /// Whether policies of several programs are there, and nothing says who enforces.
+    pub(crate) fn is_contested(&self) -> bool {
+        self.engine == Engine::Contested
     }
 
     /// Whether rules of policies of this kind are read as what they mean.
     pub(crate) fn models(&self, object: ObjectView<'_>) -> bool {
-        match self {
-            Fabric::Cilium(_) => is_of_cilium(object),
-            Fabric::Calico => is_of_calico(object),
-            Fabric::Standard | Fabric::Contested => false,
+        match self.engine {
+            Engine::Cilium(_) => is_of_cilium(object),
+            Engine::Calico(_) => is_of_calico(object),
+            Engine::Standard | Engine::Contested => false,
+        }
+    }
+
+    /// Whether a policy is enforced; unknown where nothing says who does.
+    pub(crate) fn enforces(&self, object: ObjectView<'_>) -> Does {
+        let mut found = self.profile.enforces(object).unwrap_or(Does::Unknown);
+        let is_of_kubernetes = object.kind() == Kind::NetworkPolicy || object.group() == "policy.networking.k8s.io";
+        // What one program has left behind does not tell that another is not there.
+        if self.chosen.is_none() && !is_of_kubernetes && found == Does::No {
+            found = Does::Unknown;
+        }
+        match (&self.engine, object.kind()) {
+            (Engine::Cilium(settings), Kind::NetworkPolicy) if settings.ignores_network_policies => Does::No,
+            (Engine::Cilium(settings), _) if found == Does::Unknown && settings.reads_cluster_policies == Some(false) => Does::No,
+            _ => found,
+        }
+    }
+
+    /// Whether any NetworkPolicy is enforced.
+    pub(crate) fn ignores_network_policies(&self) -> bool {
+        self.profile.ignores_everything() || self.cilium().is_some_and(|settings| settings.ignores_network_policies)
+    }
+
+    /// Who enforces, in a word.
+    pub(crate) fn name(&self) -> &'static str {
+        self.profile.name()
+    }
+
+    /// Whether something is so.
+    pub(crate) fn does(&self, point: Point) -> Does {
+        match (&self.engine, point) {
+            (Engine::Cilium(settings), Point::BlocksMeanNodes) if settings.blocks_mean_nodes => Does::Yes,
+            (Engine::Cilium(settings), Point::EnforcesSctp) if settings.knows_sctp == Some(false) => Does::Unknown,
+            (Engine::Calico(felix), Point::NodesKeepTheirAddress) if felix.is_flat => Does::Yes,
+            _ => self.profile.does(point),
+        }
+    }
+
+    /// What is to be said where that is not known.
+    pub(crate) fn undefined(&self, point: Point) -> Undefined {
+        self.profile.undefined(point)
+    }
+
+    /// Whether somebody, or what is in the input, says who enforces.
+    pub(crate) fn is_told(&self) -> bool {
+        self.profile.is_of_somebody()
+    }
+
+    /// Whether a node takes what its own pods send and their policies allow; `None` if that is left to policies for nodes.
+    pub(crate) fn node_takes_from_its_pods(&self) -> Option<bool> {
+        match self.engine {
+            Engine::Calico(felix) => felix.lets_pods_in,
+            Engine::Cilium(_) => None,
+            Engine::Standard | Engine::Contested => Some(true),
         }
     }
 
     fn enforcement(&self) -> Enforcement {
-        if let Fabric::Cilium(settings) = self { settings.enforcement } else { Enforcement::Selected }
+        self.cilium().map_or(Enforcement::Selected, |settings| settings.enforcement)
     }
 
     /// Whether pods are isolated that no policy selects.
@@ -111,14 +240,6 @@ impl<'s> Fabric<'s> {
         self.enforcement() == Enforcement::None
     }
 
-    /// Whether blocks of addresses do not mean what has a name in the cluster: pods never, nodes unless that was chosen.
-    pub(crate) fn keeps_blocks_from(&self, is_pod: bool, is_node: bool) -> bool {
-        match self {
-            Fabric::Cilium(settings) => is_pod || (is_node && !settings.blocks_mean_nodes),
-            Fabric::Standard | Fabric::Calico | Fabric::Contested => false,
-        }
-    }
-
     /// Whether the name of a port means the number that pods anywhere give it, and not that of the pod at which a connection ends.
     pub(crate) fn looks_names_up_everywhere(&self, direction: Direction) -> bool {
         self.is_cilium() && direction == Direction::Egress
@@ -126,6 +247,11 @@ impl<'s> Fabric<'s> {
 }
 
 impl<'s> Settings<'s> {
+    fn of(snapshot: &'s Snapshot) -> Self {
+        let map = snapshot.of_kind(Kind::ConfigMap).find(|object| is_cilium_config(*object));
+        Self { version: version(snapshot), ..map.map_or_else(Self::default, Self::read) }
+    }
+
     fn read(map: ObjectView<'s>) -> Self {
         let data = map.root().get(field::DATA);
         let text = |key: &str| data.and_then(|data| data.entry(key)).and_then(Value::as_str).map(str::trim);
@@ -140,8 +266,49 @@ impl<'s> Settings<'s> {
             blocks_mean_nodes: text("policy-cidr-match-mode").is_some_and(|modes| modes.split([',', ' ']).any(|mode| mode == "nodes")),
             reads_nodes: is_on("enable-node-selector-labels"),
             guards_hosts: is_on("enable-host-firewall"),
+            reads_cluster_policies: is_on("enable-k8s-cluster-network-policy"),
+            ignores_network_policies: text("enable-k8s-networkpolicy") == Some("false"),
+            knows_sctp: text("enable-sctp").map(|word| word == "true"),
             cluster: Some(text("cluster-name").filter(|name| !name.is_empty()).unwrap_or(CLUSTER_NAME)),
             chooses_labels: text("labels").is_some_and(|labels| !labels.is_empty()),
+            version: None,
         }
+    }
+}
+
+/// The version of Cilium's agents, from the tag of their image.
+fn version(snapshot: &Snapshot) -> Option<(u32, u32)> {
+    let agents = snapshot.of_kind(Kind::DaemonSet).filter(|object| object.name() == CILIUM_AGENTS.0);
+    let images = agents.filter_map(|object| {
+        let containers = object.spec()?.get(field::TEMPLATE)?.get(field::SPEC)?.get(field::CONTAINERS)?;
+        let agent = containers.items().find(|container| container.str(field::NAME) == Some(CILIUM_AGENTS.1))?;
+        agent.str(field::IMAGE)
+    });
+    let of_image = |image: &str| {
+        let tag = image.split('@').next()?.rsplit_once(':')?.1.strip_prefix('v')?;
+        let mut numbers = tag.split('.');
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    };
+    images.into_iter().find_map(of_image)
+}
+
+impl Felix {
+    fn of(snapshot: &Snapshot) -> Self {
+        let configured = snapshot.of_kind(Kind::Other).filter(|object| calico::is_configuration(*object) && object.name() == "default");
+        let written = configured.filter_map(|object| object.spec()?.entry("defaultEndpointToHostAction")?.as_str()).last();
+        let agents = snapshot.of_kind(Kind::DaemonSet).filter(|object| object.name() == CALICO_AGENTS);
+        let told = agents.filter_map(|object| {
+            let containers = object.spec()?.get(field::TEMPLATE)?.get(field::SPEC)?.get(field::CONTAINERS)?;
+            let variables = containers.items().flat_map(|container| container.list(field::ENV));
+            variables.filter(|variable| variable.str(field::NAME) == Some(TO_HOST)).filter_map(|variable| variable.entry("value")?.as_str()).last()
+        });
+        // What agents are told goes before what is configured; the manifests and the operator of Calico tell them to accept.
+        let action = told.last().or(written).unwrap_or("Accept").to_ascii_lowercase();
+        let lets_pods_in = match action.as_str() {
+            "return" => None,
+            "drop" => Some(false),
+            _ => Some(true),
+        };
+        Self { lets_pods_in, is_flat: calico::is_flat(snapshot) }
     }
 }

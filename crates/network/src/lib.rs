@@ -36,6 +36,7 @@ mod mesh;
 mod migration;
 mod plane;
 mod policy;
+mod profile;
 mod question;
 pub mod render;
 mod service;
@@ -72,6 +73,7 @@ pub use mesh::{MtlsMode, Proxy};
 pub use migration::{Document, Feature, IMPLEMENTATIONS, Implementation, Migration, Note, Proof, Reason, Refused, Remark, Support, migrate};
 pub use plane::Plane;
 pub use policy::{Action, Direction};
+pub use profile::{Cni, NoSuchCni, Point, Undefined};
 pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, WrittenPort};
 pub use standing::Standing;
 pub use synthesis::{
@@ -153,38 +155,49 @@ impl<'s> Network<'s> {
         Self::resolve_on(snapshot, model, Plane::Cluster)
     }
 
+    /// The same where it is known what enforces policies; none: it is inferred from the objects of the input.
+    pub fn resolve_under(snapshot: &'s Snapshot, model: Model, cni: Option<Cni>) -> Self {
+        Self::read(snapshot, model, Plane::Cluster, cni, &AddressSet::default())
+    }
+
     /// Reads what concerns one network: the cluster's own, or one to which pods are attached beside it.
     pub fn resolve_on(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>) -> Self {
-        Self::read(snapshot, model, plane, &AddressSet::default())
+        Self::read(snapshot, model, plane, None, &AddressSet::default())
     }
 
-    /// The same as [`Network::resolve`] where API servers listen at these addresses as well.
-    pub(crate) fn resolve_assuming(snapshot: &'s Snapshot, servers: &AddressSet) -> Self {
-        Self::read(snapshot, Model::Kubernetes, Plane::Cluster, servers)
+    /// The same as [`Network::resolve_under`] where API servers listen at these addresses as well.
+    pub(crate) fn resolve_assuming(snapshot: &'s Snapshot, cni: Option<Cni>, servers: &AddressSet) -> Self {
+        Self::read(snapshot, Model::Kubernetes, Plane::Cluster, cni, servers)
     }
 
-    fn read(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>, servers: &AddressSet) -> Self {
+    /// The same for a later snapshot.
+    pub(crate) fn anew<'a>(&self, after: &'a Snapshot) -> Network<'a> {
+        let plane = self.attached.as_deref().map_or(Plane::Cluster, Plane::Attached);
+        Network::read(after, self.model, plane, self.fabric.chosen(), &AddressSet::default())
+    }
+
+    fn read(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>, cni: Option<Cni>, servers: &AddressSet) -> Self {
         let inventory = Inventory::read(snapshot, model, plane);
         let mut policies = Policies::new(snapshot.strings());
         let services = Services::read(snapshot, &inventory);
         let mut blurs = Vec::new();
         let mut host_policies = Vec::new();
         let mut attached = None;
-        let fabric = if plane == Plane::Cluster { Fabric::of(snapshot, model) } else { Fabric::default() };
+        let fabric = if plane == Plane::Cluster { Fabric::of(snapshot, model, cni) } else { Fabric::default() };
         match plane {
             Plane::Cluster => {
+                policies.ignored_by = fabric.ignores_network_policies().then(|| fabric.name());
                 read_policies(snapshot, &inventory, model, &mut policies);
-                admin::read_all(snapshot, &mut policies);
-                policies.are_ordered = fabric == Fabric::Calico;
-                blurs = unmodelled::read(snapshot, &inventory, &fabric, model, &mut policies);
-                match &fabric {
-                    Fabric::Cilium(settings) => {
-                        let read = cilium::read_all(snapshot, &inventory, settings, servers, &mut policies);
-                        blurs.extend(read.blurs);
-                        host_policies = read.host_policies;
-                    }
-                    Fabric::Calico => blurs.extend(calico::read_all(snapshot, &inventory, &services, &mut policies)),
-                    Fabric::Standard | Fabric::Contested => {}
+                blurs.extend(admin::read_all(snapshot, &fabric, &mut policies));
+                policies.are_ordered = fabric.is_calico();
+                blurs.extend(unmodelled::read(snapshot, &inventory, &fabric, model, &mut policies));
+                if let Some(settings) = fabric.cilium() {
+                    let read = cilium::read_all(snapshot, &inventory, settings, servers, &mut policies);
+                    blurs.extend(read.blurs);
+                    host_policies = read.host_policies;
+                }
+                if fabric.is_calico() {
+                    blurs.extend(calico::read_all(snapshot, &inventory, &services, &mut policies));
                 }
             }
             Plane::Attached(network) => {

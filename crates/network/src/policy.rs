@@ -315,6 +315,8 @@ pub(crate) struct Policies<'s> {
     pub(crate) absent_words: Vec<String>,
     /// Whether a rule means whatever stands behind a Service.
     pub(crate) reads_services: bool,
+    /// Who does not enforce NetworkPolicies, if somebody is known not to.
+    pub(crate) ignored_by: Option<&'static str>,
 }
 
 impl<'s> Policies<'s> {
@@ -337,6 +339,7 @@ impl<'s> Policies<'s> {
             pod_space: None,
             guarded_nodes: BTreeSet::new(),
             reads_services: false,
+            ignored_by: None,
         }
     }
 
@@ -540,6 +543,12 @@ impl<'s> Policies<'s> {
         for (place, message) in refusals {
             self.faults.push(Fault { object, place, message, refused_by: Some(who) });
         }
+    }
+
+    /// Tells that a policy does nothing, because of who enforces.
+    fn ignore(&mut self, object: ObjectView<'s>, who: &str) {
+        let message = format!("{who} does not enforce {} ({}): the policy does nothing", object.kind_name(), object.group());
+        self.remark(object, object.spec().unwrap_or(object.root()), message);
     }
 
     fn remark(&mut self, object: ObjectView<'s>, place: Value<'s>, message: String) {

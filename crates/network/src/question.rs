@@ -1,16 +1,20 @@
 //! One question and its answer: may this talk to that, on this port?
 
+mod translated;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::{BehindNode, End, Named, Target, Translation};
 use crate::policy::{Action, Direction, Policy, Tier};
+use crate::profile::{Does, Point};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Addresses, Cause, Ground, Host, Party, Step, Trace};
 use crate::{Network, address::Address};
 
 pub use crate::endpoint::PortName;
+use translated::Way;
 
 /// A question as a machine writes it: one line of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -165,7 +169,10 @@ impl<'s> Network<'s> {
         match self.targets(&named, question.protocol, &question.port)? {
             Translation::Nowhere(reason) => Ok(Answer { allowed: Some(false), reason, variants: Vec::new() }),
             Translation::Unknown(cause) => Ok(Answer { allowed: None, reason: cause.to_string(), variants: Vec::new() }),
-            Translation::To(targets) => Ok(self.judge_pairs(&sources, &targets, question.protocol)),
+            Translation::To(targets) => Ok(match named {
+                Named::Service(service) => self.judge_translated(&sources, service, &targets, question),
+                Named::Ends(_) => self.judge_pairs(&sources, &targets, question.protocol, Way::Straight),
+            }),
         }
     }
 
@@ -176,9 +183,9 @@ impl<'s> Network<'s> {
             return Answer { allowed: Some(false), reason: "the port of the node leads to no pod".to_owned(), variants: Vec::new() };
         }
         let node = End::Node(behind.node);
-        let direct = self.judge_pairs(sources, &behind.targets, protocol);
-        let comes = self.judge_pairs(sources, &[(node, Some(behind.port))], protocol).allowed;
-        let goes_on = if behind.keeps_source { direct.allowed } else { self.judge_pairs(&[node], &behind.targets, protocol).allowed };
+        let direct = self.judge_pairs(sources, &behind.targets, protocol, Way::Straight);
+        let comes = self.judge_pairs(sources, &[(node, Some(behind.port))], protocol, Way::Straight).allowed;
+        let goes_on = if behind.keeps_source { direct.allowed } else { self.judge_pairs(&[node], &behind.targets, protocol, Way::Straight).allowed };
         let by_node = match (comes, goes_on) {
             (Some(false), _) | (_, Some(false)) => Some(false),
             (Some(true), Some(true)) => Some(true),
@@ -191,7 +198,7 @@ impl<'s> Network<'s> {
     }
 
     /// Judges every pair, those that cannot differ once, and sums up.
-    fn judge_pairs(&self, sources: &[End], targets: &[Target], protocol: Protocol) -> Answer {
+    fn judge_pairs(&self, sources: &[End], targets: &[Target], protocol: Protocol, way: Way) -> Answer {
         let only_itself = matches!((sources, targets), ([source], [(target, _)]) if source == target && self.is_alone(*source));
         let mut known: BTreeMap<PairKind, usize> = BTreeMap::new();
         let mut outcomes: Vec<Variant> = Vec::new();
@@ -204,7 +211,7 @@ impl<'s> Network<'s> {
                 outcome.pairs += 1;
                 continue;
             }
-            let (allowed, reason) = self.judge(source, target, protocol, port, only_itself);
+            let (allowed, reason) = self.judge(source, target, protocol, port, only_itself, way);
             known.insert(kind, outcomes.len());
             outcomes.push(Variant { from: self.name_of(source), to: self.name_of(target), allowed, reason, pairs: 1 });
         }
@@ -238,13 +245,14 @@ impl<'s> Network<'s> {
         PairKind { source: kind(source), target: kind(target), port, is_self: source == target }
     }
 
-    fn judge(&self, source: End, target: End, protocol: Protocol, port: Option<u16>, only_itself: bool) -> (Option<bool>, String) {
+    fn judge(&self, source: End, target: End, protocol: Protocol, port: Option<u16>, only_itself: bool, way: Way) -> (Option<bool>, String) {
         let finished = |end: End| matches!(end, End::Pod(number) if self.inventory.pods.get(number as usize).is_some_and(|pod| pod.is_finished));
         if let Some(end) = [source, target].into_iter().find(|&end| finished(end)) {
             return (Some(false), format!("{} is finished and has no traffic", self.name_of(end)));
         }
         let is_pod_itself = source == target && (only_itself || !self.is_template(source));
-        if is_pod_itself {
+        let passes = if way == Way::Translated { self.fabric.does(Point::PassesLoops) } else { Does::Yes };
+        if is_pod_itself && passes == Does::Yes {
             return (Some(true), "a pod always reaches itself".to_owned());
         }
         let Some(port) = port else { return (None, format!("{} has no port of this name", self.name_of(target))) };
@@ -252,6 +260,9 @@ impl<'s> Network<'s> {
         let mut trace = Trace::of_deciding();
         let bounds = self.between(source, target, &asked, &mut trace);
         let allowed = bounds.holds(protocol, port);
+        if is_pod_itself && passes == Does::Unknown && allowed != Some(true) {
+            return (None, Cause::Undefined(self.fabric.undefined(Point::PassesLoops)).to_string());
+        }
         (allowed, self.reason(allowed, source, target, &trace))
     }
 
@@ -300,21 +311,6 @@ impl<'s> Network<'s> {
             return decided.either(&together);
         }
         decided
-    }
-
-    /// What is let through between a node and what runs on it: everything, but what the policies of a pod keep from leaving towards its
-    /// node under Cilium.
-    pub(crate) fn on_one_node(&self, source: &Party<'_>, target: &Party<'_>, node: Option<u32>, asked: &Traffic, trace: &mut Trace) -> Bounds {
-        let traffic = Bounds::known(asked.clone());
-        let mut own = |direction: Direction| trace.note(|| Step { direction, ground: Ground::OwnNode, traffic: traffic.clone() });
-        if self.fabric.is_cilium() && source.member.is_some() && target.member.is_none() {
-            own(Direction::Ingress);
-            let target = Party { host: Host::Own(node), ..*target };
-            return self.one_way(Direction::Egress, source, &target, asked, trace);
-        }
-        own(Direction::Egress);
-        own(Direction::Ingress);
-        if self.is_past_gate(target) { traffic } else { self.through_gate(source, target, traffic, trace) }
     }
 
     fn party<'n>(&'n self, end: End, slot: &'n mut Address) -> Party<'n> {
@@ -382,6 +378,7 @@ impl<'s> Network<'s> {
                 let member = if let End::Pod(number) = guarded { self.pod_party(number).member } else { None };
                 self.gate_words(ground, member)
             }
+            Ground::ClosedNode => "the node takes nothing from its own pods".to_owned(),
             Ground::OwnNode => "traffic between a pod and its own node is always let through".to_owned(),
         }
     }

@@ -207,6 +207,18 @@ fn endpoints(value: Value<'_>) -> WrittenEndpoints<'_> {
     WrittenEndpoints { addresses, ports: ports.collect() }
 }
 
+/// The addresses that the cluster has for a Service, none of them told if nothing has given it one; none at all for one that is but a
+/// name of its pods.
+pub(crate) fn cluster_addresses(object: ObjectView<'_>) -> Option<Vec<Address>> {
+    let Some(spec) = object.spec() else { return Some(Vec::new()) };
+    let written: Vec<&str> =
+        spec.str(field::CLUSTER_IP).into_iter().chain(spec.entry("clusterIPs").into_iter().flat_map(Value::items).filter_map(Value::as_str)).collect();
+    let mut addresses: Vec<Address> = written.iter().filter_map(|text| text.parse().ok()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    (!written.contains(&"None")).then_some(addresses)
+}
+
 /// The addresses at which a Service answers: its own, those that it claims, and those of its load balancer that nodes
 /// translate themselves.
 fn virtual_addresses(object: ObjectView<'_>) -> Vec<Address> {

@@ -107,6 +107,8 @@ pub struct Request<'r> {
     pub controllers: Vec<String>,
     /// How the policies are written.
     pub format: Format,
+    /// What enforces them; none: it is inferred.
+    pub cni: Option<crate::Cni>,
 }
 
 impl Default for Request<'_> {
@@ -124,6 +126,7 @@ impl Default for Request<'_> {
             node_local_dns: false,
             controllers: Vec::new(),
             format: Format::NetworkPolicy,
+            cni: None,
         }
     }
 }
@@ -212,7 +215,7 @@ pub fn synthesize(snapshot: &Snapshot, request: &Request<'_>) -> Result<Synthesi
     let stand_in = needs_resolver(snapshot).then(|| added(snapshot, "the DNS of the cluster", RESOLVER));
     let world = stand_in.map(|delta| snapshot.with(delta));
     let world = world.as_ref().unwrap_or(snapshot);
-    let network = Network::resolve(world, Model::Kubernetes);
+    let network = Network::resolve_under(world, Model::Kubernetes, request.cni);
     let scope = Scope::of(&network, request)?;
     let needs = collect(&network, &scope, request)?;
     let chosen = label::choose(&network);
@@ -223,7 +226,7 @@ pub fn synthesize(snapshot: &Snapshot, request: &Request<'_>) -> Result<Synthesi
     let replaced: Vec<ObjectRef> = if stay { Vec::new() } else { scope.policies(world).map(ObjectView::reference).collect() };
     let delta = Delta { removed: replaced.clone(), ..added(world, "the generated policies", &text) };
     let secured = world.with(delta);
-    let after = Network::resolve_assuming(&secured, &addresses_of(&drafts.servers));
+    let after = Network::resolve_assuming(&secured, request.cni, &addresses_of(&drafts.servers));
     let first_new = first_new(world);
     // Cilium's blocks do not mean nodes, wherever these are known from.
     let nodes = if request.format == Format::Cilium { addresses_of(&drafts.nodes) } else { AddressSet::default() };

@@ -1,5 +1,6 @@
 //! What the rules say about one pair: which traffic is allowed from one party to another, and what is not known about it.
 
+mod host;
 mod meaning;
 mod party;
 
@@ -8,8 +9,8 @@ use std::collections::BTreeSet;
 use crate::gate::GateGround;
 use crate::grouping::{Applied, AppliedTier};
 use crate::plane::CLUSTER_NETWORK;
-use crate::policy::cilium::HostPolicy;
 use crate::policy::{Action, Direction, Policy, PortMatch, Rule, Tier};
+use crate::profile::{Does, Point, Undefined};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::{Model, Network};
 
@@ -61,6 +62,10 @@ pub enum Cause {
     IdentityUnknown,
     /// Whether a proxy stands in front of the pod is not known.
     ProxyUnknown,
+    /// Whether policies of this kind are enforced by what enforces policies is not known.
+    NotEnforced(String),
+    /// What enforces policies may do one thing or another.
+    Undefined(Undefined),
 }
 
 impl std::fmt::Display for Cause {
@@ -86,6 +91,8 @@ impl std::fmt::Display for Cause {
             Cause::HostEndpoint => out.write_str("a host endpoint guards a node on the way, and policies for host endpoints are not modelled"),
             Cause::TierUnknown(name) => write!(out, "a policy stands in the tier `{name}`, which is not in the input"),
             Cause::IdentityUnknown => out.write_str("a proxy decides by who connects, and whether the other end has an identity in the mesh is not known"),
+            Cause::NotEnforced(kind) => write!(out, "policies of kind {kind} apply, and whether they are enforced is not known"),
+            Cause::Undefined(undefined) => undefined.fmt(out),
             Cause::ProxyUnknown => out.write_str("the namespace is not in the input, and may ask for proxies that refuse this"),
             Cause::Contested => out.write_str("policies of both Cilium and Calico are in the input, and which of the two enforces them is not known"),
             Cause::ControllerUnknown => out.write_str("a rule speaks about pods, and which of them are the ingress controller is not known"),
@@ -180,6 +187,8 @@ pub(crate) enum Ground {
     Unguarded,
     /// Traffic between a pod and the node it runs on.
     OwnNode,
+    /// The node takes nothing from its own pods.
+    ClosedNode,
     /// The two ends are on networks that do not see each other.
     Apart,
     /// The proxy in front of the pod.
@@ -225,7 +234,12 @@ impl<'s> Network<'s> {
             trace.note(|| Step { direction, ground: Ground::Open, traffic: asked.clone() });
             return asked;
         }
+        // Others see a node by the address that it has towards them.
+        let is_far = direction == Direction::Ingress && peer.member.is_none() && matches!(peer.host, Host::Node(_) | Host::Somewhere);
+        let veiled = is_far && self.fabric.does(Point::NodesKeepTheirAddress) != Does::Yes;
+        let peer = if veiled { &Party { addresses: Addresses::Unknown, ..*peer } } else { peer };
         let decided = self.tiers(direction, applied, subject, peer, asked, trace);
+        let decided = if applied.is_empty() { decided } else { self.softened(whole, decided, trace) };
         self.blur(direction, subject, whole, decided, trace)
     }
 
@@ -315,27 +329,6 @@ impl<'s> Network<'s> {
 
     fn denies(&self, rule: u32) -> bool {
         self.policies.rules.get(rule as usize).is_some_and(|rule| rule.action == Action::Deny)
-    }
-
-    /// What policies for nodes leave of what nodes send and receive.
-    fn of_node(&self, direction: Direction, subject: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
-        let number = match subject.host {
-            Host::Node(number) | Host::Own(Some(number)) => Some(number),
-            Host::Own(None) | Host::Somewhere => None,
-            Host::No => return asked,
-        };
-        let node = number.and_then(|number| self.inventory.nodes.get(number as usize)).and_then(|node| node.object);
-        let guarded = &self.policies.guarded_nodes;
-        if number.map_or(!guarded.is_empty(), |number| guarded.contains(&number)) {
-            trace.causes.insert(Cause::HostEndpoint);
-            return Bounds::maybe(asked.possible);
-        }
-        let is_meant = |policy: &&HostPolicy<'_>| policy.concerns(direction) && node.is_none_or(|node| policy.nodes.matches(|key| node.label(key)));
-        if !self.host_policies.iter().any(|policy| is_meant(&policy)) {
-            return asked;
-        }
-        trace.causes.insert(Cause::NotModelled("CiliumClusterwideNetworkPolicy with a `nodeSelector` (cilium.io)".to_owned()));
-        Bounds::maybe(asked.possible)
     }
 
     /// Rules of which the first that matches decides; of the rest, what the tier leaves to the next.
@@ -462,6 +455,16 @@ impl<'s> Network<'s> {
             meant.fold(Traffic::none(), |sum, (_, protocol, port)| sum.union(&Traffic::ports(*protocol, *port, *port)))
         };
         ports.traffic.union(&of_names(&ports.named)).difference(&ports.except).difference(&of_names(&ports.not_named))
+    }
+
+    /// The same where it is not known whether policies are enforced for SCTP: then they may let everything through or nothing.
+    fn softened(&self, asked: &Traffic, decided: Bounds, trace: &mut Trace) -> Bounds {
+        let open = asked.intersection(&Traffic::of_protocol(Protocol::Sctp));
+        if open.is_empty() || self.fabric.does(Point::EnforcesSctp) != Does::Unknown {
+            return decided;
+        }
+        trace.causes.insert(Cause::Undefined(self.fabric.undefined(Point::EnforcesSctp)));
+        Bounds { sure: decided.sure.difference(&open), possible: decided.possible.union(&open) }
     }
 
     /// What kinds of policy that are not modelled, and lists that could not be read, make of a verdict.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use bartizan_cluster::KubernetesVersion;
+use bartizan_network::Cni;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
@@ -65,6 +67,11 @@ Examples:
   bartizan network eval --batch questions.jsonl -f cluster.json
 
 A line of a batch: {\"from\": \"shop/web-0\", \"to\": \"shop/Service/db\", \"port\": 5432, \"protocol\": \"TCP\"}";
+
+/// The words for what enforces policies.
+pub(super) fn cni() -> impl TypedValueParser<Value = Cni> {
+    PossibleValuesParser::new(Cni::ALL.map(Cni::name)).try_map(|word| word.parse::<Cni>())
+}
 
 /// Where facts come from, for commands whose plain arguments are something else.
 #[derive(Debug, Clone, Args)]
@@ -138,6 +145,9 @@ pub(crate) struct Eval {
     pub(crate) timings: bool,
     #[command(flatten)]
     pub(crate) sources: NamedSources,
+    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
+    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model")]
+    pub(crate) cni: Option<Cni>,
 }
 
 /// `bartizan network explain`
@@ -157,6 +167,9 @@ pub(crate) struct Why {
     pub(crate) output: crate::args::ListFormat,
     #[command(flatten)]
     pub(crate) sources: NamedSources,
+    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
+    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model")]
+    pub(crate) cni: Option<Cni>,
 }
 
 /// `bartizan network connectivity`
@@ -172,6 +185,9 @@ pub(crate) struct Connectivity {
     pub(crate) compat: Option<Compat>,
     #[command(flatten)]
     pub(crate) focus: FocusOptions,
+    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
+    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model", conflicts_with = "compat")]
+    pub(crate) cni: Option<Cni>,
 }
 
 /// What of a list is looked at.
@@ -211,6 +227,9 @@ pub(crate) struct Exposure {
     /// Answer as another tool does: its model of a cluster, and its format.
     #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output")]
     pub(crate) compat: Option<Compat>,
+    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
+    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model", conflicts_with = "compat")]
+    pub(crate) cni: Option<Cni>,
 }
 
 /// `bartizan network verify`
@@ -231,6 +250,9 @@ pub(crate) struct Verify {
     /// Format.
     #[arg(short, long, value_enum, default_value_t = crate::args::ListFormat::Text, help_heading = "Output")]
     pub(crate) output: crate::args::ListFormat,
+    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
+    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model")]
+    pub(crate) cni: Option<Cni>,
 }
 
 /// `bartizan network migrate`
@@ -273,6 +295,9 @@ pub(crate) struct Diff {
     /// Count the facts as observed at this time (RFC 3339).
     #[arg(long, value_name = "TIME", help_heading = "Sources")]
     pub(crate) now: Option<Timestamp>,
+    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
+    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model", conflicts_with = "compat")]
+    pub(crate) cni: Option<Cni>,
 }
 
 /// What `verify --against` is to prove.

@@ -6,10 +6,14 @@ use std::collections::BTreeMap;
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::network_policy::is_port_name;
+use super::unmodelled::Blur;
 use super::{Action, Direction, Draft, Isolates, NamespaceMatch, Peer, PodMatch, Policies, Policy, PortMatch, Tier};
 use crate::address::{AddressSet, Cidr, NoCidr};
+use crate::fabric::Fabric;
 use crate::label::{Refusal, Selector};
+use crate::profile::Does;
 use crate::traffic::{NoSuchProtocol, Protocol, Traffic};
+use crate::verdict::Cause;
 
 /// The API group of all of them.
 const GROUP: &str = "policy.networking.k8s.io";
@@ -75,16 +79,23 @@ pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
     Dialect::of(object).is_some()
 }
 
-/// Reads every policy of the whole cluster in `snapshot`.
-pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, policies: &mut Policies<'s>) {
+/// Reads every policy of the whole cluster in `snapshot`; of those of which it is not known whether they are enforced, what they may
+/// change.
+pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, fabric: &Fabric<'s>, policies: &mut Policies<'s>) -> Vec<Blur> {
+    let mut blurs = Vec::new();
     let mut priorities: BTreeMap<(Tier, i64), ObjectView<'s>> = BTreeMap::new();
     for object in snapshot.of_kind(Kind::Other) {
         let Some(dialect) = Dialect::of(object) else { continue };
         if !is_current(snapshot, object) {
             continue;
         }
+        let enforces = fabric.enforces(object);
+        if enforces == Does::No {
+            policies.ignore(object, fabric.name());
+            continue;
+        }
         let before = policies.list.len();
-        read(object, dialect, policies);
+        blurs.extend(read(object, dialect, enforces, policies));
         let Some((tier, priority)) = policies.list.get(before).map(|policy| (policy.tier, policy.priority)) else { continue };
         if dialect == Dialect::BaselineAdmin {
             continue;
@@ -94,13 +105,14 @@ pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, policies: &mut Policies<'s>) 
             policies.remark(object, object.spec().unwrap_or(object.root()), message);
         }
     }
+    blurs
 }
 
-fn read<'s>(object: ObjectView<'s>, dialect: Dialect, policies: &mut Policies<'s>) {
+fn read<'s>(object: ObjectView<'s>, dialect: Dialect, enforces: Does, policies: &mut Policies<'s>) -> Option<Blur> {
     let mut reader = Reader { dialect, policies, refused: Vec::new(), remarks: Vec::new() };
     let Some(spec) = object.spec() else {
         policies.refuse(object, vec![(object.root(), "`spec` is missing".to_owned())]);
-        return;
+        return None;
     };
     if dialect == Dialect::BaselineAdmin && object.name() != BASELINE_NAME {
         reader.refused.push((object.root(), format!("the name must be `{BASELINE_NAME}`")));
@@ -113,16 +125,23 @@ fn read<'s>(object: ObjectView<'s>, dialect: Dialect, policies: &mut Policies<'s
     let Reader { refused, remarks, .. } = reader;
     if !refused.is_empty() {
         policies.refuse(object, refused);
-        return;
+        return None;
     }
     for (place, message) in remarks {
         policies.remark(object, place, message);
     }
-    let Some(subject) = subject else { return };
+    let subject = subject?;
+    if enforces == Does::Unknown {
+        let [is_in, is_out] = [&ingress, &egress].map(|rules| !rules.is_empty());
+        policies.forget(&[ingress, egress]);
+        let cause = Cause::NotEnforced(object.kind_name().to_owned());
+        return Some(Blur { subject, ingress: is_in, egress: is_out, may_add: true, cause });
+    }
     let number = crate::inventory::count(policies.list.len());
     let ingress = policies.add_rules(number, Direction::Ingress, ingress);
     let egress = policies.add_rules(number, Direction::Egress, egress);
     policies.add(Policy { object, tier, priority, subject, ingress: Some(ingress), egress: Some(egress), isolates: Isolates::NEITHER });
+    None
 }
 
 struct Reader<'p, 's> {

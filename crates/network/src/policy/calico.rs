@@ -7,12 +7,13 @@
 //! nodes (host endpoints) is not known here.
 //!
 //! Inside: [`selector`] is the language of selectors, [`meaning`] what its keys mean, [`tier`] the order of tiers, [`set`] what
-//! has labels without being a pod, [`rule`] what rules ask.
+//! has labels without being a pod, [`rule`] what rules ask, [`stored`] which objects are the same.
 
 mod meaning;
 mod rule;
 pub(crate) mod selector;
 mod set;
+mod stored;
 mod tier;
 
 use bartizan_cluster::label::is_dns_subdomain;
@@ -26,6 +27,7 @@ use crate::service::Services;
 use crate::verdict::Cause;
 use meaning::{Meaning, Place};
 use set::Sets;
+use stored::{is_current, is_group};
 use tier::{DEFAULT_TIER, Tiers};
 
 /// The order of NetworkPolicies in the tier `default`.
@@ -37,11 +39,6 @@ const SHOWN_MAX: usize = 80;
 /// Who refuses what is refused here.
 const CALICO: &str = "Calico";
 
-/// The groups in which its kinds are written and stored.
-fn is_group(group: &str) -> bool {
-    matches!(group, "projectcalico.org" | "crd.projectcalico.org")
-}
-
 /// Whether an object is a policy of Calico's that does something.
 pub(crate) fn is_policy(object: ObjectView<'_>) -> bool {
     is_group(object.group()) && matches!(object.kind_name(), "NetworkPolicy" | "GlobalNetworkPolicy")
@@ -52,8 +49,20 @@ pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
     is_group(object.group())
         && matches!(
             object.kind_name(),
-            "NetworkPolicy" | "GlobalNetworkPolicy" | "Tier" | "NetworkSet" | "GlobalNetworkSet" | "HostEndpoint" | "IPPool" | "Profile"
+            "NetworkPolicy" | "GlobalNetworkPolicy" | "Tier" | "NetworkSet" | "GlobalNetworkSet" | "HostEndpoint" | "IPPool" | "Profile" | "FelixConfiguration"
         )
+}
+
+/// Whether an object configures its agents.
+pub(crate) fn is_configuration(object: ObjectView<'_>) -> bool {
+    is_group(object.group()) && object.kind_name() == "FelixConfiguration"
+}
+
+/// Whether pools of addresses are in the input and none of them is encapsulated.
+pub(crate) fn is_flat(snapshot: &Snapshot) -> bool {
+    let is_never = |spec: Value<'_>, name: &str| spec.entry(name).and_then(Value::as_str).is_none_or(|mode| matches!(mode, "" | "Never"));
+    let pools = || snapshot.of_kind(Kind::Other).filter(|object| is_group(object.group()) && object.kind_name() == "IPPool");
+    pools().next().is_some() && pools().filter_map(ObjectView::spec).all(|spec| is_never(spec, "ipipMode") && is_never(spec, "vxlanMode"))
 }
 
 /// A number by which orders are compared: those of policies without one come last.
@@ -65,14 +74,6 @@ fn rank(order: f64) -> i64 {
 /// The number by which NetworkPolicies stand among Calico's policies.
 pub(crate) fn network_policy_rank() -> i64 {
     rank(NETWORK_POLICY_ORDER)
-}
-
-/// Of the same object twice, the last one counts; stored and written form are the same object.
-fn is_current(snapshot: &Snapshot, object: ObjectView<'_>) -> bool {
-    let found = ["projectcalico.org", "crd.projectcalico.org"]
-        .into_iter()
-        .filter_map(|group| snapshot.find_other(group, object.kind_name(), object.namespace(), object.name()));
-    found.map(ObjectView::id).max_by_key(|id| id.0).is_none_or(|last| last == object.id())
 }
 
 /// Reads every policy of Calico's, and tells what is not known because of them.
@@ -94,7 +95,7 @@ struct Reader<'r, 's> {
     services: &'r Services<'s>,
     policies: &'r mut Policies<'s>,
     tiers: Tiers<'s>,
-    sets: Sets<'s>,
+    sets: Sets,
     blurs: Vec<Blur>,
 }
 

@@ -17,6 +17,10 @@ const PORT_NAME_MAX: usize = 15;
 
 /// Reads `object`, a NetworkPolicy of the namespace with number `namespace`.
 pub(crate) fn read<'s>(object: ObjectView<'s>, namespace: u32, model: Model, policies: &mut Policies<'s>) {
+    if let Some(who) = policies.ignored_by {
+        policies.ignore(object, who);
+        return;
+    }
     let mut reader = Reader { namespace, policies, refused: Vec::new(), remarks: Vec::new() };
     // A star stands for what the server adds to a name that it generates.
     let name = object.name().strip_suffix('*').map_or(object.name(), |generated| generated.trim_end_matches('-'));

@@ -8,6 +8,7 @@ use crate::fabric::{self, Fabric};
 use crate::inventory::Inventory;
 use crate::label::Selector;
 use crate::mesh::{self, MESH_ROOT, SECURITY};
+use crate::profile::Does;
 use crate::verdict::Cause;
 
 /// Something that may change what is allowed for some pods in a way that is not known.
@@ -67,13 +68,17 @@ pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, fabric
         if fabric.models(object) || (model == Model::Kubernetes && is_of_gates(object)) {
             continue;
         }
+        if fabric.enforces(object) == Does::No {
+            policies.ignore(object, fabric.name());
+            continue;
+        }
         // One that leaves the choice keeps nobody out.
         if object.kind_name() == "PeerAuthentication" && !mesh::is_strict_anywhere(object) {
             continue;
         }
         if let Some(subject) = subject(object, inventory, policies) {
             let (ingress, egress) = directions(object, &power);
-            let is_contested = *fabric == Fabric::Contested && (fabric::is_of_cilium(object) || fabric::is_of_calico(object));
+            let is_contested = fabric.is_contested() && (fabric::is_of_cilium(object) || fabric::is_of_calico(object));
             let cause = if is_contested { Cause::Contested } else { Cause::NotModelled(format!("{} ({})", object.kind_name(), object.group())) };
             blurs.push(Blur { subject, ingress, egress, may_add: power.may_add, cause });
         }

@@ -4,6 +4,7 @@ use super::{Addresses, Cause, Host, Member, Party, Presence, Trace};
 use crate::address::{AddressSet, Family};
 use crate::policy::demand::{Demand, Members};
 use crate::policy::{Entity, NamespaceMatch, Peer, PodMatch, Rule};
+use crate::profile::{Does, Point};
 use crate::{Model, Network};
 
 /// Whether a rule means a party.
@@ -41,7 +42,10 @@ impl Network<'_> {
             Peer::Pods(pods) => match party.presence {
                 Presence::Unseen => self.is_unseen_among(*pods, causes),
                 Presence::Imagined(imagined) => is_match(self.would_be_among(*pods, imagined)),
-                Presence::Real => is_match(party.member.is_some_and(|member| self.is_among(*pods, member))),
+                Presence::Real => match party.member {
+                    Some(member) => is_match(self.is_among(*pods, member)),
+                    None => self.knows_guest(*pods, party, causes),
+                },
             },
             Peer::Addresses { block, speaks_of_pods } => self.is_in_block(*block, *speaks_of_pods, party, causes),
             Peer::Nodes(selector) => match party.host {
@@ -113,7 +117,8 @@ impl Network<'_> {
 
     /// Whether blocks together mean every address, so that it does not matter which one a party has.
     fn is_anywhere_in(&self, peers: &[Peer<'_>], party: &Party<'_>) -> bool {
-        if party.is_pod() || !matches!(party.addresses, Addresses::Unknown) {
+        if party.is_pod() || !matches!(party.addresses, Addresses::Unknown) || (party.host != Host::No && self.fabric.does(Point::BlocksMeanNodes) != Does::Yes)
+        {
             return false;
         }
         let blocks = peers.iter().filter_map(|peer| if let Peer::Addresses { block, .. } = peer { self.policies.blocks.get(*block) } else { None });
@@ -154,9 +159,28 @@ impl Network<'_> {
         if party.is_pod() && self.model == Model::NpGuard {
             return Match::No;
         }
-        if !speaks_of_pods && self.fabric.keeps_blocks_from(party.is_pod(), party.host != Host::No) {
-            return Match::No;
+        let point = match (party.is_pod(), party.host) {
+            _ if speaks_of_pods => return self.is_at(set, true, party, causes),
+            (true, _) => Point::BlocksMeanPods,
+            (false, Host::No) => return self.is_at(set, false, party, causes),
+            (false, _) => Point::BlocksMeanNodes,
+        };
+        match self.fabric.does(point) {
+            Does::No => Match::No,
+            // Where somebody is known to enforce, pods that have no address yet will have one.
+            Does::Yes => self.is_at(set, self.fabric.is_told(), party, causes),
+            Does::Unknown => {
+                let found = self.is_at(set, true, party, causes);
+                if found != Match::No {
+                    causes.push(Cause::Undefined(self.fabric.undefined(point)));
+                }
+                found.min(Match::Maybe)
+            }
         }
+    }
+
+    /// Whether a party has an address in a set; of pods without one, if such are meant.
+    fn is_at(&self, set: &AddressSet, speaks_of_pods: bool, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
         match party.addresses {
             Addresses::Known(addresses) => {
                 let inside = addresses.iter().filter(|&&address| set.contains(address)).count();
@@ -178,7 +202,8 @@ impl Network<'_> {
                 if Family::ALL.into_iter().all(|family| set.is_whole(family)) || (set.is_whole(Family::V4) && party.host == Host::No && speaks_of_pods) {
                     return Match::Yes;
                 }
-                causes.push(Cause::AddressUnknown);
+                let is_seen_otherwise = party.host != Host::No && self.fabric.does(Point::NodesKeepTheirAddress) == Does::Unknown;
+                causes.push(if is_seen_otherwise { Cause::Undefined(self.fabric.undefined(Point::NodesKeepTheirAddress)) } else { Cause::AddressUnknown });
                 Match::Maybe
             }
         }

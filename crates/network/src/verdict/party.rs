@@ -14,6 +14,8 @@ pub(crate) struct Party<'n> {
     /// The node whose traffic this is, for nodes and pods of the host network.
     pub(crate) host: Host,
     pub(crate) presence: Presence<'n>,
+    /// The pod of the host network that it is, by its number.
+    pub(crate) guest: Option<u32>,
 }
 
 /// Whether a party is in the input.
@@ -77,6 +79,7 @@ impl Network<'_> {
             addresses: if addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(addresses) },
             host: Host::No,
             presence: Presence::Real,
+            guest: None,
         }
     }
 
@@ -84,16 +87,12 @@ impl Network<'_> {
     pub(crate) fn pod_party(&self, number: u32) -> Party<'_> {
         let unit = self.unit_of(number);
         let Some(pod) = self.inventory.pods.get(number as usize) else { return Party::nowhere() };
-        match unit {
-            Some(unit) => {
-                Party { addresses: if pod.addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(&pod.addresses) }, ..self.member_party(unit) }
-            }
-            None => match pod.node {
-                Some(node) => self.node_party(node),
-                None if pod.addresses.is_empty() => Party { member: None, addresses: Addresses::Unknown, host: Host::Somewhere, presence: Presence::Real },
-                None => Party { member: None, addresses: Addresses::Known(&pod.addresses), host: Host::Somewhere, presence: Presence::Real },
-            },
+        let addresses = if pod.addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(&pod.addresses) };
+        if let Some(unit) = unit {
+            return Party { addresses, ..self.member_party(unit) };
         }
+        let somewhere = || Party { addresses, host: Host::Somewhere, ..Party::nowhere() };
+        Party { guest: Some(number), ..pod.node.map_or_else(somewhere, |node| self.node_party(node)) }
     }
 
     /// The party that a node is.
@@ -104,6 +103,7 @@ impl Network<'_> {
             addresses: if addresses.is_empty() { Addresses::Unknown } else { Addresses::Known(addresses) },
             host: Host::Node(number),
             presence: Presence::Real,
+            guest: None,
         }
     }
 }
@@ -111,7 +111,7 @@ impl Network<'_> {
 impl<'n> Party<'n> {
     /// What no rule can mean.
     pub(crate) fn nowhere() -> Self {
-        Self { member: None, addresses: Addresses::None, host: Host::No, presence: Presence::Real }
+        Self { member: None, addresses: Addresses::None, host: Host::No, presence: Presence::Real, guest: None }
     }
 
     /// A pod that nobody has seen.
@@ -131,11 +131,11 @@ impl<'n> Party<'n> {
 
     /// Something outside, at these addresses.
     pub(crate) fn outside(addresses: &'n [Address]) -> Self {
-        Self { member: None, addresses: Addresses::Known(addresses), host: Host::No, presence: Presence::Real }
+        Self { addresses: Addresses::Known(addresses), ..Self::nowhere() }
     }
 
     /// Something outside whose addresses are not known.
     pub(crate) fn somewhere_outside() -> Self {
-        Self { member: None, addresses: Addresses::Unknown, host: Host::No, presence: Presence::Real }
+        Self { addresses: Addresses::Unknown, ..Self::nowhere() }
     }
 }

@@ -399,3 +399,48 @@ fn pods_that_do_not_exist_are_described_by_alternatives_as_well() {
     walked.unwrap();
     assert!(told.contains(&"shop/Pod/web Ingress {\"app\": \"later\"} TCP 80".to_owned()), "{told:#?}");
 }
+
+/// A policy as it is stored.
+fn stored(kind: &str, namespace: Option<&str>, name: &str, spec: &str) -> String {
+    calico(kind, namespace, name, spec).replace("projectcalico.org/v3", "crd.projectcalico.org/v1")
+}
+
+#[test]
+fn a_policy_that_a_cluster_serves_in_both_forms_counts_once() {
+    let spec = "order: 5, selector: app == 'api', ingress: [{action: Allow, source: {selector: app == 'web'}}]";
+    let count = |text: &str| {
+        let snapshot = snapshot(text);
+        let network = Network::resolve(&snapshot, Model::Kubernetes);
+        check(&network, "shop/web shop/api 80 yes\nbank/core shop/api 80 no");
+        let explained = network.explain(&question("bank/core", "shop/api", "80")).unwrap();
+        explained.pairs[0].says.iter().filter(|say| say.verdict == "deny").count()
+    };
+    for written in ["allow", "default.allow"] {
+        assert_eq!(count(&(cluster() + &stored("NetworkPolicy", Some("shop"), "default.allow", spec) + &local("shop", written, spec))), 1);
+        assert_eq!(count(&(cluster() + &local("shop", written, spec) + &stored("NetworkPolicy", Some("shop"), "default.allow", spec))), 1);
+    }
+    // Of another namespace or tier, a policy of that name is another one; two of one form are two.
+    assert_eq!(count(&(cluster() + &local("shop", "allow", spec) + &local("shop", "default.allow", spec))), 2);
+    let elsewhere = stored("NetworkPolicy", Some("shop"), "default.allow", &format!("tier: first, {spec}"));
+    assert_eq!(count(&(cluster() + &tier("first", "order: 10") + &local("shop", "allow", spec) + &elsewhere)), 1);
+    let text = cluster() + &local("bank", "allow", spec) + &stored("NetworkPolicy", Some("shop"), "default.allow", spec);
+    assert_eq!(count(&text), 1);
+}
+
+#[test]
+fn network_policies_that_calico_shows_as_its_own_count_once() {
+    let plain = policy("shop", "p", "podSelector: {matchLabels: {app: api}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}]}]");
+    let shown = local("shop", "knp.default.p", "order: 1000, selector: app == 'api', ingress: [{action: Allow, source: {selector: app == 'web'}}]");
+    let (_, remarks) = problems(&(cluster() + &plain + &shown));
+    assert!(remarks.iter().all(|remark| !remark.contains("the order 1000 is also that of NetworkPolicies")), "{remarks:?}");
+    // One of which the origin is not in the input counts as what it says.
+    let (_, remarks) = problems(&(cluster() + &shown));
+    assert!(remarks.iter().any(|remark| remark.contains("the order 1000 is also that of NetworkPolicies")), "{remarks:?}");
+}
+
+#[test]
+fn labels_of_stored_sets_stand_in_an_annotation() {
+    let set = "---\napiVersion: crd.projectcalico.org/v1\nkind: GlobalNetworkSet\nmetadata: {name: office, annotations: {projectcalico.org/metadata: '{\"labels\":{\"where\":\"office\"}}'}}\nspec: {nets: [192.0.2.0/24]}\n";
+    let text = cluster() + set + &global("g", "selector: app == 'api', ingress: [{action: Allow, source: {selector: where == 'office'}}]");
+    expect(&text, "192.0.2.7 shop/api 80 yes\n198.51.100.1 shop/api 80 no");
+}

@@ -21,6 +21,8 @@ mod needs;
 mod packets;
 mod pitfalls;
 mod planes;
+mod profile_packets;
+mod profiles;
 mod random;
 mod rules;
 mod standing;

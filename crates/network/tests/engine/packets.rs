@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use bartizan_network::{Model, Network};
+use bartizan_network::{Cni, Model, Network};
 use proptest::prelude::*;
 
 use crate::random::{Block, ClusterPolicy, Dialect, Labels, PORTS, Peer, Pod, Policy, Port, Requirement, Rule, Selector, Traits, World};
@@ -178,7 +178,7 @@ impl World {
         }
     }
 
-    fn is_port(&self, port: &Port, packet: Packet, is_of_cluster: bool) -> bool {
+    pub(crate) fn is_port(&self, port: &Port, packet: Packet, is_of_cluster: bool) -> bool {
         match port {
             Port::Protocol(protocol) => *protocol == packet.protocol,
             Port::Range(protocol, first, last) => protocol.unwrap_or("TCP") == packet.protocol && (*first..=*last).contains(&packet.port),
@@ -217,9 +217,20 @@ impl World {
     }
 }
 
+/// The same as [`meet_under`] where nothing says who enforces but what is in the text.
+pub(crate) fn meet(
+    world: (&World, &str),
+    pairs: impl IntoIterator<Item = (End, End)>,
+    protocols: &[&'static str],
+    expected: impl Fn(Packet) -> Option<bool>,
+) -> Result<(), TestCaseError> {
+    meet_under(None, world, pairs, protocols, expected)
+}
+
 /// What a cluster is asked about: every packet of these protocols between these ends, and the verdict that each must meet, `None` where
 /// it is not to be known.
-pub(crate) fn meet(
+pub(crate) fn meet_under(
+    cni: Option<Cni>,
     (world, text): (&World, &str),
     pairs: impl IntoIterator<Item = (End, End)>,
     protocols: &[&'static str],
@@ -227,7 +238,7 @@ pub(crate) fn meet(
 ) -> Result<(), TestCaseError> {
     let snapshot = snapshot(text);
     prop_assert!(snapshot.problems().is_empty(), "{:?}\n{text}", snapshot.problems());
-    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    let network = Network::resolve_under(&snapshot, Model::Kubernetes, cni);
     let lost: Vec<_> = network.problems().iter().filter(|problem| problem.is_loss).collect();
     prop_assert!(lost.is_empty(), "{lost:?}\n{text}");
     for (from, to) in pairs {

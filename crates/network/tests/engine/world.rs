@@ -2,7 +2,7 @@
 
 use bartizan_cluster::read::{Fragment, ReadOptions, split};
 use bartizan_cluster::{Circumstances, KubernetesVersion, Missing, Provenance, Snapshot, Source, SourceId};
-use bartizan_network::{Model, Network, PortName, Protocol, Question};
+use bartizan_network::{Cni, Model, Network, PortName, Protocol, Question};
 use jiff::Timestamp;
 
 /// The snapshot of a text of YAML documents.
@@ -49,6 +49,13 @@ pub(crate) fn expect(text: &str, answers: &str) {
     assert_eq!(snapshot.problems(), []);
     let network = Network::resolve(&snapshot, Model::Kubernetes);
     check(&network, answers);
+}
+
+/// The same where it is said who enforces policies.
+pub(crate) fn expect_under(cni: Cni, text: &str, answers: &str) {
+    let snapshot = snapshot(text);
+    assert_eq!(snapshot.problems(), []);
+    check(&Network::resolve_under(&snapshot, Model::Kubernetes, Some(cni)), answers);
 }
 
 /// The same for a network that is there already.

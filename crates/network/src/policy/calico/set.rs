@@ -1,11 +1,12 @@
 //! What has labels without being a pod: network sets, and the host endpoints of nodes. For rules both are addresses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value};
 
+use super::CALICO;
 use super::meaning::{Key, Meaning, NAMESPACE};
-use super::{CALICO, is_current, is_group};
+use super::stored::{self, is_current, is_group};
 use crate::address::{Address, AddressSet, Cidr};
 use crate::inventory::Inventory;
 use crate::label::Refusal;
@@ -15,8 +16,8 @@ use crate::synthesis::INTERNAL;
 
 /// One of them.
 #[derive(Debug)]
-struct Labelled<'s> {
-    object: ObjectView<'s>,
+struct Labelled {
+    labels: BTreeMap<String, String>,
     /// Its namespace, by number.
     namespace: Option<u32>,
     addresses: AddressSet,
@@ -24,14 +25,14 @@ struct Labelled<'s> {
 
 /// All of them.
 #[derive(Debug)]
-pub(super) struct Sets<'s> {
-    list: Vec<Labelled<'s>>,
+pub(super) struct Sets {
+    list: Vec<Labelled>,
     /// The nodes with host endpoints, by number.
     nodes: BTreeSet<u32>,
 }
 
-impl<'s> Sets<'s> {
-    pub(super) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Self {
+impl Sets {
+    pub(super) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Self {
         let mut sets = Self { list: Vec::new(), nodes: BTreeSet::new() };
         for object in snapshot.of_kind(Kind::Other).filter(|object| is_group(object.group()) && is_current(snapshot, *object)) {
             match object.kind_name() {
@@ -43,7 +44,7 @@ impl<'s> Sets<'s> {
         sets
     }
 
-    fn network_set(&mut self, object: ObjectView<'s>, inventory: &Inventory<'s>, policies: &mut Policies<'s>) {
+    fn network_set<'s>(&mut self, object: ObjectView<'s>, inventory: &Inventory<'s>, policies: &mut Policies<'s>) {
         let mut refused: Vec<Refusal<'s>> = Vec::new();
         let mut addresses = AddressSet::default();
         for item in object.spec().and_then(|spec| spec.entry("nets")).into_iter().flat_map(Value::items) {
@@ -52,18 +53,20 @@ impl<'s> Sets<'s> {
                 Err(error) => refused.push((item, error.to_string())),
             }
         }
-        if let Some(label) = object.labels().and_then(|labels| labels.entry(NAMESPACE)) {
-            refused.push((label, format!("`{NAMESPACE}` is no label that a network set may have")));
+        let labels = stored::labels(object);
+        if labels.contains_key(NAMESPACE) {
+            let place = object.labels().and_then(|labels| labels.entry(NAMESPACE)).unwrap_or(object.root());
+            refused.push((place, format!("`{NAMESPACE}` is no label that a network set may have")));
         }
         let is_sound = refused.is_empty();
         policies.refuse_by(CALICO, object, refused);
         if is_sound {
             let namespace = (object.kind_name() == "NetworkSet").then(|| object.namespace().unwrap_or("default")).and_then(|name| inventory.namespace(name));
-            self.list.push(Labelled { object, namespace, addresses });
+            self.list.push(Labelled { labels, namespace, addresses });
         }
     }
 
-    fn host_endpoint(&mut self, object: ObjectView<'s>, inventory: &Inventory<'s>) {
+    fn host_endpoint<'s>(&mut self, object: ObjectView<'s>, inventory: &Inventory<'s>) {
         let node = object.spec().and_then(|spec| spec.entry("node")).and_then(Value::as_str).and_then(|name| inventory.node(name));
         self.nodes.extend(node);
         let expected = object.spec().and_then(|spec| spec.entry("expectedIPs")).into_iter().flat_map(Value::items);
@@ -71,7 +74,7 @@ impl<'s> Sets<'s> {
         let of_node = node.and_then(|node| inventory.nodes.get(node as usize)).into_iter().flat_map(|node| node.addresses.iter().copied());
         let addresses =
             expected.chain(of_node).fold(AddressSet::default(), |set, address| set.union(&AddressSet::range(address.family, address.number, address.number)));
-        self.list.push(Labelled { object, namespace: None, addresses });
+        self.list.push(Labelled { labels: stored::labels(object), namespace: None, addresses });
     }
 
     pub(super) fn guarded_nodes(&self) -> BTreeSet<u32> {
@@ -79,7 +82,7 @@ impl<'s> Sets<'s> {
     }
 
     /// What a selector selects, of one namespace or anywhere: pods, and the addresses of everything else.
-    pub(super) fn members(
+    pub(super) fn members<'s>(
         &self,
         meaning: &Meaning<'s>,
         home: Option<u32>,
@@ -89,7 +92,7 @@ impl<'s> Sets<'s> {
     ) -> Members {
         let wish = meaning.to_wish(snapshot, &mut policies.absent_words);
         let pods = policies.wished(wish, home);
-        let is_at_home = |labelled: &&Labelled<'s>| home.is_none() || labelled.namespace == home;
+        let is_at_home = |labelled: &&Labelled| home.is_none() || labelled.namespace == home;
         let selected = self.list.iter().filter(is_at_home).filter(|labelled| meaning.holds(&|key| labelled.label(key, inventory)));
         let addresses = selected.fold(AddressSet::default(), |set, labelled| set.union(&labelled.addresses));
         let addresses = (!addresses.is_empty()).then(|| policies.block(addresses));
@@ -97,9 +100,9 @@ impl<'s> Sets<'s> {
     }
 }
 
-impl<'s> Labelled<'s> {
-    fn label(&self, key: Key<'_>, inventory: &Inventory<'s>) -> Option<&'s str> {
-        let own = |key: &str| self.object.labels().and_then(|labels| labels.entry(key)).and_then(Value::as_str);
+impl Labelled {
+    fn label<'l>(&'l self, key: Key<'_>, inventory: &Inventory<'l>) -> Option<&'l str> {
+        let own = |key: &str| self.labels.get(key).map(String::as_str);
         let namespace = self.namespace.and_then(|number| inventory.namespaces.get(number as usize));
         match key {
             Key::Own(key) => own(key),

@@ -2,7 +2,8 @@
 
 use bartizan_cluster::{Kind, Shape, Snapshot, Value};
 
-use super::{CALICO, is_current, is_group, rank};
+use super::stored::{is_current, is_group};
+use super::{CALICO, rank};
 use crate::inventory::count;
 use crate::policy::{Policies, Tier};
 

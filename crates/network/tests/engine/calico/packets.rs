@@ -140,10 +140,9 @@ impl CalicoWorld {
         if is_finished(packet.from) || is_finished(packet.to) {
             return false;
         }
-        if packet.from == packet.to || self.base.share_node(packet.from, packet.to) {
-            return true;
-        }
-        self.guards(packet.from, "Egress", packet) && self.guards(packet.to, "Ingress", packet)
+        // A node always reaches its own pods, and takes from them what their policies let out.
+        let is_of_own_node = self.base.share_node(packet.from, packet.to);
+        packet.from == packet.to || (self.guards(packet.from, "Egress", packet) && (is_of_own_node || self.guards(packet.to, "Ingress", packet)))
     }
 
     /// What the tiers say, one after the other.

@@ -467,6 +467,8 @@ impl CalicoWorld {
 
     pub(crate) fn yaml(&self) -> String {
         let mut text = self.base.yaml();
+        // Without tunnels, nodes are seen by their own addresses.
+        text += "---\napiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: flat}\nspec: {cidr: 10.0.0.0/8, ipipMode: Never, vxlanMode: Never}\n";
         for (pod, account) in self.base.pods.iter().zip(&self.runs_as) {
             let head = format!("metadata: {{name: {}, ", pod.name);
             let at = text.find(&head).unwrap();

@@ -1,0 +1,66 @@
+//! Questions to Services, where programs differ in whether policies see the address of the Service or the pod behind it.
+
+use super::{Answer, Question};
+use crate::Network;
+use crate::address::{Address, Family};
+use crate::endpoint::{End, PortName, Target};
+use crate::policy::Direction;
+use crate::profile::{Does, Point};
+use crate::service::{Service, ServicePort, cluster_addresses};
+use crate::traffic::Traffic;
+use crate::verdict::{Cause, Party, Trace};
+
+/// How a connection is addressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// To whom it ends at.
+    Straight,
+    /// To a Service.
+    Translated,
+}
+
+impl<'s> Network<'s> {
+    /// What passes through a Service: where policies may be asked before its address is translated, the answer is known if it is the
+    /// same in both cases.
+    pub(super) fn judge_translated(&self, sources: &[End], service: &Service<'s>, targets: &[Target], question: &Question) -> Answer {
+        let after = self.judge_pairs(sources, targets, question.protocol, Way::Translated);
+        let is_asked = |port: &&ServicePort<'_>| {
+            port.protocol == question.protocol
+                && match &question.port {
+                    PortName::Number(number) => port.port == *number,
+                    PortName::Name(name) => port.name == name,
+                }
+        };
+        let port = service.ports.iter().find(is_asked).map(|port| port.port);
+        let (Some(port), Some(addresses)) = (port, cluster_addresses(service.object)) else { return after };
+        if self.fabric.does(Point::TranslatesFirst) == Does::Yes || after.allowed.is_none() {
+            return after;
+        }
+        let own = if addresses.is_empty() { Party::somewhere_outside() } else { Party::outside(&addresses) };
+        let at_service = Traffic::ports(question.protocol, port, port);
+        let before = |source: End, (target, port): Target| {
+            let mut slots = [Address { family: Family::V4, number: 0 }; 2];
+            let [from, to] = &mut slots;
+            let (one, two) = (self.party(source, from), self.party(target, to));
+            let port = port?;
+            // What is no pod has no policies that see where it goes.
+            if one.member.is_none() {
+                return after.allowed;
+            }
+            let mut trace = Trace::default();
+            let leaves = self.one_way(Direction::Egress, &one, &own, &at_service, &mut trace).holds(question.protocol, at_service.first()?.1);
+            let asked = Traffic::ports(question.protocol, port, port);
+            let arrives = self.one_way(Direction::Ingress, &two, &one, &asked, &mut trace).holds(question.protocol, port);
+            match (leaves, arrives) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            }
+        };
+        let pairs = || sources.iter().flat_map(|&source| targets.iter().map(move |&target| (source, target)));
+        if pairs().filter(|(source, (target, _))| source != target).all(|(source, target)| before(source, target) == after.allowed) {
+            return after;
+        }
+        Answer { allowed: None, reason: Cause::Undefined(self.fabric.undefined(Point::TranslatesFirst)).to_string(), variants: Vec::new() }
+    }
+}

@@ -1,0 +1,139 @@
+//! Nodes, and pods that share the network of theirs: what policies for nodes say, what passes between a node and its own pods, and
+//! where programs differ in whether such a pod is a pod at all.
+
+use super::{Cause, Direction, Ground, Host, Match, Party, Step, Trace};
+use crate::Network;
+use crate::policy::PodMatch;
+use crate::policy::cilium::HostPolicy;
+use crate::profile::{Does, Point};
+use crate::traffic::{Bounds, Traffic};
+
+impl Network<'_> {
+    /// What policies for nodes leave of what nodes send and receive.
+    pub(super) fn of_node(&self, direction: Direction, subject: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+        let number = match subject.host {
+            Host::Node(number) | Host::Own(Some(number)) => Some(number),
+            Host::Own(None) | Host::Somewhere => None,
+            Host::No => return asked,
+        };
+        if self.may_guard(subject.guest, direction) {
+            trace.causes.insert(Cause::Undefined(self.fabric.undefined(Point::GuardsHostPods)));
+            return Bounds::maybe(asked.possible);
+        }
+        let node = number.and_then(|number| self.inventory.nodes.get(number as usize)).and_then(|node| node.object);
+        let guarded = &self.policies.guarded_nodes;
+        if number.map_or(!guarded.is_empty(), |number| guarded.contains(&number)) {
+            trace.causes.insert(Cause::HostEndpoint);
+            return Bounds::maybe(asked.possible);
+        }
+        let is_meant = |policy: &&HostPolicy<'_>| policy.concerns(direction) && node.is_none_or(|node| policy.nodes.matches(|key| node.label(key)));
+        if !self.host_policies.iter().any(|policy| is_meant(&policy)) {
+            return asked;
+        }
+        trace.causes.insert(Cause::NotModelled("CiliumClusterwideNetworkPolicy with a `nodeSelector` (cilium.io)".to_owned()));
+        Bounds::maybe(asked.possible)
+    }
+
+    /// Whether a policy may guard a pod of the host network, if it is one.
+    fn may_guard(&self, guest: Option<u32>, direction: Direction) -> bool {
+        if self.fabric.does(Point::GuardsHostPods) == Does::No {
+            return false;
+        }
+        let Some((guest, pod)) = guest.and_then(|guest| Some((guest, self.inventory.pods.get(guest as usize)?))) else { return false };
+        self.policies.over(pod.namespace).any(|(_, policy)| policy.counts(direction) && self.is_guest_among(policy.subject, guest))
+    }
+
+    /// Whether a rule about pods means a pod of the host network.
+    pub(super) fn knows_guest(&self, pods: PodMatch, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
+        let does = self.fabric.does(Point::KnowsHostPods);
+        if does == Does::No || !party.guest.is_some_and(|guest| self.is_guest_among(pods, guest)) {
+            return Match::No;
+        }
+        if does == Does::Yes {
+            return Match::Yes;
+        }
+        causes.push(Cause::Undefined(self.fabric.undefined(Point::KnowsHostPods)));
+        Match::Maybe
+    }
+
+    /// Whether `pods` would select a pod of the host network if it were one like others.
+    fn is_guest_among(&self, pods: PodMatch, guest: u32) -> bool {
+        let (Some(pod), Some(wanted)) = (self.inventory.pods.get(guest as usize), self.policies.pod_selectors.get(pods.pods)) else { return false };
+        let labels = pod.view.labels();
+        let label = |key: &str| labels.and_then(|labels| labels.entry(key)).and_then(bartizan_cluster::Value::as_str);
+        let own = |selector| self.policies.pod_selectors.get(selector).is_some_and(|selector| selector.matches(label));
+        let is_in = |selector| self.is_in_namespaces(crate::policy::NamespaceMatch::Selected(selector), pod.namespace);
+        wanted.matches(label) && self.is_in_namespaces(pods.namespaces, pod.namespace) && self.policies.formula_holds(pods, &own, &is_in)
+    }
+
+    /// What is let through between a node and what runs on it.
+    pub(crate) fn on_one_node(&self, source: &Party<'_>, target: &Party<'_>, node: Option<u32>, asked: &Traffic, trace: &mut Trace) -> Bounds {
+        let passed = self.past_own_node(source, target, node, asked, trace);
+        // Where a pod of the host network may be a pod like others, it is not the node that it shares.
+        let is_pod = |party: &Party<'_>| party.guest.is_some() && self.fabric.does(Point::GuardsHostPods) != Does::No;
+        if !is_pod(source) && !is_pod(target) {
+            return passed;
+        }
+        let as_pods = self.allowed(source, target, asked, trace);
+        if as_pods != passed {
+            trace.causes.insert(Cause::Undefined(self.fabric.undefined(Point::GuardsHostPods)));
+        }
+        passed.either(&as_pods)
+    }
+
+    fn past_own_node(&self, source: &Party<'_>, target: &Party<'_>, node: Option<u32>, asked: &Traffic, trace: &mut Trace) -> Bounds {
+        let open = Bounds::known(asked.clone());
+        let own = |direction: Direction, trace: &mut Trace| trace.note(|| Step { direction, ground: Ground::OwnNode, traffic: open.clone() });
+        let leaves = if source.member.is_some() {
+            let target = Party { host: Host::Own(node), ..*target };
+            let leaves = self.unless_own(Point::PodsReachTheirNode, Direction::Egress, source, &target, asked, trace);
+            return match self.fabric.node_takes_from_its_pods() {
+                Some(false) => {
+                    trace.note(|| Step { direction: Direction::Ingress, ground: Ground::ClosedNode, traffic: leaves.clone() });
+                    Bounds::none()
+                }
+                Some(true) => {
+                    own(Direction::Ingress, trace);
+                    leaves
+                }
+                None => {
+                    let arrives = self.of_node(Direction::Ingress, &target, open, trace);
+                    leaves.intersection(&arrives)
+                }
+            };
+        } else if self.fabric.is_cilium() {
+            self.of_node(Direction::Egress, source, open.clone(), trace)
+        } else {
+            own(Direction::Egress, trace);
+            open.clone()
+        };
+        let arrives = if target.member.is_some() {
+            let source = Party { host: Host::Own(node), ..*source };
+            self.unless_own(Point::NodesReachTheirPods, Direction::Ingress, target, &source, asked, trace)
+        } else {
+            own(Direction::Ingress, trace);
+            open.clone()
+        };
+        let through = leaves.intersection(&arrives);
+        if self.is_past_gate(target) { through } else { self.through_gate(source, target, through, trace) }
+    }
+
+    /// Everything, unless policies of `subject` are asked about its own node as well.
+    fn unless_own(&self, point: Point, direction: Direction, subject: &Party<'_>, peer: &Party<'_>, asked: &Traffic, trace: &mut Trace) -> Bounds {
+        let open = Bounds::known(asked.clone());
+        match self.fabric.does(point) {
+            Does::Yes => {
+                trace.note(|| Step { direction, ground: Ground::OwnNode, traffic: open.clone() });
+                open
+            }
+            Does::No => self.one_way(direction, subject, peer, asked, trace),
+            Does::Unknown => {
+                let decided = self.one_way(direction, subject, peer, asked, trace);
+                if decided != open {
+                    trace.causes.insert(Cause::Undefined(self.fabric.undefined(point)));
+                }
+                decided.either(&open)
+            }
+        }
+    }
+}
