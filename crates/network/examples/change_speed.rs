@@ -36,8 +36,16 @@ struct Changes {
 }
 
 impl Changes {
-    const KINDS: [&'static str; 7] =
-        ["pod added", "pod relabelled", "pod removed", "policy added", "policy with new words added", "policy removed", "namespace relabelled"];
+    const KINDS: [&'static str; 8] = [
+        "pod added",
+        "pod relabelled",
+        "pod removed",
+        "policy added",
+        "policy with new words added",
+        "policy that divides workloads added",
+        "policy removed",
+        "namespace relabelled",
+    ];
 
     fn of(&self, kind: &str, number: usize) -> Change {
         let pod = number * 7_919 % self.pods;
@@ -70,6 +78,13 @@ impl Changes {
                     pod / 2,
                     number % 250
                 )),
+            },
+            // Every workload has a pod of this index, and one in three pods has this port.
+            "policy that divides workloads added" => Change {
+                removed: none(),
+                added: policy(
+                    "podSelector: {matchLabels: {apps.kubernetes.io/pod-index: '0'}}, ingress: [{from: [{podSelector: {matchLabels: {role: api}}}], ports: [{port: debug}]}]",
+                ),
             },
             "policy removed" => Change { removed: vec![reference("networking.k8s.io/v1", "NetworkPolicy", &namespace, "policy-1")], added: String::new() },
             _ => Change {

@@ -3,7 +3,6 @@
 //! What has the same labels is one set, whether anybody reads them or not; sets that the same selectors select are one class.
 //! When selectors come and go, classes are divided and joined at the cost of the sets that are concerned.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bartizan_cluster::Interner;
@@ -28,12 +27,21 @@ pub(crate) struct Classes {
     sets: Pages<Arc<[Label]>>,
     /// The class of each set; none before [`Classes::settle`].
     class_of: Pages<ClassId>,
-    /// The selectors that select each class, sorted, but for the one that selects everything.
+    /// The selectors that mark each class, sorted: those that select it, and of broad ones those that do not.
     classes: Pages<Arc<[u32]>>,
     by_selectors: Layered<Arc<[u32]>, ClassId>,
-    /// The selector that selects everything, if it is in use.
-    everything: Option<u32>,
+    /// Whether each selector is broad, by its number: few things are left out by what names no label that must be there, so that
+    /// these are what it marks.
+    broad: Pages<bool>,
     is_settled: bool,
+}
+
+/// The new selectors that mark each set of labels.
+struct Marks {
+    /// Each list of selectors once; nothing is marked by the first.
+    lists: Vec<Vec<u32>>,
+    /// The list of each set.
+    of_set: Vec<u32>,
 }
 
 impl Classes {
@@ -49,9 +57,8 @@ impl Classes {
         let set = SetId(self.sets.push(Arc::clone(&labels)));
         self.known.insert(Arc::clone(&labels), set);
         if self.is_settled {
-            let selecting =
-                selectors.numbered().filter(|(_, matcher)| !matcher.is_everything() && matcher.matches(&labels, selectors.strings())).map(|(number, _)| number);
-            let class = self.class_with(selecting.collect());
+            let marking = selectors.numbered().filter(|(_, matcher)| marks(matcher, &labels, selectors.strings())).map(|(number, _)| number);
+            let class = self.class_with(marking.collect());
             self.class_of.push(class);
         }
         set
@@ -59,35 +66,49 @@ impl Classes {
 
     /// Gives every set its class.
     pub(crate) fn settle(&mut self, selectors: &Selectors<'_>) {
-        self.everything = selectors.numbered().find(|(_, matcher)| matcher.is_everything()).map(|(number, _)| number);
         let mut postings: HashMap<Label, Vec<u32>> = HashMap::new();
         for (labels, set) in self.sets.iter().zip(0u32..) {
             for &label in labels.iter() {
                 postings.entry(label).or_default().push(set);
             }
         }
-        let mut selecting: Vec<Vec<u32>> = vec![Vec::new(); self.sets.len()];
-        for (number, matcher) in selectors.numbered().filter(|(_, matcher)| !matcher.is_everything()) {
-            for set in self.selected(matcher, selectors.strings(), &postings) {
-                if let Some(list) = selecting.get_mut(set as usize) {
+        let mut marking: Vec<Vec<u32>> = vec![Vec::new(); self.sets.len()];
+        for (number, matcher) in selectors.numbered() {
+            self.learn(number, matcher);
+            for set in self.marked(matcher, selectors.strings(), &postings) {
+                if let Some(list) = marking.get_mut(set as usize) {
                     list.push(number);
                 }
             }
         }
-        for list in selecting {
+        for list in marking {
             let class = self.class_with(list);
             self.class_of.push(class);
         }
         self.is_settled = true;
     }
 
-    /// The sets that a selector selects, each once.
-    fn selected(&self, matcher: &Matcher, strings: &Interner, postings: &HashMap<Label, Vec<u32>>) -> Vec<u32> {
+    fn learn(&mut self, selector: u32, matcher: &Matcher) {
+        while self.broad.len() <= selector as usize {
+            self.broad.push(false);
+        }
+        if let Some(slot) = self.broad.get_mut(selector as usize).filter(|_| matcher.is_broad()) {
+            *slot = true;
+        }
+    }
+
+    /// The sets that a selector marks, each once.
+    fn marked(&self, matcher: &Matcher, strings: &Interner, postings: &HashMap<Label, Vec<u32>>) -> Vec<u32> {
         let posted = |label: Label| postings.get(&label).map_or(&[][..], Vec::as_slice);
-        let passes = |set: &u32| self.sets.get(*set as usize).is_some_and(|labels| matcher.matches(labels, strings));
+        let is_marked = |set: &u32| self.sets.get(*set as usize).is_some_and(|labels| marks(matcher, labels, strings));
         match matcher.narrowest(|label| posted(label).len()) {
-            Some(labels) => labels.into_iter().flat_map(|label| posted(label).iter().copied()).filter(passes).collect(),
-            None => (0..count(self.sets.len())).filter(passes).collect(),
+            Some(labels) => {
+                let mut sets: Vec<u32> = labels.into_iter().flat_map(|label| posted(label).iter().copied()).filter(is_marked).collect();
+                sets.sort_unstable();
+                sets.dedup();
+                sets
+            }
+            None => (0..count(self.sets.len())).filter(is_marked).collect(),
         }
     }
 
@@ -111,10 +132,13 @@ impl Classes {
 
     /// Whether `selector` selects what is in `class`.
     pub(crate) fn selects(&self, selector: SelectorId, class: ClassId) -> bool {
-        self.everything == Some(selector.0) || self.selectors_of(class).binary_search(&selector.0).is_ok()
+        let is_marked = self.marking(class).binary_search(&selector.0).is_ok();
+        let is_broad = self.broad.get(selector.0 as usize).is_some_and(|is_broad| *is_broad);
+        is_marked != is_broad
     }
 
-    fn selectors_of(&self, class: ClassId) -> &[u32] {
+    /// The selectors that mark a class.
+    fn marking(&self, class: ClassId) -> &[u32] {
         self.classes.get(class.0 as usize).map_or(&[], |selectors| selectors)
     }
 
@@ -122,70 +146,78 @@ impl Classes {
     ///
     /// A class of which all sets are treated alike keeps its number.
     pub(crate) fn change(&mut self, selectors: &Selectors<'_>, news: &News) -> Vec<SetId> {
-        let Some(hits) = self.hits(selectors, news) else { return Vec::new() };
-        // Of each class that is touched: its sets by the selectors that are new to them.
-        let mut parts: BTreeMap<(ClassId, &[u32]), Vec<u32>> = BTreeMap::new();
-        let touched: std::collections::BTreeSet<ClassId> = hits
-            .keys()
-            .map(|&set| self.class(SetId(set)))
-            .chain((0..count(self.classes.len())).map(ClassId).filter(|&class| !self.loses(class, news).is_empty()))
-            .collect();
-        for (set, &class) in (0u32..).zip(self.class_of.iter()) {
-            if touched.contains(&class) {
-                let new = hits.get(&set).map_or(&[][..], Vec::as_slice);
-                parts.entry((class, new)).or_default().push(set);
-            }
+        let marks = self.new_marks(selectors, news);
+        let is_marked = marks.lists.len() > 1;
+        if !is_marked && news.gone.is_empty() {
+            return Vec::new();
         }
-        for &class in &touched {
-            let list: Arc<[u32]> = self.selectors_of(class).into();
-            if self.by_selectors.get(&*list) == Some(&class) {
-                self.by_selectors.remove(list);
-            }
-        }
-        self.divide(parts, news)
-    }
-
-    /// The new selectors that select each set, for those that any selects; `None` where nothing can change.
-    fn hits(&mut self, selectors: &Selectors<'_>, news: &News) -> Option<BTreeMap<u32, Vec<u32>>> {
-        let mut added: Vec<(u32, &Matcher)> = Vec::new();
-        for &number in &news.added {
-            match selectors.matcher(number) {
-                Some(matcher) if matcher.is_everything() => self.everything = Some(number),
-                Some(matcher) => added.push((number, matcher)),
-                None => {}
-            }
-        }
-        if added.is_empty() && news.gone.is_empty() {
-            return None;
-        }
-        let mut hits: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        if !added.is_empty() {
-            for (labels, set) in self.sets.iter().zip(0u32..) {
-                let selecting: Vec<u32> = added.iter().filter(|(_, matcher)| matcher.matches(labels, selectors.strings())).map(|(number, _)| *number).collect();
-                if !selecting.is_empty() {
-                    hits.insert(set, selecting);
+        let mut touched: Vec<bool> = (0..count(self.classes.len())).map(|class| !self.loses(ClassId(class), news).is_empty()).collect();
+        if is_marked {
+            for (class, _) in self.class_of.iter().zip(&marks.of_set).filter(|(_, list)| **list > 0) {
+                if let Some(touched) = touched.get_mut(class.0 as usize) {
+                    *touched = true;
                 }
             }
         }
-        Some(hits)
+        // Of each class that is touched: its sets by the selectors that mark them newly.
+        let mut parts: HashMap<(ClassId, u32), Vec<u32>> = HashMap::new();
+        for (set, &class) in (0u32..).zip(self.class_of.iter()) {
+            if touched.get(class.0 as usize) == Some(&true) {
+                let list = marks.of_set.get(set as usize).copied().unwrap_or(0);
+                parts.entry((class, list)).or_default().push(set);
+            }
+        }
+        for (class, _) in (0u32..).zip(&touched).filter(|(_, touched)| **touched) {
+            let Some(list) = self.classes.get(class as usize).map(Arc::clone) else { continue };
+            if self.by_selectors.get(&*list) == Some(&ClassId(class)) {
+                self.by_selectors.remove(list);
+            }
+        }
+        self.divide(parts, &marks, news)
     }
 
-    /// Of the selectors of a class, those that are gone.
+    fn new_marks(&mut self, selectors: &Selectors<'_>, news: &News) -> Marks {
+        let mut marks_of = Marks { lists: vec![Vec::new()], of_set: Vec::new() };
+        let added: Vec<(u32, &Matcher)> = news.added.iter().filter_map(|&number| Some((number, selectors.matcher(number)?))).collect();
+        for &(number, matcher) in &added {
+            self.learn(number, matcher);
+        }
+        if added.iter().all(|(_, matcher)| matcher.is_everything()) {
+            return marks_of;
+        }
+        let mut numbers: HashMap<Vec<u32>, u32> = HashMap::from_iter([(Vec::new(), 0)]);
+        let mut list = Vec::new();
+        for labels in self.sets.iter() {
+            list.clear();
+            list.extend(added.iter().filter(|(_, matcher)| marks(matcher, labels, selectors.strings())).map(|(number, _)| *number));
+            let number = numbers.get(&list).copied().unwrap_or_else(|| {
+                let number = count(marks_of.lists.len());
+                numbers.insert(list.clone(), number);
+                marks_of.lists.push(list.clone());
+                number
+            });
+            marks_of.of_set.push(number);
+        }
+        marks_of
+    }
+
+    /// Of the selectors that mark a class, those that are gone.
     fn loses(&self, class: ClassId, news: &News) -> Vec<u32> {
-        let list = self.selectors_of(class);
+        let list = self.marking(class);
         news.gone.iter().copied().filter(|number| list.binary_search(number).is_ok()).collect()
     }
 
-    fn divide(&mut self, parts: BTreeMap<(ClassId, &[u32]), Vec<u32>>, news: &News) -> Vec<SetId> {
-        let mut parts: Vec<((ClassId, &[u32]), Vec<u32>)> = parts.into_iter().collect();
+    fn divide(&mut self, parts: HashMap<(ClassId, u32), Vec<u32>>, marks: &Marks, news: &News) -> Vec<SetId> {
+        let mut parts: Vec<((ClassId, u32), Vec<u32>)> = parts.into_iter().collect();
         // The largest part of a class keeps its number, so that the fewest things move.
         parts.sort_by(|(one, sets), (two, others)| others.len().cmp(&sets.len()).then_with(|| one.cmp(two)));
         let mut claimed = std::collections::BTreeSet::new();
         let mut moved = Vec::new();
         for ((class, new), sets) in parts {
             let lost = self.loses(class, news);
-            let kept = self.selectors_of(class).iter().copied().filter(|number| lost.binary_search(number).is_err());
-            let mut list: Vec<u32> = kept.chain(new.iter().copied()).collect();
+            let kept = self.marking(class).iter().copied().filter(|number| lost.binary_search(number).is_err());
+            let new = marks.lists.get(new as usize).into_iter().flatten();
+            let mut list: Vec<u32> = kept.chain(new.copied()).collect();
             list.sort_unstable();
             let target = match self.by_selectors.get(list.as_slice()) {
                 Some(&target) => target,
@@ -218,6 +250,11 @@ impl Classes {
         found.sort_unstable();
         found
     }
+}
+
+/// Whether a selector marks these labels: it selects them, or it is broad and does not.
+fn marks(matcher: &Matcher, labels: &[Label], strings: &Interner) -> bool {
+    matcher.matches(labels, strings) != matcher.is_broad()
 }
 
 #[cfg(test)]

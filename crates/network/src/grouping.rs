@@ -3,7 +3,7 @@
 //! A group knows the rules that apply to it. Nothing here grows with the square of anything: a pod is looked at once, a group
 //! once for each policy that may select it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::{HashMap, HashMapExt as _};
 
@@ -159,7 +159,8 @@ struct DeclaredPorts<'s> {
     sets: Register<PortMap<'s>>,
     /// What rules see of each set.
     seen: Pages<u32>,
-    maps: Register<PortMap<'s>>,
+    maps: Pages<PortMap<'s>>,
+    map_numbers: Layered<PortMap<'s>, u32>,
 }
 
 impl<'s> DeclaredPorts<'s> {
@@ -167,30 +168,56 @@ impl<'s> DeclaredPorts<'s> {
         let is_new = self.sets.is_new(&ports);
         let number = self.sets.add(ports);
         if is_new {
-            let seen = self.seen_of(number, names);
+            let map = self.map_of(number, names);
+            let seen = self.map_numbers.get(&map).copied().unwrap_or_else(|| {
+                let seen = self.maps.push(map.clone());
+                self.map_numbers.insert(map, seen);
+                seen
+            });
             self.seen.push(seen);
         }
         number
     }
 
-    fn seen_of(&mut self, set: u32, names: &Register<&'s str>) -> u32 {
+    /// Of the ports of a set, those that rules name.
+    fn map_of(&self, set: u32, names: &Register<&'s str>) -> PortMap<'s> {
         let ports = self.sets.get(set).into_iter().flatten();
-        let map = ports.filter(|(name, _, _)| names.number(name).is_some()).copied().collect();
-        self.maps.add(map)
+        ports.filter(|(name, _, _)| names.number(name).is_some()).copied().collect()
     }
 
-    /// Looks at every set again; those of which rules see something else now.
-    fn change(&mut self, names: &Register<&'s str>) -> Vec<bool> {
-        (0..count(self.seen.len()))
-            .map(|set| {
-                let seen = self.seen_of(set, names);
-                let has_changed = self.seen.get(set as usize) != Some(&seen);
-                if let Some(slot) = self.seen.get_mut(set as usize).filter(|_| has_changed) {
-                    *slot = seen;
-                }
-                has_changed
-            })
-            .collect()
+    /// Looks at every set again, `uses` of which have so many pods; whether each has another number now.
+    ///
+    /// Where rules see something else of all sets that were alike, these keep their number; otherwise those with the most pods do.
+    fn change(&mut self, names: &Register<&'s str>, uses: &[usize]) -> Vec<bool> {
+        let maps: Vec<PortMap<'s>> = (0..count(self.seen.len())).map(|set| self.map_of(set, names)).collect();
+        let mut parts: BTreeMap<(u32, &PortMap<'s>), usize> = BTreeMap::new();
+        for ((seen, map), set) in self.seen.iter().zip(&maps).zip(0..) {
+            *parts.entry((*seen, map)).or_default() += uses.get(set).copied().unwrap_or(0);
+        }
+        let mut parts: Vec<((u32, &PortMap<'s>), usize)> = parts.into_iter().collect();
+        parts.sort_by(|(one, pods), (two, others)| others.cmp(pods).then_with(|| one.cmp(two)));
+        let mut claimed = BTreeSet::new();
+        self.map_numbers = Layered::default();
+        for ((seen, map), _) in parts {
+            if self.map_numbers.get(map).is_some() {
+                continue;
+            }
+            let number = if claimed.insert(seen) { seen } else { self.maps.push(Vec::new()) };
+            if let Some(slot) = self.maps.get_mut(number as usize) {
+                slot.clone_from(map);
+            }
+            self.map_numbers.insert(map.clone(), number);
+        }
+        let mut moved = Vec::new();
+        for (map, set) in maps.iter().zip(0..) {
+            let number = self.map_numbers.get(map).copied();
+            let slot = self.seen.get_mut(set).zip(number).filter(|(seen, number)| **seen != *number);
+            moved.push(slot.is_some());
+            if let Some((seen, number)) = slot {
+                *seen = number;
+            }
+        }
+        moved
     }
 }
 
@@ -276,42 +303,52 @@ impl<'s> Network<'s> {
 
     /// Gives a pod its unit.
     fn place(&mut self, number: u32) {
-        let Some(pod) = self.inventory.pods.get(number as usize).filter(|pod| !pod.host_network) else { return };
-        let Some(&Traits { set, ports, signature, bearing, .. }) = self.grouping.traits.get(number as usize) else { return };
+        if let Some(key) = self.key_of(number) {
+            self.grouping.give_to(key, &[number]);
+        }
+    }
+
+    /// What makes a pod one unit with others, in its group, which is founded if need be; none for a pod of the host network.
+    fn key_of(&mut self, number: u32) -> Option<UnitKey> {
+        let pod = self.inventory.pods.get(number as usize).filter(|pod| !pod.host_network)?;
+        let &Traits { set, ports, signature, bearing, .. } = self.grouping.traits.get(number as usize)?;
         let labels = self.grouping.pod_classes.class(set);
         let group = match self.grouping.group_numbers.get(&(pod.namespace, labels)) {
             Some(&group) => group,
             None => self.found_group(pod.namespace, labels),
         };
-        let grouping = &mut self.grouping;
-        let key = UnitKey { group, ports: grouping.ports.seen.get(ports as usize).copied().unwrap_or(0), signature, bearing };
-        let known = grouping.unit_numbers.get(&key).copied();
-        let unit = known.unwrap_or_else(|| {
-            let unit = grouping.units.push(Unit { key, pods: Vec::new() });
-            grouping.unit_numbers.insert(key, unit);
-            unit
-        });
-        if let Some(unit) = grouping.units.get_mut(unit as usize) {
-            insert_sorted(&mut unit.pods, number);
-        }
-        if let Some(group) = grouping.groups.get_mut(group as usize) {
-            insert_sorted(&mut group.units, unit);
-        }
-        if let Some(traits) = grouping.traits.get_mut(number as usize) {
-            traits.unit = Some(unit);
-        }
+        Some(UnitKey { group, ports: self.grouping.ports.seen.get(ports as usize).copied().unwrap_or(0), signature, bearing })
     }
 
     /// Takes a pod out of its unit.
     fn displace(&mut self, number: u32) {
-        let grouping = &mut self.grouping;
-        let Some(number_of_unit) = grouping.traits.get_mut(number as usize).and_then(|traits| traits.unit.take()) else { return };
-        let Some(unit) = grouping.units.get_mut(number_of_unit as usize) else { return };
-        remove_sorted(&mut unit.pods, number);
-        if unit.pods.is_empty()
-            && let Some(group) = grouping.groups.get_mut(unit.key.group as usize)
-        {
-            remove_sorted(&mut group.units, number_of_unit);
+        if let Some(unit) = self.grouping.traits.get_mut(number as usize).and_then(|traits| traits.unit.take()) {
+            self.grouping.take_from(unit, &[number]);
+        }
+    }
+
+    /// Gives pods the units that they belong to now, those of one unit together.
+    fn move_pods(&mut self, mut moving: Vec<u32>) {
+        moving.sort_unstable();
+        moving.dedup();
+        let unit_of = |pod: &u32| self.grouping.traits.get(*pod as usize).and_then(|traits| traits.unit);
+        let mut by_unit: Vec<(u32, u32)> = moving.iter().filter_map(|pod| Some((unit_of(pod)?, *pod))).collect();
+        by_unit.sort_unstable();
+        for run in by_unit.chunk_by(|(one, _), (two, _)| one == two) {
+            let Some(&(old, _)) = run.first() else { continue };
+            let mut by_key: Vec<(UnitKey, u32)> = run.iter().filter_map(|&(_, pod)| Some((self.key_of(pod)?, pod))).collect();
+            by_key.sort_unstable();
+            let stays = self.grouping.units.get(old as usize).map(|unit| unit.key);
+            by_key.retain(|(key, _)| Some(*key) != stays);
+            let mut leaving: Vec<u32> = by_key.iter().map(|(_, pod)| *pod).collect();
+            leaving.sort_unstable();
+            self.grouping.take_from(old, &leaving);
+            for run in by_key.chunk_by(|(one, _), (two, _)| one == two) {
+                let pods: Vec<u32> = run.iter().map(|(_, pod)| *pod).collect();
+                if let Some((key, _)) = run.first() {
+                    self.grouping.give_to(*key, &pods);
+                }
+            }
         }
     }
 
@@ -424,19 +461,14 @@ impl<'s> Network<'s> {
             }
         }
         let name_news = self.policies.port_names.news();
-        let moved_ports = if name_news.is_empty() { Vec::new() } else { self.grouping.ports.change(&self.policies.port_names) };
+        let moved_ports = if name_news.is_empty() { Vec::new() } else { self.grouping.change_ports(&self.policies.port_names) };
         let block_news = self.policies.blocks.news();
         let mut moving = self.change_signatures(&block_news);
         moving.extend((0u32..).zip(self.grouping.traits.iter()).filter_map(|(number, traits)| {
             let moves = moved.binary_search(&traits.set).is_ok() || moved_ports.get(traits.ports as usize) == Some(&true);
             (moves && traits.unit.is_some()).then_some(number)
         }));
-        moving.sort_unstable();
-        moving.dedup();
-        for number in moving {
-            self.displace(number);
-            self.place(number);
-        }
+        self.move_pods(moving);
         for &number in new {
             self.enter(number);
         }
@@ -519,7 +551,7 @@ impl<'s> Network<'s> {
 
     /// The ports that rules name, by the number in [`UnitKey::ports`].
     pub(crate) fn port_map(&self, number: u32) -> &[(&'s str, Protocol, u16)] {
-        self.grouping.ports.maps.get(number).map_or(&[], Vec::as_slice)
+        self.grouping.ports.maps.get(number as usize).map_or(&[], Vec::as_slice)
     }
 
     /// The numbers that pods anywhere give a name which rules use, those that are finished left out.
@@ -555,6 +587,58 @@ impl<'s> Network<'s> {
 }
 
 impl<'s> Grouping<'s> {
+    /// Gives pods, which are sorted, to the unit with this key.
+    fn give_to(&mut self, key: UnitKey, pods: &[u32]) {
+        let known = self.unit_numbers.get(&key).copied();
+        let number = known.unwrap_or_else(|| {
+            let number = self.units.push(Unit { key, pods: Vec::new() });
+            self.unit_numbers.insert(key, number);
+            number
+        });
+        if let Some(unit) = self.units.get_mut(number as usize) {
+            match pods {
+                [pod] => insert_sorted(&mut unit.pods, *pod),
+                pods => {
+                    unit.pods.extend_from_slice(pods);
+                    unit.pods.sort_unstable();
+                }
+            }
+        }
+        if let Some(group) = self.groups.get_mut(key.group as usize) {
+            insert_sorted(&mut group.units, number);
+        }
+        for &pod in pods {
+            if let Some(traits) = self.traits.get_mut(pod as usize) {
+                traits.unit = Some(number);
+            }
+        }
+    }
+
+    /// Takes pods, which are sorted, from a unit.
+    fn take_from(&mut self, number: u32, pods: &[u32]) {
+        let Some(unit) = self.units.get_mut(number as usize) else { return };
+        match pods {
+            [pod] => remove_sorted(&mut unit.pods, *pod),
+            pods => unit.pods.retain(|pod| pods.binary_search(pod).is_err()),
+        }
+        if unit.pods.is_empty()
+            && let Some(group) = self.groups.get_mut(unit.key.group as usize)
+        {
+            remove_sorted(&mut group.units, number);
+        }
+    }
+
+    /// Looks at named ports again after rules name others; whether rules see each set of ports as part of other ones now.
+    fn change_ports(&mut self, names: &Register<&'s str>) -> Vec<bool> {
+        let mut uses = vec![0; self.ports.seen.len()];
+        for traits in self.traits.iter().filter(|traits| traits.unit.is_some()) {
+            if let Some(uses) = uses.get_mut(traits.ports as usize) {
+                *uses += 1;
+            }
+        }
+        self.ports.change(names, &uses)
+    }
+
     /// What a mesh sees of a pod, by its number.
     pub(crate) fn bearing(&self, number: u32) -> Option<&Bearing<'s>> {
         self.bearings.get(number)

@@ -380,6 +380,11 @@ impl Matcher {
         self.tests.is_empty()
     }
 
+    /// Whether it asks for no label that must be there: what it does not select is what it tells apart.
+    pub(crate) fn is_broad(&self) -> bool {
+        self.tests.iter().all(|(_, check)| matches!(check, Check::NotIn(_) | Check::Absent))
+    }
+
     /// Whether it selects what has these labels, which are sorted; their words are those of `strings`.
     pub(crate) fn matches(&self, labels: &[Label], strings: &Interner) -> bool {
         let value_of = |key: Symbol| {
@@ -401,11 +406,21 @@ impl Matcher {
         })
     }
 
-    /// Labels of which what it selects has one: of its tests, those that `weigh` finds lightest. None if it asks for no values.
+    /// Labels of which whatever it tells apart has one: what it selects, or what a broad one does not select. Of tests that do not
+    /// depend on each other, those that `weigh` finds lightest. None if no such labels are known.
     pub(crate) fn narrowest(&self, weigh: impl Fn(Label) -> usize) -> Option<Vec<Label>> {
-        let lists = self.tests.iter().filter_map(|(key, check)| match (key, check) {
-            (Some(key), Check::In(values)) => Some(values.iter().map(|&value| (*key, value)).collect()),
-            (None, Check::In(_)) => Some(Vec::new()),
+        let labels_of = |key: &Option<Symbol>, values: &[Symbol]| -> Vec<Label> {
+            key.map_or_else(Vec::new, |key| values.iter().map(|&value| (key, value)).collect())
+        };
+        if self.is_broad() {
+            let lists = self.tests.iter().map(|(key, check)| match check {
+                Check::NotIn(values) => Some(labels_of(key, values)),
+                _ => None,
+            });
+            return lists.collect::<Option<Vec<_>>>().map(|lists| lists.concat());
+        }
+        let lists = self.tests.iter().filter_map(|(key, check)| match check {
+            Check::In(values) => Some(labels_of(key, values)),
             _ => None,
         });
         lists.min_by_key(|labels: &Vec<Label>| labels.iter().map(|&label| weigh(label)).sum::<usize>())
