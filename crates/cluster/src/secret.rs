@@ -5,12 +5,16 @@
 
 mod credential;
 mod login;
+mod octets;
+mod signature;
 
 use serde::{Deserialize, Serialize};
 
 pub use credential::{Certificate, CertificateRequest, KeyFormat, PrivateKey, PublicKey};
 pub(crate) use credential::{certificate, certificate_request, private_key};
 pub use login::{RegistryLogin, without_user};
+pub use octets::Octets;
+pub use signature::{Authorization, Hash, Signature, SignatureAlgorithm};
 
 use crate::field;
 use crate::intern::Interner;

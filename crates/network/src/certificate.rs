@@ -1,16 +1,19 @@
 //! Certificates that a cluster holds, who uses them, and what is wrong with them.
 //!
 //! [`Certificates::take`] reads them from Secrets, ConfigMaps, webhooks, aggregated APIs, conversion webhooks, Routes and kubeconfigs, and
-//! follows Ingresses, Gateways and mounts to them. What counts are public facts: keys are known by the hash of their public
-//! half. That one certificate signed another is told by names and identifiers of keys; no signature is verified here.
+//! follows Ingresses, Gateways and mounts to them. What counts are public facts: private keys are known by the hash of their public
+//! half. That one certificate signed another is told by names, and proven by its signature; what cannot be verified is told as such.
 
 mod chain;
 mod endpoint;
 mod faults;
 mod holder;
 mod name;
+mod path;
+mod permission;
 mod reference;
 mod render;
+mod signature;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +27,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use holder::Holder;
+use signature::{Obstacle, Verifier};
 
 pub use endpoint::Endpoint;
 pub use name::covers;
@@ -181,6 +185,13 @@ impl From<&Missing> for Unseen {
     }
 }
 
+impl Unseen {
+    /// A signature that could not be verified.
+    fn signature((of, obstacle): (String, Obstacle)) -> Self {
+        Self { fact: "signature".to_owned(), scope: of, reason: obstacle.name().to_owned(), is_loss: false }
+    }
+}
+
 impl CertificateNote {
     fn of(certificate: &Certificate, now: Timestamp) -> Self {
         Self {
@@ -252,6 +263,7 @@ struct Ledger<'w, 's> {
     by_namespace: BTreeMap<&'s str, Vec<usize>>,
     /// Secrets that other objects say they will make.
     promised: BTreeSet<(&'s str, &'s str)>,
+    verifier: Verifier,
 }
 
 impl<'w, 's> Ledger<'w, 's> {
@@ -272,6 +284,7 @@ impl<'w, 's> Ledger<'w, 's> {
             workloads,
             by_namespace,
             promised: reference::promised(snapshot),
+            verifier: Verifier::default(),
         }
     }
 
@@ -314,6 +327,7 @@ impl<'w, 's> Ledger<'w, 's> {
         for missing in gaps.into_iter().filter_map(|kind| self.snapshot.gap(kind, None)).chain(self.contents_gap()) {
             self.unseen.insert(Unseen::from(&missing));
         }
+        self.unseen.extend(self.verifier.take_open().into_iter().map(Unseen::signature));
         let now = self.now;
         let mut holdings: Vec<Holding> = self.holders.into_iter().map(|holder| holder.into_holding(now)).collect();
         holdings.sort_by(|one, two| (&one.name, &one.place).cmp(&(&two.name, &two.place)));

@@ -61,6 +61,8 @@ pub(crate) const LABELS: Build = oracle("labels", "./labels", "k8s.io/kubernetes
 pub(crate) const AUTHORIZATION: Build = oracle("rbac", "./rbac", "k8s.io/kubernetes");
 /// The oracle for configurations of authentication.
 pub(crate) const AUTHENTICATION: Build = oracle("authentication", "./authentication", "k8s.io/kubernetes");
+/// The oracle for certificates.
+pub(crate) const CERTIFICATES: Build = oracle("certificates", "./certificates", "k8s.io/kubernetes");
 /// The etcd server.
 pub(crate) const ETCD: Build = etcd("etcd", "go.etcd.io/etcd/server/v3");
 /// The etcd client.

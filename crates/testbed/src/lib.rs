@@ -18,6 +18,7 @@
 mod apply;
 mod authorization_oracle;
 mod builds;
+mod certificate_oracle;
 mod certificates;
 mod client;
 mod control_plane;
@@ -38,6 +39,7 @@ mod tls;
 
 pub use apply::Refusal;
 pub use authorization_oracle::{AuthorizationOracle, Grant, Inquiry, Measured, Review};
+pub use certificate_oracle::{CertificateOracle, CertificateQuestion, CertificateVerdict};
 pub use certificates::{Authority, CertificateRequest, Draft, Identity};
 pub use client::{Answer, Client};
 pub use control_plane::{ControlPlane, Options};

@@ -50,6 +50,7 @@ fn message(judgement: &bartizan_report::fault::Judgement) -> Option<Msg> {
         "certificate-common-name-only" => msg!("common-name", subject = subject),
         "key-mismatch" => msg!("mismatch", subject = subject),
         "chain-broken" => msg!("broken", subject = subject, issuer = told(judgement, "issuer")),
+        "chain-signature-wrong" => msg!("other-key", subject = subject, issuer = told(judgement, "issuer")),
         "chain-out-of-order" => msg!("disordered", subject = subject, position = told(judgement, "position")),
         "chain-expires-earlier" => msg!("earlier", subject = subject, authority = told(judgement, "authority"), expires = told(judgement, "expires")),
         _ => return None,

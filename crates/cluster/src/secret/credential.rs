@@ -11,6 +11,8 @@ use x509_parser::x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name};
 
 use crate::pem;
 
+use super::octets::Octets;
+use super::signature::{Authorization, Signature};
 use super::{Content, hex, sha256};
 
 /// The public facts of a certificate.
@@ -41,7 +43,8 @@ pub struct Certificate {
     pub key: PublicKey,
     /// How it is signed: `sha256WithRSAEncryption`, `ecdsa-with-SHA256`, or the identifier of an algorithm without a known name.
     pub signature: String,
-    /// What the key may be used for: `server-auth`, `client-auth`, …; empty where nothing is said.
+    /// What the key may be used for: `server-auth`, `client-auth`, … or the identifier of a use without a known name; empty where nothing
+    /// is said.
     pub usages: Vec<String>,
     /// Whether it may sign other certificates.
     pub is_authority: bool,
@@ -51,6 +54,12 @@ pub struct Certificate {
     /// The identifier of the key that signed it, in hexadecimal, where it states one.
     #[serde(default)]
     pub issuer_key_id: Option<String>,
+    /// Its signature; none in what was saved without it.
+    #[serde(default)]
+    pub proof: Option<Signature>,
+    /// What its extensions let it sign.
+    #[serde(default)]
+    pub authorization: Authorization,
     /// SHA-256 of the certificate, in hexadecimal.
     pub sha256: String,
 }
@@ -61,8 +70,8 @@ impl Certificate {
         self.subject == self.issuer && self.issuer_key_id.as_ref().zip(self.key_id.as_ref()).is_none_or(|(signer, own)| signer == own)
     }
 
-    /// Whether it says that `authority` signed it: by name, and by the identifier of the key where both state one. The signature
-    /// itself is not verified.
+    /// Whether it says that `authority` signed it: by name, and by the identifier of the key where both state one. Its signature
+    /// ([`Certificate::proof`]) is not verified here.
     pub fn names_as_issuer(&self, authority: &Certificate) -> bool {
         self.issuer == authority.subject && self.issuer_key_id.as_ref().zip(authority.key_id.as_ref()).is_none_or(|(signer, key)| signer == key)
     }
@@ -127,6 +136,12 @@ pub struct PublicKey {
     /// The curve of an EC key: `P-256`, or its identifier if it has no common name.
     #[serde(default)]
     pub curve: Option<String>,
+    /// The public exponent of an RSA key, where it has at most 64 bits.
+    #[serde(default)]
+    pub exponent: Option<u64>,
+    /// The key itself, as its kind is written in a certificate; none in what was saved without it.
+    #[serde(default)]
+    pub encoded: Option<Octets>,
     /// SHA-256 of its `SubjectPublicKeyInfo`, in hexadecimal: equal for a certificate and the private key that belongs to it.
     pub sha256: String,
 }
@@ -204,6 +219,7 @@ pub(crate) fn certificate(der: &[u8]) -> Option<Certificate> {
                     (usage.ocsp_signing, "ocsp-signing"),
                 ];
                 usages.extend(known.into_iter().filter(|&(is_set, _)| is_set).map(|(_, name)| name.to_owned()));
+                usages.extend(usage.other.iter().map(Oid::to_id_string));
             }
             ParsedExtension::SubjectKeyIdentifier(id) => key_id = Some(hex(id.0)),
             ParsedExtension::AuthorityKeyIdentifier(id) => issuer_key_id = id.key_identifier.as_ref().map(|id| hex(id.0)),
@@ -228,6 +244,8 @@ pub(crate) fn certificate(der: &[u8]) -> Option<Certificate> {
         is_authority: read.is_ca(),
         key_id,
         issuer_key_id,
+        proof: Some(Signature::of(&read)),
+        authorization: Authorization::of(&read),
         sha256: sha256(der),
     })
 }
@@ -299,7 +317,7 @@ fn attribute_text(attribute: &AttributeTypeAndValue<'_>) -> Option<String> {
     }
 }
 
-fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
+pub(super) fn alternative_name(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(name) => Some(format!("DNS:{name}")),
         GeneralName::RFC822Name(name) => Some(format!("email:{name}")),
@@ -317,9 +335,8 @@ fn algorithm_name(oid: &Oid<'_>) -> String {
 }
 
 fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
-    let size = |bits: usize| u32::try_from(bits).ok();
     let (kind, bits) = match info.parsed() {
-        Ok(Parsed::RSA(key)) => ("RSA".to_owned(), size(key.key_size())),
+        Ok(Parsed::RSA(key)) => ("RSA".to_owned(), Some(bit_length(key.modulus))),
         Ok(Parsed::EC(_)) => ("EC".to_owned(), info.algorithm.parameters.as_ref().and_then(|curve| curve_bits(curve.data))),
         Ok(Parsed::DSA(_)) => ("DSA".to_owned(), None),
         _ => (kind_of_algorithm(info.algorithm.algorithm.as_bytes()).map_or_else(|| algorithm_name(&info.algorithm.algorithm), str::to_owned), None),
@@ -328,7 +345,11 @@ fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
         let named = curve_name(curve.data).map(str::to_owned);
         named.or_else(|| curve.as_oid().ok().map(|oid| oid.to_id_string()))
     });
-    PublicKey { kind, bits, curve, sha256: sha256(info.raw) }
+    let exponent = match info.parsed() {
+        Ok(Parsed::RSA(key)) => key.try_exponent().ok(),
+        _ => None,
+    };
+    PublicKey { kind, bits, curve, exponent, encoded: Some(info.subject_public_key.data.as_ref().into()), sha256: sha256(info.raw) }
 }
 
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];

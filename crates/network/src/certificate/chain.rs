@@ -7,7 +7,10 @@ use bartizan_report::fault::Judgement;
 use jiff::Timestamp;
 
 use super::faults;
-use super::holder::Holder;
+use super::holder::{CERTIFICATE, Holder};
+use super::path::{Dead, Outcome, trace};
+use super::permission::{Objection, objection};
+use super::signature::{Proof, Verifier};
 use super::{HoldingContent, Ledger, days, ends_soon};
 
 /// The curves that TLS clients know; P-224 is told as too short.
@@ -16,15 +19,47 @@ const KNOWN_CURVES: [&str; 4] = ["P-224", "P-256", "P-384", "P-521"];
 impl Ledger<'_, '_> {
     pub(super) fn judge(&mut self) {
         let now = self.now;
+        self.verifier.allow(self.holders.iter().map(|holder| holder.certificates.len()).sum());
         for holder in &mut self.holders {
             let found = match holder.content {
-                HoldingContent::Chain => judge_chain(holder, now),
+                HoldingContent::Chain => judge_chain(holder, now, &mut self.verifier),
                 HoldingContent::Authorities => judge_bundle(&holder.certificates, now),
             };
             holder.judgements.extend(found);
         }
+        self.judge_authorities_beside();
         self.judge_missing_links();
         self.judge_shared_keys();
+    }
+
+    /// Certificates beside which a Secret has an authority of the issuer's name that did not sign them.
+    fn judge_authorities_beside(&mut self) {
+        let mut found = Vec::new();
+        for numbers in self.by_name.values().filter(|numbers| numbers.len() > 1) {
+            let of_key = |key: &str| {
+                let suffix = format!(" {key}");
+                numbers.iter().copied().find(|&number| self.holders.get(number).is_some_and(|holder| holder.name.ends_with(&suffix)))
+            };
+            let Some((number, beside)) = of_key(CERTIFICATE).zip(of_key(AUTHORITY)) else { continue };
+            let Some((holder, authorities)) = self.holders.get(number).zip(self.holders.get(beside)) else { continue };
+            let Some(leaf) = holder.leaf() else { continue };
+            match trace(leaf, &holder.certificates, &authorities.certificates, self.now, &mut self.verifier) {
+                Outcome::Refused(Dead::OtherKey { issuer }) => {
+                    found.push((number, Judgement::new(&faults::BESIDE_OTHER_KEY, [subject(leaf), ("issuer", issuer), ("key", AUTHORITY.to_owned())])));
+                }
+                Outcome::Unknown(obstacle) => self.verifier.leave_open(format!("{}: {}", holder.name, called(leaf)), obstacle),
+                Outcome::Trusted | Outcome::Refused(_) => {}
+            }
+        }
+        self.add(found);
+    }
+
+    fn add(&mut self, found: Vec<(usize, Judgement)>) {
+        for (number, judgement) in found {
+            if let Some(holder) = self.holders.get_mut(number) {
+                holder.judgements.push(judgement);
+            }
+        }
     }
 
     /// Chains that end before an authority that another authority signed, where the input shows that certificate elsewhere.
@@ -38,22 +73,24 @@ impl Ledger<'_, '_> {
         let mut found = Vec::new();
         for (number, holder) in self.holders.iter().enumerate().filter(|(_, holder)| holder.content == HoldingContent::Chain && holder.serves) {
             let Some((last, leaf)) = holder.certificates.last().zip(holder.leaf()).filter(|(last, _)| !last.is_self_issued()) else { continue };
-            let signers = || authorities.get(last.issuer.as_str()).into_iter().flatten().filter(|(authority, _)| last.names_as_issuer(authority));
+            let named = authorities.get(last.issuer.as_str()).into_iter().flatten().filter(|(authority, _)| last.names_as_issuer(authority));
+            let mut signers = Vec::new();
+            for &(authority, place) in named.take(SIGNERS_MAX) {
+                if self.verifier.ask(last, &authority.key) != Proof::Refuted {
+                    signers.push((authority, place));
+                }
+            }
             // Where a root of that name is known, clients may know it as well.
-            if signers().any(|(authority, _)| authority.is_self_issued()) {
+            if signers.iter().any(|(authority, _)| authority.is_self_issued()) {
                 continue;
             }
-            let places = signers().filter(|(authority, _)| holder.certificates.iter().all(|one| one.sha256 != authority.sha256)).map(|(_, place)| *place);
+            let places = signers.iter().filter(|(authority, _)| holder.certificates.iter().all(|one| one.sha256 != authority.sha256)).map(|(_, place)| *place);
             if let Some(place) = places.min() {
                 let args = [("issuer", last.issuer.clone()), ("subject", leaf.subject.clone()), ("found", place.to_owned())];
                 found.push((number, Judgement::new(&faults::CHAIN_INCOMPLETE, args)));
             }
         }
-        for (number, judgement) in found {
-            if let Some(holder) = self.holders.get_mut(number) {
-                holder.judgements.push(judgement);
-            }
-        }
+        self.add(found);
     }
 
     /// One private key in several Secrets.
@@ -74,6 +111,12 @@ impl Ledger<'_, '_> {
         }
     }
 }
+
+/// The key of the authority in a Secret for servers.
+const AUTHORITY: &str = "ca.crt";
+
+/// Of the authorities that have the name of one issuer, so many are tried.
+const SIGNERS_MAX: usize = 64;
 
 /// Names in a text, the many of a large cluster cut off.
 fn listed(names: &[&str]) -> String {
@@ -115,10 +158,10 @@ fn judge_bundle(bundle: &[Certificate], now: Timestamp) -> Vec<Judgement> {
     found
 }
 
-pub(super) fn judge_chain(holder: &Holder<'_>, now: Timestamp) -> Vec<Judgement> {
+pub(super) fn judge_chain(holder: &Holder<'_>, now: Timestamp, verifier: &mut Verifier) -> Vec<Judgement> {
     let Some(leaf) = holder.leaf() else { return Vec::new() };
     let mut found = judge_key(holder, leaf);
-    found.extend(judge_order(holder, leaf));
+    found.extend(judge_order(holder, leaf, verifier));
     for certificate in &holder.certificates {
         found.extend(judge_time(certificate, certificate.sha256 == leaf.sha256, holder.serves, now));
         found.extend(judge_strength(certificate));
@@ -130,7 +173,7 @@ pub(super) fn judge_chain(holder: &Holder<'_>, now: Timestamp) -> Vec<Judgement>
     if holder.serves && leaf.is_authority {
         found.push(Judgement::new(&faults::AUTHORITY_SERVES, [subject(leaf)]));
     }
-    if holder.serves && leaf.is_self_issued() {
+    if holder.serves && verifier.is_self_signed(leaf) {
         found.push(Judgement::new(&faults::SELF_SIGNED, [subject(leaf)]));
     }
     let earliest = holder.certificates.iter().filter(|one| one.sha256 != leaf.sha256).min_by_key(|one| one.not_after);
@@ -152,8 +195,8 @@ fn judge_key(holder: &Holder<'_>, leaf: &Certificate) -> Vec<Judgement> {
     if mismatches || differs_in_kind { vec![Judgement::new(&faults::KEY_MISMATCH, [subject(leaf)])] } else { Vec::new() }
 }
 
-/// Whether each certificate is followed by the one that signed it, up to one that signed itself. One fault is told.
-fn judge_order(holder: &Holder<'_>, leaf: &Certificate) -> Option<Judgement> {
+/// Whether each certificate is followed by the one that signed it and was allowed to, up to one that signed itself. One fault is told.
+fn judge_order(holder: &Holder<'_>, leaf: &Certificate, verifier: &mut Verifier) -> Option<Judgement> {
     let chain = &holder.certificates;
     let disordered = |certificate: &Certificate| {
         let position = chain.iter().position(|one| one.sha256 == certificate.sha256).map_or(0, |at| at + 1);
@@ -162,17 +205,37 @@ fn judge_order(holder: &Holder<'_>, leaf: &Certificate) -> Option<Judgement> {
     if chain.first().is_some_and(|first| first.sha256 != leaf.sha256) {
         return Some(disordered(leaf));
     }
+    let mut below: Vec<&Certificate> = Vec::new();
     for (one, next) in chain.iter().zip(chain.iter().skip(1)) {
-        if one.is_self_issued() {
+        if verifier.is_self_signed(one) {
             return None;
         }
-        if one.names_as_issuer(next) {
-            continue;
+        let proof = match verifier.ask(one, &next.key) {
+            // The identifiers of keys count where nothing better is known.
+            Proof::Open(_) if !one.names_as_issuer(next) => Proof::Refuted,
+            proof if one.issuer == next.subject => proof,
+            _ => Proof::Refuted,
+        };
+        if proof == Proof::Refuted {
+            let signer = chain.iter().find(|other| other.sha256 != one.sha256 && one.names_as_issuer(other) && verifier.ask(one, &other.key) != Proof::Refuted);
+            return Some(match signer {
+                Some(signer) => disordered(signer),
+                None if one.issuer == next.subject => Judgement::new(&faults::CHAIN_OTHER_KEY, [subject(one), ("issuer", one.issuer.clone())]),
+                None => Judgement::new(&faults::CHAIN_BROKEN, [subject(one), ("issuer", one.issuer.clone()), ("next", called(next))]),
+            });
         }
-        let signer = chain.iter().find(|other| other.sha256 != one.sha256 && one.names_as_issuer(other));
-        return Some(
-            signer.map_or_else(|| Judgement::new(&faults::CHAIN_BROKEN, [subject(one), ("issuer", one.issuer.clone()), ("next", called(next))]), disordered),
-        );
+        below.push(one);
+        let open = match proof {
+            Proof::Open(obstacle) => Some(obstacle),
+            _ => match objection(next, &below, verifier.is_self_signed(next)) {
+                Some(Objection::Refused(refusal)) if holder.serves => return Some(refusal.judgement(next, leaf)),
+                Some(Objection::Open(obstacle)) => Some(obstacle),
+                _ => None,
+            },
+        };
+        if let Some(obstacle) = open {
+            verifier.leave_open(format!("{}: {}", holder.name, called(one)), obstacle);
+        }
     }
     None
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::chain::judge_chain;
 use super::holder::Holder;
 use super::reference::uncovered;
-use super::{CertificateNote, Certificates, HoldingContent, faults, sort};
+use super::signature::Verifier;
+use super::{CertificateNote, Certificates, HoldingContent, Unseen, faults, sort};
 
 /// A server that was asked.
 #[derive(Debug, Clone, Serialize)]
@@ -39,12 +40,13 @@ impl Certificates {
     #[must_use]
     pub fn with_endpoints(mut self, asked: Vec<HandshakeFacts>) -> Self {
         let now = self.observed;
+        let mut verifier = Verifier::default();
         let judged = asked.into_iter().map(|facts| {
             let mut judgements = judge(&facts);
             let place = Place { file: Some(facts.endpoint.clone()), ..Place::default() };
             let mut holder = Holder::new(facts.endpoint.clone(), HoldingContent::Chain, place, None, facts.certificates.clone());
             holder.serves = true;
-            judgements.extend(judge_chain(&holder, now));
+            judgements.extend(judge_chain(&holder, now, &mut verifier));
             if let Some(leaf) = holder.leaf() {
                 judgements.extend(uncovered(leaf, std::slice::from_ref(&facts.host), &facts.endpoint));
             }
@@ -53,6 +55,9 @@ impl Certificates {
             Endpoint { facts, certificates, judgements }
         });
         self.endpoints = judged.collect();
+        self.unseen.extend(verifier.take_open().into_iter().map(Unseen::signature));
+        self.unseen.sort();
+        self.unseen.dedup();
         self.endpoints.sort_by(|one, two| one.facts.endpoint.cmp(&two.facts.endpoint));
         self
     }

@@ -47,8 +47,8 @@ fault!(
         "证书组中没有签发 `{service}` 所用证书的 CA：{secret} 中的证书，颁发者 `{issuer}`"
     ),
     (
-        "The API server cannot verify the server behind, and every call fails: a webhook then blocks or lets through everything, as its failurePolicy says.",
-        "API server 无法校验后端服务器，所有调用都会失败：webhook 将按 failurePolicy 拒绝或放行一切请求。"
+        "Whoever calls it with this bundle cannot verify it, and every call fails: a webhook then blocks or lets through everything, as its failurePolicy says, and a gateway answers with an error.",
+        "使用此证书组的调用者无法校验它，所有调用都会失败：webhook 将按 failurePolicy 拒绝或放行一切请求，网关则返回错误。"
     ),
     (
         "let the bundle be injected by whoever issues the certificate, or copy the authority of that Secret there",
@@ -84,6 +84,92 @@ fault!(
         "客户端被要求信任它；从服务器上窃取该私钥的人就能为任意名字签发证书。"
     ),
     ("keep the authority away from servers, and sign a certificate with CA:FALSE with it", "将 CA 与服务器分开保存，并用它签发 CA:FALSE 的证书"),
+);
+fault!(
+    MAY_NOT_SIGN,
+    "authority-may-not-sign",
+    High,
+    (
+        "`{authority}` signed `{subject}` and may not sign certificates of servers: it lacks `{lack}`",
+        "`{authority}` 签发了 `{subject}`，但它无权签发服务器证书：缺少 `{lack}`"
+    ),
+    ("Clients refuse what was signed by somebody who may not.", "客户端会拒绝由无权者签发的证书。"),
+    ("sign with an authority whose extensions allow it", "改用扩展允许签发的 CA"),
+);
+fault!(
+    PATH_TOO_LONG,
+    "authority-path-too-long",
+    High,
+    (
+        "`{authority}` allows {allowed} authorities between itself and a server, and before `{subject}` there are {found}",
+        "`{authority}` 只允许在它与服务器证书之间有 {allowed} 个 CA，而 `{subject}` 之前有 {found} 个"
+    ),
+    ("Clients count them and refuse the certificate.", "客户端会计数并拒绝该证书。"),
+    ("sign nearer to that authority, or issue it with a larger `pathLen`", "由更靠近该 CA 的一级签发，或以更大的 `pathLen` 重新签发它"),
+);
+fault!(
+    NAME_FORBIDDEN,
+    "authority-forbids-name",
+    High,
+    ("`{authority}` does not let `{name}` be certified, which `{subject}` is for", "`{authority}` 不允许签发 `{name}`，而 `{subject}` 正是用于它"),
+    (
+        "Clients hold every name of a certificate against the name constraints of all authorities above it, and refuse it for one that does not fit.",
+        "客户端会用上级所有 CA 的名称约束核对证书中的每个名字，有一个不符便拒绝。"
+    ),
+    ("leave that name out, or let another authority sign it", "去掉该名字，或由其他 CA 签发"),
+);
+fault!(
+    BESIDE_OTHER_KEY,
+    "authority-beside-did-not-sign",
+    Medium,
+    (
+        "`{key}` beside it holds an authority of the name `{issuer}`, with another key than the one that signed `{subject}`",
+        "旁边的 `{key}` 中有名为 `{issuer}` 的 CA，但它的密钥不是签发 `{subject}` 的那一个"
+    ),
+    (
+        "Whoever takes that authority to check this certificate refuses it. Often one of the two was made anew under the old name.",
+        "用该 CA 校验此证书的程序会拒绝它。通常是其中之一以旧名字重新生成。"
+    ),
+    ("write the authority there that signed the certificate", "写入签发该证书的 CA"),
+);
+fault!(
+    BUNDLE_OTHER_KEY,
+    "ca-bundle-other-key",
+    High,
+    (
+        "the bundle holds an authority of the name `{issuer}`, with another key than the one that signed what `{service}` shows: certificate of {secret}",
+        "证书组中有名为 `{issuer}` 的 CA，但它的密钥没有签发 `{service}` 所用的证书（{secret}）"
+    ),
+    (
+        "Names are equal and the signature is wrong, so every call fails. Often the authority was made anew under the old name and the bundle was not.",
+        "名字相同而签名不符，因此所有调用都会失败。通常是 CA 以旧名字重新生成，而证书组没有更新。"
+    ),
+    ("copy the authority of that Secret into the bundle, or let it be injected", "将该 Secret 的 CA 复制到证书组，或使其被自动注入"),
+);
+fault!(
+    BUNDLE_SIGNER_OVER,
+    "ca-bundle-signer-not-valid",
+    High,
+    (
+        "`{authority}`, over which what `{service}` shows is traced, is valid from {begins} to {expires}: certificate of {secret}",
+        "校验 `{service}` 所用证书（{secret}）时经过的 `{authority}` 有效期为 {begins} 至 {expires}"
+    ),
+    ("Others in the bundle are valid, but none of them signed it: every call fails.", "证书组中还有有效的 CA，但都没有签发它：所有调用都会失败。"),
+    ("renew that authority, sign the certificate anew, and put the authority into the bundle", "更新该 CA，重新签发证书，并将其放入证书组"),
+);
+fault!(
+    CHAIN_OTHER_KEY,
+    "chain-signature-wrong",
+    High,
+    (
+        "`{subject}` was not signed with the key of the certificate of `{issuer}` that follows it",
+        "`{subject}` 之后虽有名为 `{issuer}` 的证书，但签名并非出自它的密钥"
+    ),
+    (
+        "Clients that trust an authority above cannot trace the certificate to it. Often the issuer was made anew under the old name, or a certificate was changed after it was signed.",
+        "信任上级 CA 的客户端无法追溯到它。通常是颁发者以旧名字重新生成，或证书在签发之后被改动。"
+    ),
+    ("write the certificate of the issuer there that signed it, or issue it anew", "写入真正签发它的颁发者证书，或重新签发"),
 );
 fault!(
     COMMON_NAME_ONLY,
@@ -350,7 +436,14 @@ fault!(
 );
 
 /// Every fault, sorted by its name.
-pub(super) static ALL: [&Fault; 34] = [
+pub(super) static ALL: [&Fault; 41] = [
+    &MAY_NOT_SIGN,
+    &PATH_TOO_LONG,
+    &NAME_FORBIDDEN,
+    &BESIDE_OTHER_KEY,
+    &BUNDLE_OTHER_KEY,
+    &BUNDLE_SIGNER_OVER,
+    &CHAIN_OTHER_KEY,
     &AUTHORITY_SERVES,
     &AUTHORITY_EXPIRED,
     &AUTHORITY_ENDS_SOON,

@@ -8,6 +8,8 @@ use bartizan_report::fault::{Judgement, Place};
 
 use super::holder::{Holder, certificates_of};
 use super::name::{covers, names_text};
+use super::path::{Dead, Outcome, trace};
+use super::permission::serves;
 use super::{HoldingContent, Ledger, faults, is_stored, text};
 
 /// Annotations by which something is told to write the bundle.
@@ -18,6 +20,9 @@ const INJECTED: [&str; 5] = [
     "service.beta.openshift.io/inject-cabundle",
     "operator.tekton.dev/inject-ca",
 ];
+
+/// Who calls webhooks and aggregated APIs.
+const CALLER: &str = "API server";
 
 /// Somebody whom the API server calls.
 struct Called<'s> {
@@ -82,47 +87,66 @@ impl<'s> Ledger<'_, 's> {
         } else if bundle.is_empty() {
             found.push(Judgement::new(&faults::BUNDLE_UNREADABLE, []));
         } else if let (Some((namespace, name)), Some(host)) = (address, &host) {
-            found.extend(self.judge_shown(&bundle, self.secrets_behind(namespace, name), host));
+            found.extend(self.judge_shown(&bundle, self.secrets_behind(namespace, name), host, CALLER));
         }
         if bundle.is_empty() && found.is_empty() {
             return;
         }
         let mut holder = Holder::new(called.name.clone(), HoldingContent::Authorities, place, Some(called.object), bundle);
-        holder.used_by.extend(host.map(|host| format!("API server -> {host}")));
+        holder.used_by.extend(host.map(|host| format!("{CALLER} -> {host}")));
         holder.judgements = found;
         self.holders.push(holder);
     }
 
-    /// Compares a bundle with the certificates that the pods behind a Service have. A certificate for the name that the bundle did not
-    /// sign, or one that it signed for another name, is a fault, unless another one fits. Where neither is there, nothing is known.
-    fn judge_shown(&mut self, bundle: &[Certificate], secrets: BTreeSet<(&'s str, &'s str)>, host: &str) -> Option<Judgement> {
-        let mut shown: Vec<(String, Certificate)> = Vec::new();
+    /// Compares a bundle with the certificates that the pods behind a Service have. A certificate for the name that cannot be traced to the
+    /// bundle, or one that can and is for another name, is a fault, unless another one fits or may fit. Where neither is there, nothing is known.
+    pub(super) fn judge_shown(&mut self, bundle: &[Certificate], secrets: BTreeSet<(&'s str, &'s str)>, host: &str, caller: &str) -> Option<Judgement> {
+        let mut shown: Vec<(String, Certificate, Outcome)> = Vec::new();
         for (namespace, name) in secrets {
             for &number in self.by_name.get(&(Kind::Secret, namespace, name)).into_iter().flatten() {
                 let Some(holder) = self.holders.get_mut(number).filter(|holder| holder.content == HoldingContent::Chain) else { continue };
-                let Some(leaf) = holder.leaf().cloned().filter(is_for_servers) else { continue };
+                let Some(leaf) = holder.leaf().filter(|leaf| serves(leaf)).cloned() else { continue };
                 if covers(&leaf, host) {
                     holder.serves = true;
-                    holder.used_by.insert(format!("API server -> {host}"));
+                    holder.used_by.insert(format!("{caller} -> {host}"));
                 }
-                shown.push((format!("Secret {namespace}/{name}"), leaf));
+                let outcome = trace(&leaf, &holder.certificates, bundle, self.now, &mut self.verifier);
+                shown.push((format!("Secret {namespace}/{name}"), leaf, outcome));
             }
         }
-        let signs = |leaf: &Certificate| bundle.iter().any(|authority| authority.sha256 == leaf.sha256 || leaf.names_as_issuer(authority));
-        if shown.iter().any(|(_, leaf)| covers(leaf, host) && signs(leaf)) {
+        let for_host = || shown.iter().filter(|(_, leaf, _)| covers(leaf, host));
+        if for_host().any(|(_, _, outcome)| *outcome == Outcome::Trusted) {
+            return None;
+        }
+        let mut is_open = false;
+        for (secret, leaf, outcome) in for_host() {
+            if let Outcome::Unknown(obstacle) = outcome {
+                is_open = true;
+                self.verifier.leave_open(format!("{caller} -> {host}, {secret}: {}", leaf.subject), *obstacle);
+            }
+        }
+        if is_open {
             return None;
         }
         let service = || ("service", host.to_owned());
-        if let Some((secret, leaf)) = shown.iter().find(|(_, leaf)| covers(leaf, host)) {
-            return Some(Judgement::new(&faults::BUNDLE_SIGNS_NOT, [service(), ("secret", secret.clone()), ("issuer", leaf.issuer.clone())]));
+        if let Some((secret, leaf, Outcome::Refused(dead))) = for_host().next() {
+            let secret = ("secret", secret.clone());
+            return match dead {
+                Dead::NoIssuer => Some(Judgement::new(&faults::BUNDLE_SIGNS_NOT, [service(), secret, ("issuer", leaf.issuer.clone())])),
+                Dead::OtherKey { issuer } => Some(Judgement::new(&faults::BUNDLE_OTHER_KEY, [service(), secret, ("issuer", issuer.clone())])),
+                // Where all of them are over, that is told of the bundle.
+                Dead::Over { .. } if bundle.iter().all(|one| one.not_after < self.now) => None,
+                Dead::Over { authority } => {
+                    let times = [("begins", authority.not_before.to_string()), ("expires", authority.not_after.to_string())];
+                    let [begins, expires] = times;
+                    Some(Judgement::new(&faults::BUNDLE_SIGNER_OVER, [service(), secret, ("authority", super::chain::called(authority)), begins, expires]))
+                }
+                Dead::Forbidden { authority, refusal } => Some(refusal.judgement(authority, leaf)),
+            };
         }
-        let (secret, leaf) = shown.iter().find(|(_, leaf)| signs(leaf))?;
+        let (secret, leaf, _) = shown.iter().find(|(_, _, outcome)| *outcome == Outcome::Trusted)?;
         Some(Judgement::new(&faults::SERVICE_NOT_COVERED, [service(), ("secret", secret.clone()), ("names", names_text(leaf))]))
     }
-}
-
-fn is_for_servers(certificate: &Certificate) -> bool {
-    certificate.usages.is_empty() || certificate.usages.iter().any(|usage| usage == "server-auth" || usage == "any")
 }
 
 /// The host of an `https` address.

@@ -12,7 +12,7 @@ use crate::world::{at, namespace, snapshot, with_missing};
 /// A time at which the certificates of the tests are valid.
 const TODAY: &str = "2026-11-24T00:00:00Z";
 
-fn indented(text: &str) -> String {
+pub(crate) fn indented(text: &str) -> String {
     text.lines().map(|line| format!("    {line}\n")).collect()
 }
 
@@ -21,11 +21,11 @@ fn secret_of(namespace: &str, name: &str, kind: &str, entries: &[(&str, &str)]) 
     format!("---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: {namespace}}}\ntype: {kind}\nstringData:\n{data}")
 }
 
-fn secret(name: &str, certificate: &str, key: &str) -> String {
+pub(crate) fn secret(name: &str, certificate: &str, key: &str) -> String {
     secret_of("shop", name, "kubernetes.io/tls", &[("tls.crt", certificate), ("tls.key", key)])
 }
 
-fn ingress(name: &str, secret: &str, hosts: &str) -> String {
+pub(crate) fn ingress(name: &str, secret: &str, hosts: &str) -> String {
     format!(
         "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  tls: [{{secretName: {secret}, hosts: [{hosts}]}}]\n"
     )
@@ -261,7 +261,7 @@ fn a_gateway_needs_a_grant_for_a_secret_elsewhere_and_covers_the_hosts_of_its_ro
     assert_eq!(wrong(&opaque.replace("certificateRefs", "mode: Passthrough, certificateRefs")), none);
 }
 
-fn webhook(bundle: &str) -> String {
+pub(crate) fn webhook(bundle: &str) -> String {
     let bundle: String = base64(bundle.as_bytes());
     let written = if bundle.is_empty() { String::new() } else { format!(", caBundle: {bundle}") };
     format!(

@@ -4,6 +4,7 @@ mod admin;
 mod api_server;
 mod calico;
 mod certificates;
+mod chains;
 mod change;
 mod cilium;
 mod cilium_packets;
