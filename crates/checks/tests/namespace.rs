@@ -151,13 +151,16 @@ fn a_pod_is_open_unless_a_policy_closes_it_and_none_opens_it_again() {
         ("podSelector: {}, ingress: [{}]", Verdict::Fail),
         ("podSelector: {}, ingress: [{from: []}]", Verdict::Fail),
         ("podSelector: {}, ingress: [{ports: [{port: 80}]}]", Verdict::Pass),
-        ("podSelector: {}, ingress: [{from: [{namespaceSelector: {}}]}]", Verdict::Pass),
+        // Every pod of every namespace is everybody in the cluster.
+        ("podSelector: {}, ingress: [{from: [{namespaceSelector: {}}]}]", Verdict::Fail),
+        ("podSelector: {}, ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 80}]}]", Verdict::Pass),
+        ("podSelector: {}, ingress: [{from: [{podSelector: {}}]}]", Verdict::Pass),
     ];
     for (spec, verdict) in cases {
         assert_eq!(verdicts(check, &format!("{SHOP}{both}{}", policy(spec))), [verdict], "{spec}");
     }
     let finding = one(check, &format!("{SHOP}{both}{}", policy("podSelector: {matchLabels: {app: web}}")), "");
-    assert_eq!(finding.message, "no NetworkPolicy limits who may connect; workloads left open: 1 of 2");
+    assert_eq!(finding.message, "no policy limits who may connect; workloads left open: 1 of 2");
     assert_eq!(finding.related[0].object.name, "cart");
 }
 
@@ -167,14 +170,55 @@ fn pods_in_the_hosts_network_are_not_subject_to_policies() {
     assert_eq!(verdicts("unrestricted-network", &world), [Verdict::NotApplicable]);
 }
 
+/// Policies of other kinds close a namespace as NetworkPolicies do, and open it again.
 #[test]
-fn policies_of_a_plug_in_are_left_to_a_person() {
-    let cilium = "---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: all, namespace: shop}\nspec: {endpointSelector: {}}\n";
-    let world = format!("{SHOP}{}{cilium}", pod("web", "containers: [{name: app}]"));
-    let finding = one("unrestricted-network", &world, "");
-    assert_eq!((finding.verdict, finding.args["kind"].as_str()), (Verdict::Manual, "CiliumNetworkPolicy"));
-    let elsewhere = world.replace("namespace: shop}\nspec: {endpoint", "namespace: pay}\nspec: {endpoint");
-    assert_eq!(verdicts("unrestricted-network", &elsewhere), [Verdict::Fail]);
+fn policies_of_every_kind_close_and_open() {
+    let object = |version: &str, kind: &str, metadata: &str, spec: &str| {
+        format!("---\napiVersion: {version}\nkind: {kind}\nmetadata: {{{metadata}}}\nspec: {{{spec}}}\n")
+    };
+    let cilium = |spec: &str| object("cilium.io/v2", "CiliumNetworkPolicy", "name: all, namespace: shop", spec);
+    let calico = |spec: &str| object("projectcalico.org/v3", "NetworkPolicy", "name: all, namespace: shop", spec);
+    let global = |spec: &str| object("projectcalico.org/v3", "GlobalNetworkPolicy", "name: all", spec);
+    let admin = |spec: &str| {
+        object("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", "name: all", &format!("priority: 5, subject: {{namespaces: {{}}}}, {spec}"))
+    };
+    let cluster = |spec: &str| {
+        object(
+            "policy.networking.k8s.io/v1alpha2",
+            "ClusterNetworkPolicy",
+            "name: all",
+            &format!("tier: Admin, priority: 5, subject: {{namespaces: {{}}}}, {spec}"),
+        )
+    };
+    let mesh = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: front, namespace: shop, labels: {app: front, sidecar.istio.io/inject: 'true'}}\nspec: {containers: [{name: app, image: i}, {name: istio-proxy, image: proxyv2}]}\n";
+    let web = pod("web", "containers: [{name: app}]");
+    let closed = policy("podSelector: {}");
+    for (policies, verdict) in [
+        (cilium("endpointSelector: {}"), Verdict::Fail),
+        (cilium("endpointSelector: {}, ingress: [{}]"), Verdict::Pass),
+        (cilium("endpointSelector: {}, ingress: [{fromEntities: [all]}]"), Verdict::Fail),
+        (cilium("endpointSelector: {}, ingress: [{fromEntities: [host]}]"), Verdict::Pass),
+        (cilium("endpointSelector: {}, ingressDeny: [{fromEntities: [cluster]}]"), Verdict::Pass),
+        (cilium("endpointSelector: {}, ingress: [{}], enableDefaultDeny: {ingress: false}"), Verdict::Fail),
+        (cilium("endpointSelector: {}, ingress: [{}]").replace("namespace: shop", "namespace: pay"), Verdict::Fail),
+        (calico("selector: all(), types: [Ingress]"), Verdict::Pass),
+        (calico("selector: all(), types: [Ingress], ingress: [{action: Allow}]"), Verdict::Fail),
+        (calico("selector: all(), types: [Egress]"), Verdict::Fail),
+        (global("selector: all(), types: [Ingress], ingress: [{action: Deny}]"), Verdict::Pass),
+        (global("selector: app == 'other', types: [Ingress]"), Verdict::Fail),
+        (admin("ingress: [{action: Deny, from: [{namespaces: {}}]}]"), Verdict::Pass),
+        (admin("ingress: [{action: Allow, from: [{namespaces: {}}]}]") + &closed, Verdict::Fail),
+        (admin("ingress: [{action: Pass, from: [{namespaces: {}}]}]") + &closed, Verdict::Pass),
+        (cluster("ingress: [{action: Deny, from: [{namespaces: {}}]}]"), Verdict::Pass),
+        (cluster("ingress: [{action: Accept, from: [{namespaces: {}}]}]") + &closed, Verdict::Fail),
+    ] {
+        assert_eq!(verdicts("unrestricted-network", &format!("{SHOP}{web}{policies}")), [verdict], "{policies}");
+    }
+    let istio = |spec: &str| object("security.istio.io/v1", "AuthorizationPolicy", "name: all, namespace: shop", spec);
+    let in_mesh = |policies: &str| verdicts("unrestricted-network", &format!("{SHOP}{mesh}{policies}")).pop();
+    assert_eq!(in_mesh(""), Some(Verdict::Fail));
+    assert_eq!(in_mesh(&istio("")), Some(Verdict::Pass));
+    assert_eq!(in_mesh(&istio("rules: [{}]")), Some(Verdict::Fail));
 }
 
 #[test]
