@@ -409,9 +409,8 @@ impl Matcher {
     /// Labels of which whatever it tells apart has one: what it selects, or what a broad one does not select. Of tests that do not
     /// depend on each other, those that `weigh` finds lightest. None if no such labels are known.
     pub(crate) fn narrowest(&self, weigh: impl Fn(Label) -> usize) -> Option<Vec<Label>> {
-        let labels_of = |key: &Option<Symbol>, values: &[Symbol]| -> Vec<Label> {
-            key.map_or_else(Vec::new, |key| values.iter().map(|&value| (key, value)).collect())
-        };
+        let labels_of =
+            |key: &Option<Symbol>, values: &[Symbol]| -> Vec<Label> { key.map_or_else(Vec::new, |key| values.iter().map(|&value| (key, value)).collect()) };
         if self.is_broad() {
             let lists = self.tests.iter().map(|(key, check)| match check {
                 Check::NotIn(values) => Some(labels_of(key, values)),
