@@ -85,6 +85,13 @@ impl<'a> Holder<'a> {
         }
     }
 
+    /// Somebody who is this and nothing else, with the groups that the API server adds; a member of a group has no name.
+    pub fn alone(&self) -> User<'_> {
+        let name = if self.is_group { "" } else { &*self.name };
+        let own = self.is_group.then_some(Cow::Borrowed(&*self.name));
+        User::new(name, own.into_iter().chain(self.implied()))
+    }
+
     /// The groups that the API server puts them in, whatever else.
     fn implied(&self) -> Vec<Cow<'static, str>> {
         if !self.is_group {

@@ -6,6 +6,7 @@ use bartizan_cluster::{ContainerView, Kind, Missing, ObjectView, PodView, Worklo
 use bartizan_report::Check;
 
 use crate::facts::Facts;
+use crate::right::Grants;
 use crate::sink::Sink;
 
 /// The end of a judgement. A missing fact, passed on with `?`, makes it *unknown* unless it has failed already.
@@ -30,26 +31,6 @@ pub struct Logins {
     pub mechanisms: &'static [Mechanism],
     /// The faults that count. Each is the key of a message.
     pub faults: &'static [&'static str],
-}
-
-/// What a check looks for in what bindings grant. Its page has the messages `cluster` and `namespace`.
-#[derive(Debug)]
-pub struct Grants {
-    /// Whether the rights are about objects of namespaces; a RoleBinding reaches no others.
-    pub is_namespaced: bool,
-    /// One of them is enough.
-    pub rights: &'static [Right],
-}
-
-/// A right that is worth counting its holders.
-#[derive(Debug)]
-pub struct Right {
-    /// The verbs, of which one is enough.
-    pub verbs: &'static [&'static str],
-    /// The API group.
-    pub group: &'static str,
-    /// `pods` or `pods/exec`.
-    pub resource: &'static str,
 }
 
 /// A judging function, by what it is given.

@@ -4,16 +4,13 @@
 //! What a rule allows, which rules aggregation makes and who holds them is decided by the engine; here it is found for an object
 //! of the input, with the fields that a finding points at.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use bartizan_authz::{Authz, BindingId, BindingView, GrantView, Provision, RoleId, RoleView, RuleView};
-use bartizan_cluster::access::{PRIVILEGED_GROUP, service_account_of};
+use bartizan_authz::{Authz, BindingId, BindingView, RoleId, RoleView, RuleView};
+use bartizan_cluster::access::service_account_of;
 use bartizan_cluster::{Kind, Missing, OWN_GROUPS, ObjectId, ObjectView, Symbol, Value, field, selector};
 
-use crate::entry::{Grants, Judged};
 use crate::facts::Facts;
-use crate::msg;
-use crate::sink::Sink;
 
 /// The label that the API server puts on the roles and bindings that it creates and repairs at every start.
 const BOOTSTRAPPING: &str = "kubernetes.io/bootstrapping";
@@ -346,64 +343,6 @@ pub(crate) fn granted<'a>(binding: ObjectView<'a>, facts: &Facts<'a>) -> Result<
     };
     // What an aggregated role holds today is not what it may hold tomorrow.
     Ok(if !role.is_aggregated() && role.rules().all(is_discovery) { Granted::Discovery } else { Granted::More })
-}
-
-/// Says so if `binding` gives somebody one of the rights of `wanted`, on objects of any name: everybody whom Kubernetes or an
-/// installer did not put there counts.
-pub(crate) fn judge<'a>(wanted: &Grants, binding: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    if is_bootstrap(binding) || (binding.kind() == Kind::RoleBinding && !wanted.is_namespaced) {
-        return out.not_applicable();
-    }
-    let Some(view) = facts.binding(binding) else { return out.not_applicable() };
-    let Some(role) = view.role() else {
-        granted(binding, facts)?;
-        return out.done();
-    };
-    let mut held: BTreeMap<&'a str, BTreeSet<&'static str>> = BTreeMap::new();
-    let mut subjects: BTreeSet<String> = BTreeSet::new();
-    for rule in role.rules().filter(|rule| rule.names().len() == 0) {
-        for right in wanted.rights {
-            let verbs = || right.verbs.iter().copied().filter(|verb| rule.covers(verb, right.group, right.resource));
-            let holders = view.subjects().filter(|subject| is_own(facts, GrantView { binding: view, subject: *subject, rule }));
-            let holders: Vec<String> = if verbs().next().is_some() { holders.map(described).collect() } else { Vec::new() };
-            if !holders.is_empty() {
-                subjects.extend(holders);
-                held.entry(right.resource).or_default().extend(verbs());
-            }
-        }
-    }
-    if !held.is_empty() {
-        let what = held.iter().map(|(resource, verbs)| format!("`{} {resource}`", verbs.iter().copied().collect::<Vec<_>>().join(",")));
-        let (what, role_label, holders) = (what.collect::<Vec<_>>().join(", "), role_label(binding), subjects.into_iter().collect::<Vec<_>>().join(", "));
-        let message = match binding.namespace() {
-            Some(namespace) => msg!("namespace", role = role_label, subjects = holders, rights = what, namespace = namespace),
-            None => msg!("cluster", role = role_label, subjects = holders, rights = what),
-        };
-        let raised = out.fail(binding.root().spot(&[field::ROLE_REF]), message);
-        if let Some(object) = role.object() {
-            raised.related(object, "the role");
-        }
-    }
-    // An aggregated role of manifests may take in rules of roles that were not read.
-    facts.complete(Kind::ClusterRole, None)?;
-    out.done()
-}
-
-/// Whether somebody here granted it to somebody who did not hold it anyway.
-fn is_own(facts: &Facts<'_>, grant: GrantView<'_>) -> bool {
-    let is_privileged = grant.subject.kind() == bartizan_authz::SubjectKind::Group && grant.subject.name() == PRIVILEGED_GROUP;
-    let is_nobody = grant.subject.principal().is_none();
-    !is_privileged && !is_nobody && facts.provision(&grant) == Provision::Own
-}
-
-fn described(subject: bartizan_authz::SubjectView<'_>) -> String {
-    let Some(principal) = subject.principal() else { return subject.name().to_owned() };
-    let described = match principal.service_account() {
-        Some((namespace, name)) => Subject::Account { namespace, name },
-        None if principal.is_group() => Subject::Group(principal.name()),
-        None => Subject::User(principal.name()),
-    };
-    described.describe()
 }
 
 /// Whether a role or binding is one that the API server makes for itself: it bears the server's label *and* a name that the

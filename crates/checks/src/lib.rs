@@ -22,6 +22,7 @@ mod namespace;
 mod network;
 mod object;
 mod relation;
+mod right;
 mod token;
 mod workload;
 
@@ -32,8 +33,9 @@ use bartizan_cluster::Kind;
 use bartizan_report::Page;
 
 pub use compose::{Reading, compose};
-pub use entry::{Entry, Grants, Judge, Judged, Logins, Right};
+pub use entry::{Entry, Judge, Judged, Logins};
 pub use facts::Facts;
+pub use right::{Grants, Named, Right};
 pub use run::{Focus, Judgement, Selection, judge, selected};
 
 /// Every check, family by family, each family sorted by id.

@@ -15,7 +15,7 @@ use crate::facts::{Facts, Ground, WORKLOAD_KINDS};
 use crate::grant::BINDINGS;
 use crate::login::{self, Found};
 use crate::sink::{Msg, Raised, Sink};
-use crate::{CATALOGUE, benchmark, grant};
+use crate::{CATALOGUE, benchmark, right};
 
 /// Which checks are run, and which subjects are judged. It never narrows what is known.
 #[derive(Debug, Clone, Default)]
@@ -278,7 +278,7 @@ impl<'a> Run<'_, 'a> {
                 Judge::Object(kinds, judge) if kinds.contains(&object.kind()) => judge(object, &facts, &mut sink),
                 Judge::AnyObject(judge) => judge(object, &facts, &mut sink),
                 Judge::Namespace(judge) if is_namespace => judge(object, &facts, &mut sink),
-                Judge::Grant(wanted) if BINDINGS.contains(&object.kind()) => grant::judge(wanted, object, &facts, &mut sink),
+                Judge::Grant(wanted) if BINDINGS.contains(&object.kind()) => right::judge(wanted, object, &facts, &mut sink),
                 _ => continue,
             };
             self.conclude(entry, &subject, vec![Part { judged, sink, base: FieldPath::default() }], &mut bench);

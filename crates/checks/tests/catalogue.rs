@@ -291,7 +291,7 @@ fn page_source_uses(entry: &Entry, key: &str) -> bool {
     ["cluster", "identity", "namespace", "network", "object", "pod_security", "relation", "workload"].iter().any(|family| {
         let own = source.join(family).join(&stem).with_extension("rs");
         let shared = source.join(family).with_extension("rs");
-        let of_grants = source.join("grant.rs");
+        let of_grants = source.join("right.rs");
         own.is_file() && [own, shared, of_grants].iter().any(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains(&quoted)))
     })
 }

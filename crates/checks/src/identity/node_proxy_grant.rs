@@ -2,8 +2,8 @@
 
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
+use crate::right::{Grants, Named, Right};
 use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -16,5 +16,5 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("node_proxy_grant.md"),
     },
     reads: &POLICY,
-    judge: Judge::Grant(&Grants { is_namespaced: false, rights: &[Right { verbs: &["get", "create"], group: "", resource: "nodes/proxy" }] }),
+    judge: Judge::Grant(&Grants { is_namespaced: false, is_idle: None, rights: &[Right { verbs: &["get", "create"], group: "", resource: "nodes/proxy", named: Named::Counts }] }),
 };

@@ -2,8 +2,8 @@
 
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
+use crate::right::{Grants, Named, Right};
 use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -18,15 +18,16 @@ pub(super) static ENTRY: Entry = Entry {
     reads: &POLICY,
     judge: Judge::Grant(&Grants {
         is_namespaced: true,
+        is_idle: None,
         rights: &[
-            Right { verbs: &["create"], group: "", resource: "pods" },
-            Right { verbs: &["create"], group: "apps", resource: "deployments" },
-            Right { verbs: &["create"], group: "apps", resource: "daemonsets" },
-            Right { verbs: &["create"], group: "apps", resource: "statefulsets" },
-            Right { verbs: &["create"], group: "apps", resource: "replicasets" },
-            Right { verbs: &["create"], group: "batch", resource: "jobs" },
-            Right { verbs: &["create"], group: "batch", resource: "cronjobs" },
-            Right { verbs: &["create"], group: "", resource: "replicationcontrollers" },
+            Right { verbs: &["create"], group: "", resource: "pods", named: Named::Counts },
+            Right { verbs: &["create"], group: "apps", resource: "deployments", named: Named::Counts },
+            Right { verbs: &["create"], group: "apps", resource: "daemonsets", named: Named::Counts },
+            Right { verbs: &["create"], group: "apps", resource: "statefulsets", named: Named::Counts },
+            Right { verbs: &["create"], group: "apps", resource: "replicasets", named: Named::Counts },
+            Right { verbs: &["create"], group: "batch", resource: "jobs", named: Named::Counts },
+            Right { verbs: &["create"], group: "batch", resource: "cronjobs", named: Named::Counts },
+            Right { verbs: &["create"], group: "", resource: "replicationcontrollers", named: Named::Counts },
         ],
     }),
 };

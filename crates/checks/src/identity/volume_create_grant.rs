@@ -2,8 +2,8 @@
 
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
+use crate::right::{Grants, Named, Right};
 use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -16,5 +16,5 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("volume_create_grant.md"),
     },
     reads: &POLICY,
-    judge: Judge::Grant(&Grants { is_namespaced: false, rights: &[Right { verbs: &["create"], group: "", resource: "persistentvolumes" }] }),
+    judge: Judge::Grant(&Grants { is_namespaced: false, is_idle: None, rights: &[Right { verbs: &["create"], group: "", resource: "persistentvolumes", named: Named::Counts }] }),
 };

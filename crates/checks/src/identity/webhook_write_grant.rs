@@ -2,8 +2,8 @@
 
 use bartizan_report::{Check, Severity, Stage};
 
-use crate::entry::{Grants, Right};
 use crate::facts::POLICY;
+use crate::right::{Grants, Named, Right};
 use crate::{Entry, Judge};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -18,16 +18,19 @@ pub(super) static ENTRY: Entry = Entry {
     reads: &POLICY,
     judge: Judge::Grant(&Grants {
         is_namespaced: false,
+        is_idle: None,
         rights: &[
             Right {
                 verbs: &["create", "update", "patch", "delete", "deletecollection"],
                 group: "admissionregistration.k8s.io",
                 resource: "mutatingwebhookconfigurations",
+                named: Named::Counts,
             },
             Right {
                 verbs: &["create", "update", "patch", "delete", "deletecollection"],
                 group: "admissionregistration.k8s.io",
                 resource: "validatingwebhookconfigurations",
+                named: Named::Counts,
             },
         ],
     }),
