@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bartizan_cluster::component::ComponentView;
+use bartizan_cluster::component::{Component, ComponentView};
 use bartizan_cluster::{ObjectView, Snapshot, Value, field, group_of};
 
 use crate::abac::Policies;
@@ -119,23 +119,46 @@ pub(crate) struct Configured {
     pub(crate) assumption: String,
 }
 
+/// An API server, with the snapshot in which it was read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Instance<'a> {
+    pub(crate) view: ComponentView<'a>,
+    snapshot: &'a Snapshot,
+}
+
+impl<'a> Instance<'a> {
+    /// Every one in `snapshot`.
+    pub(crate) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
+        ComponentView::all(Component::ApiServer, snapshot).into_iter().map(|view| Self { view, snapshot }).collect()
+    }
+
+    /// What it is called: its pod, or the file of the configuration that sets it up.
+    fn name(self) -> &'a str {
+        let object = self.view.object();
+        if object.name().is_empty() { self.snapshot.source_of(object).map_or("", |source| source.name()) } else { object.name() }
+    }
+}
+
 impl Configured {
-    /// By the flags of `servers`, or by a configuration file.
-    pub(crate) fn read(snapshot: &Snapshot, servers: &[ComponentView<'_>]) -> Self {
+    /// By the flags of `servers`, or by a configuration file. `told` is what kubeadm was told the last time, whether a server was
+    /// made of it or not.
+    pub(crate) fn read(snapshot: &Snapshot, servers: &[Instance<'_>], told: &[Instance<'_>]) -> Self {
         let configuration = snapshot.configurations().find(|object| is_authorization(*object));
-        let (chain, assumption) = match (servers.first(), configuration) {
-            (Some(server), configuration) => by_flags(*server, &called(snapshot, *server), configuration),
+        let (chain, mut assumption) = match (servers.first(), configuration) {
+            (Some(server), configuration) => by_flags(*server, configuration),
             (None, Some(configuration)) => by_configuration(configuration),
             (None, None) => (Chain::default(), "authorization chain Node,RBAC".to_owned()),
         };
-        let assumption = if servers.iter().skip(1).any(|server| by_flags(*server, "", configuration).0 != chain) {
-            format!(
-                "{assumption}; the API servers differ, and this is the one of {}",
-                servers.first().map_or_else(String::new, |server| called(snapshot, *server))
-            )
-        } else {
-            assumption
-        };
+        if let Some(server) = servers.first() {
+            let differs = |other: &&Instance<'_>| by_flags(**other, configuration).0 != chain;
+            if servers.iter().skip(1).any(|other| differs(&other)) {
+                assumption = format!("{assumption}; the API servers differ, and this is the one of {}", server.name());
+            }
+            // The next upgrade makes the server of what kubeadm was told.
+            if let Some(other) = told.iter().find(differs) {
+                assumption = format!("{assumption}; {} says {}, which the next upgrade with kubeadm sets up", other.name(), by_flags(*other, configuration).0);
+            }
+        }
         Self { chain, policies: Policies::of(snapshot.configurations()), assumption }
     }
 }
@@ -144,23 +167,17 @@ fn is_authorization(object: ObjectView<'_>) -> bool {
     group_of(object.api_version()) == "apiserver.config.k8s.io" && object.kind_name() == "AuthorizationConfiguration"
 }
 
-/// What a server is called: its pod, or the file of the configuration that sets it up.
-fn called(snapshot: &Snapshot, server: ComponentView<'_>) -> String {
-    let object = server.object();
-    let source = || snapshot.source_of(object).map_or("", |source| source.name()).to_owned();
-    if object.name().is_empty() { source() } else { object.name().to_owned() }
-}
-
 /// The chain that the flags of a server say, or the configuration that they name.
-fn by_flags(server: ComponentView<'_>, name: &str, configuration: Option<ObjectView<'_>>) -> (Chain, String) {
-    if let Some(file) = server.flag("authorization-config") {
+fn by_flags(server: Instance<'_>, configuration: Option<ObjectView<'_>>) -> (Chain, String) {
+    let name = server.name();
+    if let Some(file) = server.view.flag("authorization-config") {
         return match configuration {
             Some(configuration) => by_configuration(configuration),
             None => (Chain::default(), format!("authorization chain Node,RBAC, since `{}` of {name} is not in the input", file.value)),
         };
     }
     // Without the flag, the server allows everything to everybody who is let in.
-    let modes = server.flag("authorization-mode").map_or(Cow::Borrowed("AlwaysAllow"), |flag| flag.value);
+    let modes = server.view.flag("authorization-mode").map_or(Cow::Borrowed("AlwaysAllow"), |flag| flag.value);
     (Chain::of_modes(&modes), format!("authorization chain {modes} by the flags of {name}"))
 }
 

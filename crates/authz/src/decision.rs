@@ -96,6 +96,8 @@ pub enum Unknown {
     PolicyFile,
     /// Whether an admission plugin runs that is off by default, by its name.
     Plugin(&'static str),
+    /// Whether a feature is on that is off by default, by its name.
+    Feature(&'static str),
     /// For which audiences the driver of a volume asks for tokens.
     VolumeDriver,
 }
@@ -107,6 +109,7 @@ impl std::fmt::Display for Unknown {
             Unknown::Webhook(name) => write!(out, "the webhook authorizer `{name}` would be asked"),
             Unknown::PolicyFile => write!(out, "the file of ABAC policies is not in the input"),
             Unknown::Plugin(name) => write!(out, "whether the admission plugin `{name}` runs is not in the input"),
+            Unknown::Feature(name) => write!(out, "whether the feature gate `{name}` is on is not in the input"),
             Unknown::VolumeDriver => write!(out, "which tokens the drivers of the pod's volumes ask for is not looked at"),
         }
     }

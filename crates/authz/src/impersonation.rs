@@ -131,10 +131,13 @@ impl Authz<'_> {
         if wanted.name.is_empty() {
             return Impersonation::Nameless;
         }
+        let is_constrained = self.server.features.known(CONSTRAINED_IMPERSONATION);
         let (mut allowed, mut refused, mut open) = (Vec::new(), Vec::new(), Vec::new());
         for mode in self.modes(requestor, wanted) {
             let asked = Asked { authz: self, requestor, mode };
             match asked.on(action).and(|| asked.of(wanted)) {
+                // The verbs may be granted where the server does not know them.
+                Said::Yes if mode != Mode::Classic && is_constrained.is_none() => open.push(Unknown::Feature(CONSTRAINED_IMPERSONATION.name)),
                 Said::Yes => allowed.push((mode, becomes(wanted, mode))),
                 Said::No(obstacle) => refused.push((mode, obstacle)),
                 Said::Open(causes) => open.extend(causes),
@@ -152,7 +155,7 @@ impl Authz<'_> {
     /// The modes that fit, in the order in which they are tried.
     fn modes(&self, requestor: &User<'_>, wanted: &User<'_>) -> Vec<Mode> {
         let mut modes = Vec::new();
-        if self.server.features.is_on(CONSTRAINED_IMPERSONATION) {
+        if self.server.features.known(CONSTRAINED_IMPERSONATION) != Some(false) {
             let is_name_only = wanted.uid.is_empty() && wanted.groups.is_empty() && wanted.extra.is_empty();
             match (node_of(&wanted.name), account_of(&wanted.name)) {
                 (Some(node), _) if is_name_only => {

@@ -69,11 +69,11 @@ mod writing;
 
 use std::sync::OnceLock;
 
-use bartizan_cluster::component::{Component, ComponentView};
+use bartizan_cluster::embedded::Embedded;
 use bartizan_cluster::{KubernetesVersion, Snapshot};
 
 use abac::Policies;
-use chain::Configured;
+use chain::{Configured, Instance};
 use familiar::Familiar;
 use node::Nodes;
 use policy::Policy;
@@ -89,7 +89,7 @@ pub use escalation::{
     primitives,
 };
 pub use familiar::Provision;
-pub use feature::Feature;
+pub use feature::{CONSTRAINED_IMPERSONATION, Feature, WEBSOCKETS_TAKE_CREATE};
 pub use impersonation::{Impersonation, Mode, Obstacle};
 pub use inventory::{Holding, Presence, RoleFact, Standing};
 pub use near::{Lack, NearMiss};
@@ -117,9 +117,13 @@ impl<'s> Authz<'s> {
         let version = options.upgrade.unwrap_or_else(|| snapshot.version());
         let default = options.default_policy_of(snapshot);
         let policy = Policy::read(snapshot, default, options.upgrade.is_some());
-        let instances = ComponentView::all(Component::ApiServer, snapshot);
-        let server = Server::read(instances.iter().copied(), version);
-        let configured = Configured::read(snapshot, &instances);
+        let embedded = Embedded::all(snapshot);
+        let told: Vec<Instance<'_>> = embedded.iter().flat_map(|map| Instance::all(&map.documents)).collect();
+        let running = Instance::all(snapshot);
+        // What kubeadm was told the last time counts where no server is to be seen.
+        let servers = if running.is_empty() { &told } else { &running };
+        let server = Server::read(servers.iter().map(|server| server.view), version);
+        let configured = Configured::read(snapshot, servers, &told);
         let (chain, chain_assumption) = match &options.chain {
             Some(chain) => (chain.clone(), format!("authorization chain {chain}")),
             None => (configured.chain, configured.assumption),
@@ -153,6 +157,11 @@ impl<'s> Authz<'s> {
     /// The version of the cluster.
     pub fn version(&self) -> KubernetesVersion {
         self.version
+    }
+
+    /// Whether a feature of the server is on; `None` where it is off by default and the flags of the server are not seen.
+    pub fn feature(&self, feature: Feature) -> Option<bool> {
+        self.server.features.known(feature)
     }
 
     /// The authorizers, in the order in which they are asked.

@@ -25,6 +25,7 @@ mod token;
 mod webhook;
 mod x509;
 
+use bartizan_cluster::embedded::Embedded;
 use bartizan_cluster::issuer::IssuerFacts;
 use bartizan_cluster::node_file::{FileContent, FileKind, NodeFiles};
 use bartizan_cluster::{Kind, Provenance, Snapshot};
@@ -233,7 +234,7 @@ pub struct Inventory {
 impl Inventory {
     /// Takes the inventory of `snapshot`, of `files` beside it, and of what `issuers` say of themselves.
     pub fn take(snapshot: &Snapshot, files: &NodeFiles, issuers: &[IssuerFacts]) -> Self {
-        let embedded = ground::embedded(snapshot);
+        let embedded = Embedded::all(snapshot);
         let ground = Ground::new(snapshot, files, issuers, &embedded);
         let mechanisms = [
             x509::section(&ground),
@@ -380,7 +381,7 @@ fn is_standard(path: &str) -> bool {
 
 /// The issuers that `snapshot` and `files` configure, for whoever is allowed to ask them.
 pub fn issuers(snapshot: &Snapshot, files: &NodeFiles) -> Vec<Issuer> {
-    let embedded = ground::embedded(snapshot);
+    let embedded = Embedded::all(snapshot);
     oidc::issuers(&Ground::new(snapshot, files, &[], &embedded))
 }
 

@@ -28,8 +28,10 @@ impl Server {
             instance.given()
         }) {
             let value = given.value.or(given.next.filter(|next| !next.starts_with('-'))).unwrap_or(Cow::Borrowed("true"));
-            if given.name == "feature-gates" {
-                server.features.take_flag(&value);
+            match given.name.as_str() {
+                "feature-gates" => server.features.take_flag(&value),
+                "emulated-version" => server.features.emulate(&value),
+                _ => {}
             }
             server.flags.insert(given.name.clone(), value.into_owned());
         }

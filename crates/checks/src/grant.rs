@@ -10,7 +10,9 @@ use bartizan_authz::{Authz, BindingId, BindingView, RoleId, RoleView, RuleView};
 use bartizan_cluster::access::service_account_of;
 use bartizan_cluster::{Kind, Missing, OWN_GROUPS, ObjectId, ObjectView, Symbol, Value, field, selector};
 
+use crate::entry::Judged;
 use crate::facts::Facts;
+use crate::sink::{Msg, Sink};
 
 /// The label that the API server puts on the roles and bindings that it creates and repairs at every start.
 const BOOTSTRAPPING: &str = "kubernetes.io/bootstrapping";
@@ -197,6 +199,26 @@ pub(crate) fn own_rules<'a>(role: ObjectView<'a>, facts: &Facts<'a>) -> Result<O
     Ok(Some(own))
 }
 
+/// Says so, with the message of the part, wherever a rule of `role` that is meant has a star in one of `parts`.
+pub(crate) fn judge_stars<'a, const N: usize>(
+    role: ObjectView<'a>,
+    facts: &Facts<'a>,
+    is_meant: impl Fn(Rule<'a>) -> bool,
+    parts: [(Symbol, Msg); N],
+    out: &mut Sink<'a>,
+) -> Judged {
+    if is_bootstrap(role) {
+        return out.not_applicable();
+    }
+    let Some(rules) = own_rules(role, facts)? else { return out.not_applicable() };
+    for rule in rules.into_iter().filter(|rule| is_meant(*rule)) {
+        for (name, message) in parts.iter().filter(|(name, _)| rule.says_star(*name)) {
+            out.fail(rule.value().spot(&[*name]), message.clone());
+        }
+    }
+    out.done()
+}
+
 /// How far the permissions of a role reach, by the bindings that grant it.
 #[derive(Clone, Copy)]
 pub(crate) enum Reach<'a> {
@@ -239,6 +261,16 @@ pub(crate) fn reach<'a>(role: ObjectView<'a>, facts: &Facts<'a>) -> Result<Reach
         incomplete(Kind::RoleBinding, None)?;
     }
     Ok(if holders.is_empty() { Reach::Nowhere } else { Reach::Namespaces })
+}
+
+/// The namespaces in which `role` is granted, as far as is known; none within: everywhere, or nowhere yet.
+pub(crate) fn places<'a>(role: ObjectView<'a>, facts: &Facts<'a>) -> Option<BTreeSet<&'a str>> {
+    if role.kind() == Kind::Role {
+        return Some(role.namespace().into_iter().collect());
+    }
+    let holders = facts.bindings_of(facts.role(role)?);
+    let is_everywhere = holders.is_empty() || holders.iter().any(|binding| binding.is_cluster());
+    (!is_everywhere).then(|| holders.iter().filter_map(|binding| binding.namespace()).collect())
 }
 
 impl<'a> Facts<'a> {

@@ -66,6 +66,10 @@ pub fn wanted_kinds(entries: &[&'static Entry]) -> Vec<Kind> {
         match entry.judge {
             Judge::Object(judged, _) => kinds.extend(judged.iter().copied()),
             Judge::Grant(_) => kinds.extend(grant::BINDINGS),
+            // What kubeadm was told stands in one.
+            Judge::Component(..) => {
+                kinds.insert(Kind::ConfigMap);
+            }
             Judge::Namespace(_) => {
                 kinds.insert(Kind::Namespace);
             }

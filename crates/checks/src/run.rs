@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::component::ComponentView;
+use bartizan_cluster::embedded::Embedded;
 use bartizan_cluster::selector::LabelSelector;
 use bartizan_cluster::{
     ContainerView, FieldPath, Kind, KubernetesVersion, Locator, Missing, ObjectRef, ObjectView, PodView, Provenance, Reason, Snapshot, Workload,
@@ -148,6 +149,7 @@ pub fn entries(selection: &Selection, version: KubernetesVersion) -> Vec<&'stati
 
 /// Judges a snapshot.
 pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
+    let embedded = Embedded::all(snapshot);
     let ground = Ground::new(snapshot);
     let entries = selected(selection, snapshot);
     let focus = &selection.focus;
@@ -164,6 +166,7 @@ pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
     let of_the_whole = || {
         let of_configurations = snapshot.configurations().map(|document| run.configuration(&entries, document).judgement);
         let mut parts: Vec<Judgement> = of_configurations.collect();
+        parts.extend(embedded.iter().map(|map| run.embedded(&entries, map).judgement));
         parts.push(run.cluster(&entries).judgement);
         parts.push(run.logins(&entries).judgement);
         parts
@@ -305,6 +308,29 @@ impl<'a> Run<'_, 'a> {
         bench
     }
 
+    /// The components that kubeadm was told to make, by what it keeps in a ConfigMap, where none of their kind is to be seen.
+    fn embedded(&self, entries: &[&'static Entry], embedded: &'a Embedded) -> Bench<'a> {
+        let mut bench = self.bench();
+        let Some(map) = embedded.map(self.snapshot).filter(|map| self.focus.holds(&map.reference(), Some(*map))) else { return bench };
+        let subject = Subject { reference: Some(map.reference()), object: Some(map), scope: Scope::Object, replicas: None, broken_chain: false };
+        let unread = WORKLOAD_KINDS.iter().find_map(|&kind| self.snapshot.gap(kind, Some("kube-system")));
+        for &entry in entries {
+            let Judge::Component(component, judge) = entry.judge else { continue };
+            if !ComponentView::all(component, self.snapshot).is_empty() {
+                continue;
+            }
+            for instance in embedded.components(component) {
+                let part = match &unread {
+                    // It may run all the same, with other flags.
+                    Some(missing) => Part { judged: Err(missing.clone()), sink: Sink::default(), base: FieldPath::default() },
+                    None => in_map(component_part(instance, &self.facts(entry), judge), instance, embedded, map),
+                };
+                self.conclude(entry, &subject, vec![part], &mut bench);
+            }
+        }
+        bench
+    }
+
     /// The ways to log in.
     fn logins(&self, entries: &[&'static Entry]) -> Bench<'a> {
         let mut bench = self.bench();
@@ -361,7 +387,8 @@ impl<'a> Run<'_, 'a> {
         let is_from_files = self.snapshot.circumstances().provenance == Provenance::Files;
         let kinds: Vec<Kind> = match entry.judge {
             Judge::Component(component, _) => {
-                return ComponentView::all(component, self.snapshot).is_empty().then(|| missing("component-flags"));
+                let is_told = || Embedded::all(self.snapshot).iter().any(|map| !map.components(component).is_empty());
+                return (ComponentView::all(component, self.snapshot).is_empty() && !is_told()).then(|| missing("component-flags"));
             }
             Judge::Login(wanted) => {
                 return match login::look(wanted, &self.facts(entry), self.snapshot) {
@@ -555,6 +582,18 @@ fn component_part<'a>(instance: ComponentView<'a>, facts: &Facts<'a>, judge: for
     let mut sink = Sink { object: Some(instance.object()), container: container.map(|container| container.name().to_owned()), ..Sink::default() };
     let judged = judge(instance, facts, &mut sink);
     Part { judged, sink, base: container.map(|container| container.pod().whole().path()).unwrap_or_default() }
+}
+
+/// What was said of a configuration, said of the ConfigMap in which its text stands: lines of the text are in no file, and nothing
+/// can be mended there but the text.
+fn in_map<'a>(mut part: Part<'a>, instance: ComponentView<'a>, embedded: &Embedded, map: ObjectView<'a>) -> Part<'a> {
+    let is_of_text = |object: ObjectView<'_>| object.kind_name() == instance.object().kind_name();
+    for raised in part.sink.raised.iter_mut().filter(|raised| raised.object.is_none_or(is_of_text)) {
+        raised.spot = embedded.text(map).map(Into::into);
+        raised.object = Some(map);
+        raised.fix = None;
+    }
+    part
 }
 
 fn pod_part<'a>(pod: PodView<'a>, facts: &Facts<'a>, judge: for<'x> fn(PodView<'x>, &Facts<'x>, &mut Sink<'x>) -> Judged) -> Part<'a> {

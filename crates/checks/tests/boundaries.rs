@@ -316,3 +316,59 @@ fn administrators_are_counted_by_subject() {
     assert_eq!(verdict("many-cluster-admins", &admins(&["a"]), "", denied(Kind::ClusterRoleBinding)), Verdict::Unknown);
     assert_eq!(verdict("many-cluster-admins", &admins(&["a", "b", "c", "d"]), "", denied(Kind::ClusterRoleBinding)), Verdict::Fail);
 }
+
+/// What kubeadm keeps of its configuration in a ConfigMap.
+fn kubeadm_map(arguments: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kubeadm-config, namespace: kube-system}}\ndata:\n  ClusterConfiguration: |\n    apiVersion: kubeadm.k8s.io/v1beta4\n    kind: ClusterConfiguration\n    apiServer:\n      extraArgs:\n{arguments}\n"
+    )
+}
+
+#[test]
+fn what_kubeadm_was_told_is_judged_where_no_server_is_to_be_seen() {
+    let told = kubeadm_map("      - name: authorization-mode\n        value: AlwaysAllow");
+    let server = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver-a, namespace: kube-system}\nspec:\n  containers:\n  - name: kube-apiserver\n    image: a:1\n    command: [kube-apiserver, --authorization-mode=Node]\n";
+    let run = |text: &str, missing: Vec<Missing>| {
+        let selection = Selection { only: ["rbac-off".to_owned(), "api-server-always-allow".to_owned()].into(), trace: true, ..Selection::default() };
+        judge(&world(text, "live", missing), &selection)
+    };
+    let verdicts = |judgement: &bartizan_checks::Judgement| {
+        let decided = judgement.decided.iter().map(|one| (one.check, one.subject.as_ref().unwrap().name.clone(), one.verdict));
+        decided.collect::<Vec<_>>()
+    };
+    let alone = run(&told, Vec::new());
+    let on_map = |check, verdict| (check, "kubeadm-config".to_owned(), verdict);
+    assert_eq!(verdicts(&alone), [on_map("api-server-always-allow", Verdict::Fail), on_map("rbac-off", Verdict::Fail)]);
+    let place = alone.findings.first().unwrap().places.first().unwrap();
+    assert_eq!((place.path.as_str(), place.location.as_ref().map(|location| location.line)), ("data.ClusterConfiguration", Some(5)));
+    assert!(alone.findings.iter().all(|finding| finding.fix.is_none()));
+    // The server that runs is what counts.
+    let both = run(&format!("{told}{server}"), Vec::new());
+    let on_pod = |check, verdict| (check, "kube-apiserver-a".to_owned(), verdict);
+    assert_eq!(verdicts(&both), [on_pod("api-server-always-allow", Verdict::Pass), on_pod("rbac-off", Verdict::Fail)]);
+    // One that could not be read may have other flags.
+    let denied = run(&kubeadm_map("      - name: v\n        value: \"2\""), vec![Missing::list(Kind::Pod, None, Reason::Forbidden)]);
+    assert_eq!(verdicts(&denied), [on_map("api-server-always-allow", Verdict::Unknown), on_map("rbac-off", Verdict::Unknown)]);
+}
+
+#[test]
+fn the_feature_of_serving_certificates_is_switched_by_any_of_its_gates() {
+    let manager = |flags: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: kube-controller-manager-a, namespace: kube-system}}\nspec:\n  containers:\n  - name: kube-controller-manager\n    image: a:1\n    command: [kube-controller-manager, {flags}]\n"
+        )
+    };
+    for (flags, expected) in [
+        ("--feature-gates=RotateKubeletServerCertificate=false", Verdict::Fail),
+        ("'--feature-gates=RotateKubeletServerCertificate=false,RotateKubeletServerCertificate=true'", Verdict::Pass),
+        ("--feature-gates=RotateKubeletServerCertificate=false, --feature-gates=Other=true", Verdict::Fail),
+        ("--feature-gates=AllBeta=false", Verdict::Fail),
+        ("'--feature-gates=AllBeta=false,RotateKubeletServerCertificate=true'", Verdict::Pass),
+        ("--feature-gates=AllAlpha=false", Verdict::Pass),
+        ("--feature-gates, RotateKubeletServerCertificate=0", Verdict::Fail),
+    ] {
+        let selection = Selection { only: ["kubelet-serving-rotation-off".to_owned()].into(), trace: true, ..Selection::default() };
+        let judgement = judge(&world(&manager(flags), "", Vec::new()), &selection);
+        assert_eq!(judgement.decided.iter().map(|one| one.verdict).collect::<Vec<_>>(), [expected], "{flags}");
+    }
+}

@@ -100,7 +100,9 @@ fn an_empty_name_allows_what_says_no_name() {
 #[test]
 fn both_halves_of_an_applied_object_are_looked_for_in_every_binding() {
     let create = role("create", &rule("", "pods", "a, debug", "create"));
-    let patch = |names: &str| role("patch", &if names.is_empty() { "{apiGroups: [''], resources: [pods], verbs: [patch]}".to_owned() } else { rule("", "pods", names, "patch") });
+    let patch = |names: &str| {
+        role("patch", &if names.is_empty() { "{apiGroups: [''], resources: [pods], verbs: [patch]}".to_owned() } else { rule("", "pods", names, "patch") })
+    };
     let world = |patch: String, first: (Option<&str>, &str), second: (Option<&str>, &str)| {
         create.clone() + &patch + &bound("one", "create", first.0, first.1) + &bound("other", "patch", second.0, second.1)
     };
@@ -144,7 +146,8 @@ fn a_half_that_was_not_read_leaves_it_open() {
 fn approving_counts_unless_it_is_for_signers_of_ones_own() {
     let approval = "{apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests/approval], verbs: [update]}";
     let signers = |names: &str| rule("certificates.k8s.io", "signers", names, "approve");
-    let world = |signers: String| role("approve", approval) + &role("sign", &signers) + &bound("one", "approve", None, ANNA) + &bound("other", "sign", None, ANNA);
+    let world =
+        |signers: String| role("approve", approval) + &role("sign", &signers) + &bound("one", "approve", None, ANNA) + &bound("other", "sign", None, ANNA);
     for (signers, expected) in [
         (signers("kubernetes.io/kube-apiserver-client"), Fail),
         (signers("'kubernetes.io/*'"), Fail),
@@ -157,7 +160,8 @@ fn approving_counts_unless_it_is_for_signers_of_ones_own() {
         assert_eq!(verdict("request-approval-grant", &text, "one"), expected, "{text}");
     }
     // Somebody else's right to sign makes nobody harmless.
-    let text = role("approve", approval) + &role("sign", &signers("example.com/web")) + &bound("one", "approve", None, ANNA) + &bound("other", "sign", None, BERT);
+    let text =
+        role("approve", approval) + &role("sign", &signers("example.com/web")) + &bound("one", "approve", None, ANNA) + &bound("other", "sign", None, BERT);
     assert_eq!(verdict("request-approval-grant", &text, "one"), Fail);
     // A right that was cut off may be one for the cluster's own signers.
     let text = world(signers("example.com/web"));
@@ -186,7 +190,8 @@ fn a_secret_that_is_named_counts_if_it_makes_somebody_else_of_its_reader() {
 
 #[test]
 fn messages_say_the_names() {
-    let rules = [rule("", "nodes/proxy", "a, b, c, d, e, f", "get, create"), "{apiGroups: [''], resources: [nodes/proxy], verbs: [create]}".to_owned()].join(", ");
+    let rules =
+        [rule("", "nodes/proxy", "a, b, c, d, e, f", "get, create"), "{apiGroups: [''], resources: [nodes/proxy], verbs: [create]}".to_owned()].join(", ");
     let text = role("role", &rules) + &bound("binding", "role", None, ANNA) + &bound("local", "role", Some("shop"), ANNA);
     let judgement = run("node-proxy-grant", &text, "", Vec::new());
     let message = &judgement.findings.first().unwrap().message;

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use bartizan_cluster::component::{Component, ComponentView, given, is_on};
+use bartizan_cluster::embedded::Embedded;
 use bartizan_cluster::issuer::IssuerFacts;
-use bartizan_cluster::node_file::{FileContent, FileFault, FileKind, NodeFile, NodeFiles, configuration};
-use bartizan_cluster::{Kind, KubernetesVersion, ObjectView, Snapshot, field};
+use bartizan_cluster::node_file::{FileContent, FileFault, FileKind, NodeFile, NodeFiles};
+use bartizan_cluster::{KubernetesVersion, ObjectView, Snapshot};
 use jiff::Timestamp;
 
 use super::Place;
@@ -128,11 +129,11 @@ pub(super) struct Ground<'a> {
     pub(super) issuers: &'a [IssuerFacts],
     pub(super) servers: Vec<Flags>,
     pub(super) kubelets: Vec<Flags>,
-    embedded: &'a [Snapshot],
+    embedded: &'a [Embedded],
 }
 
 impl<'a> Ground<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, files: &'a NodeFiles, issuers: &'a [IssuerFacts], embedded: &'a [Snapshot]) -> Self {
+    pub(super) fn new(snapshot: &'a Snapshot, files: &'a NodeFiles, issuers: &'a [IssuerFacts], embedded: &'a [Embedded]) -> Self {
         let flags = |component| ComponentView::all(component, snapshot).into_iter().map(|view| Flags::of(snapshot, view)).collect::<Vec<_>>();
         let mut kubelets = flags(Component::Kubelet);
         if let Some(NodeFile { name, content: Ok(FileContent::Words(words)), .. }) = files.of_node.get(KUBELET_FLAGS) {
@@ -141,7 +142,7 @@ impl<'a> Ground<'a> {
         let mut servers = flags(Component::ApiServer);
         // What kubeadm was told the last time counts where no server is to be seen.
         if servers.is_empty() {
-            let of_map = |map: &Snapshot| ComponentView::all(Component::ApiServer, map).into_iter().map(|view| Flags::of(map, view)).collect::<Vec<_>>();
+            let of_map = |map: &Embedded| map.components(Component::ApiServer).into_iter().map(|view| Flags::of(&map.documents, view)).collect::<Vec<_>>();
             servers = embedded.iter().flat_map(of_map).collect();
         }
         Self { snapshot, files, issuers, servers, kubelets, embedded }
@@ -176,7 +177,7 @@ impl<'a> Ground<'a> {
             Ok(FileContent::Configuration(snapshot)) => Some(&**snapshot),
             _ => None,
         });
-        let others = self.embedded.iter();
+        let others = self.embedded.iter().map(|map| &map.documents);
         let all = std::iter::once(self.snapshot).chain(of_files).chain(others);
         all.flat_map(|snapshot| snapshot.configurations().map(move |view| Configured { snapshot, view }))
             .filter(|found| found.view.kind_name() == kind)
@@ -193,25 +194,4 @@ impl<'a> Ground<'a> {
     pub(super) fn given(&self, kind: FileKind) -> impl Iterator<Item = &'a NodeFile> {
         self.files.given.iter().filter(move |(is, _)| *is == kind).map(|(_, file)| file)
     }
-}
-
-/// Configurations that stand in a `ConfigMap`: the kubelets', what kubeadm was told, and the public `cluster-info`.
-pub(super) fn embedded(snapshot: &Snapshot) -> Vec<Snapshot> {
-    const MAPS: [(&str, &str, &str); 3] = [
-        ("kube-system", "kubelet-config", "kubelet"),
-        ("kube-system", "kubeadm-config", "ClusterConfiguration"),
-        ("kube-public", "cluster-info", "kubeconfig"),
-    ];
-    let mut found = Vec::new();
-    for map in snapshot.of_kind(Kind::ConfigMap) {
-        for (namespace, name, key) in MAPS {
-            // Before 1.24 the name ended in the version.
-            let is_it = map.namespace() == Some(namespace) && (map.name() == name || (name == "kubelet-config" && map.name().starts_with("kubelet-config-1.")));
-            let text = if is_it { map.root().get(field::DATA).and_then(|data| data.entry(key)).and_then(bartizan_cluster::Value::as_str) } else { None };
-            if let Some(text) = text {
-                found.push(configuration(&format!("ConfigMap {namespace}/{} {key}", map.name()), text, &[0; 32]));
-            }
-        }
-    }
-    found
 }

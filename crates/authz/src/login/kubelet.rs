@@ -3,12 +3,12 @@
 //! What is not said stands for something else in a configuration file than on a command line without one: there, everybody may do
 //! everything.
 
-use bartizan_cluster::component::is_on;
+use bartizan_cluster::feature::{FeatureGates, Stage, concerns, pairs};
 use bartizan_cluster::{ObjectView, Value, group_of};
 
 use super::Place;
 use super::fault::{Judgement, fault};
-use super::ground::{Configured, Flags, Ground};
+use super::ground::{Configured, FlagValue, Flags, Ground};
 use super::{Login, Mechanism, Section, State, UnseenFact};
 
 fault!(
@@ -221,7 +221,7 @@ fn of_file(config: &Configured<'_>) -> Settings {
         read_only_port: (field(&["readOnlyPort"]).and_then(Value::as_i64).unwrap_or(0), place(&["readOnlyPort"])),
         authority: authority.or_else(|| is_of_kubeadm.then_some(KUBEADM_AUTHORITY)).map(str::to_owned),
         rotation: said(&["rotateCertificates"]),
-        serving_rotation: said(&["featureGates", SERVING_ROTATION]),
+        serving_rotation: said(&["featureGates", SERVING_ROTATION]).or_else(|| said(&["featureGates", "AllBeta"])),
         serving_bootstrap: field(&["serverTLSBootstrap"]).and_then(Value::as_bool).unwrap_or(false),
     }
 }
@@ -260,11 +260,13 @@ fn of_flags(file: Option<Settings>, flags: &Flags) -> Settings {
     if let Some(found) = flags.switch("rotate-certificates") {
         settings.rotation = Some(found);
     }
-    for value in flags.all("feature-gates") {
-        let gates = value.text.split(',').filter_map(|gate| gate.split_once('='));
-        for (_, on) in gates.filter(|(name, _)| name.trim() == SERVING_ROTATION) {
-            settings.serving_rotation = Some((is_on(on.trim()), value.place.clone()));
-        }
+    let given = flags.all("feature-gates");
+    let mut gates = FeatureGates::default();
+    given.iter().for_each(|value| gates.take(&value.text));
+    if let Some(is_on) = gates.switched(SERVING_ROTATION, Stage::Beta) {
+        // The flag that stands last and has to do with it.
+        let has_to_do = |value: &&FlagValue| pairs(&value.text).any(|(gate, _)| concerns(gate, SERVING_ROTATION, Stage::Beta));
+        settings.serving_rotation = given.iter().rfind(has_to_do).map(|value| (is_on, value.place.clone()));
     }
     settings
 }

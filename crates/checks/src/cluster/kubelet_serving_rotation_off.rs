@@ -1,6 +1,7 @@
 //! `kubelet-serving-rotation-off`: kubelets cannot renew their serving certificates.
 
-use bartizan_cluster::component::{Component, ComponentView, is_on};
+use bartizan_cluster::component::{Component, ComponentView, Given};
+use bartizan_cluster::feature::{FeatureGates, Stage as Maturity, concerns, pairs};
 use bartizan_report::{Check, Severity, Stage};
 
 use super::wrong_flag;
@@ -22,11 +23,27 @@ pub(super) static ENTRY: Entry = Entry {
 const FEATURE: &str = "RotateKubeletServerCertificate";
 
 fn judge<'a>(manager: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    if let Some(flag) = manager.flag("feature-gates")
-        && flag.items().filter_map(|gate| gate.split_once('=')).any(|(name, on)| name == FEATURE && !is_on(on))
-    {
-        let left: Vec<&str> = flag.items().filter(|gate| !gate.starts_with(FEATURE)).collect();
-        wrong_flag(manager, &flag, "feature-gates", &left.join(","), msg!("off"), out);
+    let given: Vec<Given<'a>> = manager.given().into_iter().filter(|flag| flag.name == "feature-gates").collect();
+    let value = |flag: &Given<'a>| flag.value.clone().or_else(|| flag.next.clone()).unwrap_or_default();
+    let mut gates = FeatureGates::default();
+    given.iter().for_each(|flag| gates.take(&value(flag)));
+    if gates.switched(FEATURE, Maturity::Beta) != Some(false) {
+        return out.done();
+    }
+    // The flag that stands last and has to do with it.
+    let has_to_do = |flag: &&Given<'a>| pairs(&value(flag)).any(|(gate, _)| concerns(gate, FEATURE, Maturity::Beta));
+    let Some(place) = given.iter().rfind(has_to_do).map(|flag| flag.word) else { return out.done() };
+    match manager.flag("feature-gates").filter(|_| given.len() == 1) {
+        Some(flag) => {
+            let left = flag.items().filter(|item| pairs(item).all(|(gate, _)| gate != FEATURE)).map(str::to_owned);
+            // With all of its stage off, it has to be named.
+            let is_off_with_others = pairs(&flag.value).any(|(gate, is_on)| gate != FEATURE && concerns(gate, FEATURE, Maturity::Beta) && !is_on);
+            let wanted: Vec<String> = left.chain(is_off_with_others.then(|| format!("{FEATURE}=true"))).collect();
+            wrong_flag(manager, &flag, "feature-gates", &wanted.join(","), msg!("off"), out);
+        }
+        None => {
+            out.fail(place, msg!("off"));
+        }
     }
     out.done()
 }

@@ -4,7 +4,7 @@ use bartizan_cluster::{Kind, ObjectView, field};
 use bartizan_report::{Check, Severity, Stage};
 
 use crate::facts::POLICY;
-use crate::grant::{is_bootstrap, own_rules};
+use crate::grant::judge_stars;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -21,16 +21,6 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 fn judge<'a>(role: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
-    if is_bootstrap(role) {
-        return out.not_applicable();
-    }
-    let Some(rules) = own_rules(role, facts)? else { return out.not_applicable() };
-    for rule in rules.into_iter().filter(|rule| !rule.is_about_kubernetes() && !rule.is_about_paths()) {
-        for (name, message) in [(field::VERBS, msg!("verbs")), (field::RESOURCES, msg!("resources"))] {
-            if rule.says_star(name) {
-                out.fail(rule.value().spot(&[name]), message);
-            }
-        }
-    }
-    out.done()
+    let parts = [(field::VERBS, msg!("verbs")), (field::RESOURCES, msg!("resources"))];
+    judge_stars(role, facts, |rule| !rule.is_about_kubernetes() && !rule.is_about_paths(), parts, out)
 }

@@ -19,7 +19,11 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("secret_read_grant.md"),
     },
     reads: &READS,
-    judge: Judge::Grant(&Grants { is_namespaced: true, is_idle: None, rights: &[Right { verbs: &["get", "list", "watch"], group: "", resource: "secrets", named: Named::Only(is_credential) }] }),
+    judge: Judge::Grant(&Grants {
+        is_namespaced: true,
+        is_idle: None,
+        rights: &[Right { verbs: &["get", "list", "watch"], group: "", resource: "secrets", named: Named::Only(is_credential) }],
+    }),
 };
 
 /// The types of Secrets that log somebody in at the API server.

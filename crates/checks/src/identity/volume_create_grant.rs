@@ -16,5 +16,9 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("volume_create_grant.md"),
     },
     reads: &POLICY,
-    judge: Judge::Grant(&Grants { is_namespaced: false, is_idle: None, rights: &[Right { verbs: &["create"], group: "", resource: "persistentvolumes", named: Named::Counts }] }),
+    judge: Judge::Grant(&Grants {
+        is_namespaced: false,
+        is_idle: None,
+        rights: &[Right { verbs: &["create"], group: "", resource: "persistentvolumes", named: Named::Counts }],
+    }),
 };

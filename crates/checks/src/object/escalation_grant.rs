@@ -1,10 +1,13 @@
 //! `escalation-grant`: a role lets its holder take permissions that nobody gave them.
 
-use bartizan_cluster::{Kind, ObjectView, field};
+use bartizan_authz::{CONSTRAINED_IMPERSONATION, Holder, RoleView};
+use bartizan_cluster::access::{Action, Request, Resource};
+use bartizan_cluster::component::ComponentView;
+use bartizan_cluster::{Kind, Missing, ObjectView, field};
 use bartizan_report::{Check, Severity, Stage};
 
 use crate::facts::POLICY;
-use crate::grant::{Rule, is_bootstrap, own_rules};
+use crate::grant::{Rule, is_bootstrap, own_rules, places};
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -28,6 +31,9 @@ const POWERFUL_USERS: [&str; 3] = ["system:admin", "kubernetes-admin", "system:k
 /// The groups that are.
 const POWERFUL_GROUPS: [&str; 2] = ["system:masters", "kubeadm:cluster-admins"];
 
+/// What leads to everything else, on whatever object: verb, group and resource.
+const EVERYTHING: [(&str, &str, &str); 4] = [("*", "*", "*"), ("escalate", RBAC, "clusterroles"), ("bind", RBAC, "clusterroles"), ("impersonate", "", "users")];
+
 /// The verbs of constrained impersonation, each with what it is asked for.
 const CONSTRAINED: [(&str, &str); 4] = [
     ("impersonate:user-info", "users"),
@@ -42,44 +48,117 @@ fn judge<'a>(role: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Jud
     }
     let Some(rules) = own_rules(role, facts)? else { return out.not_applicable() };
     let rules: Vec<Rule<'a>> = rules.into_iter().filter(|rule| rule.wildcard().is_none()).collect();
-    let impersonates = |rule: &Rule<'a>, resource: &str| rule.allows("impersonate", "", resource);
+    let subject = Role { object: role, facts };
     // Without a user or an account to become, a group cannot be impersonated.
-    let becomes_somebody = rules.iter().any(|rule| impersonates(rule, "users") || impersonates(rule, "serviceaccounts"));
-    // The feature is on by default from this version on.
-    let is_constrained = facts.version().at_least(36);
-    for rule in rules.iter().copied() {
+    let becomes_somebody = rules.iter().any(|rule| impersonates(*rule, "users") || impersonates(*rule, "serviceaccounts"));
+    let mut open: Option<Missing> = None;
+    for rule in rules {
         let place = || rule.value().spot(&[field::VERBS]);
         if let Some(resource) = ["clusterroles", "roles"].into_iter().find(|resource| rule.allows("escalate", RBAC, resource)) {
             out.fail(place(), msg!("escalate", resource = resource));
         }
-        if let Some(resource) = ["clusterroles", "roles"].into_iter().find(|resource| rule.allows("bind", RBAC, resource))
-            && is_open(rule, |name| is_powerful(name, facts))
-        {
-            out.fail(place(), msg!("bind", resource = resource));
+        match subject.bind(rule) {
+            Some((resource, None)) => _ = out.fail(place(), msg!("bind", resource = resource)),
+            Some((resource, Some(name))) => _ = out.fail(place(), msg!("bind-named", resource = resource, name = name)),
+            None => {}
         }
-        if let Some(resource) = ["users", "serviceaccounts"].into_iter().find(|resource| impersonates(&rule, resource))
-            && is_open(rule, |name| POWERFUL_USERS.contains(&name))
-        {
-            out.fail(place(), msg!("impersonate", resource = resource));
-        } else if impersonates(&rule, "groups") && becomes_somebody && is_open(rule, |name| POWERFUL_GROUPS.contains(&name)) {
-            out.fail(place(), msg!("impersonate", resource = "groups"));
-        } else if let Some((verb, resource)) = CONSTRAINED.into_iter().find(|(verb, resource)| is_constrained && rule.allows(verb, AUTHENTICATION, resource))
-            && is_open(rule, |name| POWERFUL_USERS.contains(&name))
-        {
-            out.fail(place(), msg!("constrained", verb = verb, resource = resource));
+        let classic = subject.impersonate(rule, becomes_somebody);
+        let constrained =
+            || CONSTRAINED.into_iter().find_map(|(verb, resource)| Some((verb, resource, subject.become_by(rule, verb, AUTHENTICATION, resource)?)));
+        match classic {
+            Some((resource, None)) => _ = out.fail(place(), msg!("impersonate", resource = resource)),
+            Some((resource, Some(name))) => _ = out.fail(place(), msg!("impersonate-named", resource = resource, name = name)),
+            None => match constrained().map(|found| (found, facts.authz().feature(CONSTRAINED_IMPERSONATION))) {
+                Some(((verb, resource, _), Some(true))) => _ = out.fail(place(), msg!("constrained", verb = verb, resource = resource)),
+                Some((_, None)) => open = open.or_else(|| Some(flags_unseen())),
+                _ => {}
+            },
+        }
+        if rule.is_limited() {
+            // What was not read may make one of the names as good as all.
+            open = open.or(facts.policy_complete().err());
         }
     }
-    out.done()
+    open.map_or_else(|| out.done(), Err)
 }
 
-/// Whether the rule reaches any object, or one of those that are as good as all.
-fn is_open<'a>(rule: Rule<'a>, is_powerful: impl Fn(&'a str) -> bool) -> bool {
-    !rule.is_limited() || rule.names().any(is_powerful)
+fn impersonates(rule: Rule<'_>, resource: &str) -> bool {
+    rule.allows("impersonate", "", resource)
 }
 
-/// Whether the ClusterRole `name` allows everything.
-fn is_powerful(name: &str, facts: &Facts<'_>) -> bool {
-    let allows_everything =
-        || facts.authz().find_role(None, name).is_some_and(|role| role.rules().any(|rule| rule.names().len() == 0 && rule.covers("*", "*", "*")));
-    name == "cluster-admin" || allows_everything()
+/// Why it is not known whether a feature is on.
+fn flags_unseen() -> Missing {
+    Missing { fact: "component-flags".to_owned(), ..ComponentView::unread_file() }
+}
+
+/// The role that is judged.
+struct Role<'f, 'a> {
+    object: ObjectView<'a>,
+    facts: &'f Facts<'a>,
+}
+
+impl<'a> Role<'_, 'a> {
+    /// The kind of roles that the rule lets its holder grant, and the name of one that is as good as all; no name: any.
+    fn bind(&self, rule: Rule<'a>) -> Option<(&'static str, Option<&'a str>)> {
+        let allowed = || ["clusterroles", "roles"].into_iter().filter(|resource| rule.allows("bind", RBAC, resource));
+        if !rule.is_limited() {
+            return Some((allowed().next()?, None));
+        }
+        let authz = self.facts.authz();
+        allowed().find_map(|resource| {
+            let is_powerful = |name: &&str| match resource {
+                "clusterroles" => *name == "cluster-admin" || authz.find_role(None, name).is_some_and(leads_to_everything),
+                _ => authz.roles().any(|role| !role.is_cluster() && role.name() == *name && leads_to_everything(role)),
+            };
+            Some((resource, Some(rule.names().find(is_powerful)?)))
+        })
+    }
+
+    /// Whom the rule lets its holder become, by kind, and the name of one who is as good as all; no name: anybody.
+    fn impersonate(&self, rule: Rule<'a>, becomes_somebody: bool) -> Option<(&'static str, Option<&'a str>)> {
+        let kinds = ["users", "serviceaccounts", "groups"].into_iter().filter(|kind| *kind != "groups" || becomes_somebody);
+        kinds.into_iter().find_map(|kind| Some((kind, self.become_by(rule, "impersonate", "", kind)?)))
+    }
+
+    /// The name of somebody as good as all whom `verb` lets the holder of the rule become; no name within: anybody.
+    #[expect(clippy::option_option, reason = "nobody, anybody, and one by name are three answers")]
+    fn become_by(&self, rule: Rule<'a>, verb: &str, group: &str, resource: &str) -> Option<Option<&'a str>> {
+        if !rule.allows(verb, group, resource) {
+            return None;
+        }
+        if rule.is_limited() { rule.names().find(|name| self.is_powerful(resource, name)).map(Some) } else { Some(None) }
+    }
+
+    fn is_powerful(&self, kind: &str, name: &str) -> bool {
+        match kind {
+            "users" => POWERFUL_USERS.contains(&name) || self.may_everything(&Holder::user(name)),
+            "groups" => POWERFUL_GROUPS.contains(&name) || self.may_everything(&Holder::group(name)),
+            "serviceaccounts" => self.accounts(name).any(|holder| self.may_everything(&holder)),
+            // Kubelets are held to their node.
+            _ => false,
+        }
+    }
+
+    /// The ServiceAccounts called `name` where the role is granted, as far as bindings name them.
+    fn accounts(&self, name: &str) -> impl Iterator<Item = Holder<'a>> {
+        let places = places(self.object, self.facts);
+        self.facts.authz().principals().into_iter().filter_map(move |principal| {
+            let (namespace, account) = principal.service_account()?;
+            let is_here = places.as_ref().is_none_or(|places| places.contains(namespace));
+            (is_here && account == name).then(|| principal.holder())
+        })
+    }
+
+    /// Whether `holder` may do everything, or what leads there.
+    fn may_everything(&self, holder: &Holder<'_>) -> bool {
+        EVERYTHING.into_iter().any(|(verb, group, resource)| {
+            let request = Request { user: holder.alone(), action: Action::on(verb, Resource::new(group, resource)) };
+            self.facts.authz().decide(&request).is_allowed() == Some(true)
+        })
+    }
+}
+
+/// Whether `role` allows everything, or what leads there.
+fn leads_to_everything(role: RoleView<'_>) -> bool {
+    role.rules().filter(|rule| rule.names().len() == 0).any(|rule| EVERYTHING.into_iter().any(|(verb, group, resource)| rule.covers(verb, group, resource)))
 }
