@@ -2,7 +2,7 @@
 
 mod world;
 
-use bartizan_authz::{Authz, Chain, DefaultPolicy, Options, abac::Policies};
+use bartizan_authz::{Authz, CONSTRAINED_IMPERSONATION, Chain, DefaultPolicy, Impersonation, Options, Unknown, abac::Policies};
 use bartizan_cluster::access::{Action, Request, Requirement, Resource, User};
 use bartizan_cluster::{KubernetesVersion, Missing, Provenance};
 
@@ -205,4 +205,67 @@ fn kubeadms_configuration_says_which_authorizers_are_asked() {
     let (modes, assumption) = chain(&format!("{head}apiServer: {{extraArgs: [{{name: authorization-mode, value: \"Node,ABAC,RBAC\"}}]}}\n"));
     assert_eq!(modes, "Node,ABAC,RBAC");
     assert!(assumption.starts_with("authorization chain Node,ABAC,RBAC by the flags of "), "{assumption}");
+}
+
+/// What kubeadm keeps of its configuration in a ConfigMap, as a map and as a list.
+const TOLD: [&str; 2] = [
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubeadm-config, namespace: kube-system}\ndata:\n  ClusterConfiguration: |\n    apiVersion: kubeadm.k8s.io/v1beta3\n    kind: ClusterConfiguration\n    apiServer: {extraArgs: {authorization-mode: 'Node,ABAC', feature-gates: ConstrainedImpersonation=true}}\n",
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubeadm-config, namespace: kube-system}\ndata:\n  ClusterConfiguration: |\n    apiVersion: kubeadm.k8s.io/v1beta4\n    kind: ClusterConfiguration\n    apiServer: {extraArgs: [{name: authorization-mode, value: 'Node,ABAC'}, {name: feature-gates, value: ConstrainedImpersonation=true}]}\n",
+];
+
+#[test]
+fn what_kubeadm_was_told_counts_where_no_server_is_to_be_seen() {
+    let resolve = |text: &str, ask: &dyn Fn(&Authz<'_>)| {
+        let snapshot = world::world(text, Provenance::Live, KubernetesVersion::minor(35), Vec::new());
+        ask(&Authz::resolve(&snapshot, &Options::default()));
+    };
+    let server = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver-a, namespace: kube-system}\nspec: {containers: [{name: kube-apiserver, image: a, command: [kube-apiserver, '--authorization-mode=Node,RBAC']}]}\n";
+    for told in TOLD {
+        resolve(told, &|authz| {
+            assert_eq!(authz.chain().to_string(), "Node,ABAC");
+            assert_eq!(authz.assumptions()[0], "authorization chain Node,ABAC by the flags of ConfigMap kube-system/kubeadm-config ClusterConfiguration");
+            assert_eq!(authz.feature(CONSTRAINED_IMPERSONATION), Some(true));
+        });
+        resolve(&format!("{told}{server}"), &|authz| {
+            assert_eq!(authz.chain().to_string(), "Node,RBAC");
+            assert_eq!(
+                authz.assumptions()[0],
+                "authorization chain Node,RBAC by the flags of kube-apiserver-a; ConfigMap kube-system/kubeadm-config ClusterConfiguration says Node,ABAC, which the next upgrade with kubeadm sets up"
+            );
+            assert_eq!(authz.feature(CONSTRAINED_IMPERSONATION), Some(false));
+        });
+    }
+    // kubeadm gives the modes on its own; nothing is said of them, and both agree.
+    let silent = TOLD[1].replace("{name: authorization-mode, value: 'Node,ABAC'}, ", "");
+    resolve(&format!("{silent}{server}"), &|authz| assert_eq!(authz.assumptions()[0], "authorization chain Node,RBAC by the flags of kube-apiserver-a"));
+    resolve("", &|authz| assert_eq!(authz.feature(CONSTRAINED_IMPERSONATION), None));
+    let unreadable = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubeadm-config, namespace: kube-system}\ndata:\n  ClusterConfiguration: '{[: '\n";
+    resolve(unreadable, &|authz| assert_eq!(authz.chain().to_string(), "Node,RBAC"));
+}
+
+/// In 1.35 the feature is off by default: whether somebody switched it on decides, and nothing else.
+#[test]
+fn constrained_impersonation_is_open_where_its_feature_is_not_to_be_seen() {
+    let grant = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\nrules:\n- {apiGroups: [authentication.k8s.io], resources: [users], verbs: ['impersonate:user-info']}\n- {apiGroups: [''], resources: [pods], verbs: ['impersonate-on:user-info:list']}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: b}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: r}\nsubjects: [{kind: User, name: anna, apiGroup: rbac.authorization.k8s.io}]\n---\n";
+    let told = |flags: &str| format!("{grant}apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\napiServer: {{extraArgs: {{{flags}}}}}\n");
+    let acts = |text: &str, minor: u16| {
+        let snapshot = world::world(text, Provenance::Live, KubernetesVersion::minor(minor), Vec::new());
+        let authz = Authz::resolve(&snapshot, &Options::default());
+        let list = Action::on("list", Resource::new("", "pods"));
+        match authz.impersonate(&User::logged_in("anna", &[]), &User::new("bert", [""; 0]), &list) {
+            Impersonation::Allowed(_) => Some(true),
+            Impersonation::Refused(_) => Some(false),
+            Impersonation::Unknown(causes) => {
+                assert_eq!(causes, [Unknown::Feature("ConstrainedImpersonation")]);
+                None
+            }
+            Impersonation::Nameless => panic!("somebody is named"),
+        }
+    };
+    assert_eq!(acts(grant, 34), Some(false));
+    assert_eq!(acts(grant, 35), None);
+    assert_eq!(acts(&told("v: '2'"), 35), Some(false));
+    assert_eq!(acts(&told("feature-gates: AllAlpha=true"), 35), Some(true));
+    assert_eq!(acts(grant, 36), Some(true));
+    assert_eq!(acts(&told("feature-gates: 'AllBeta=false'"), 36), Some(false));
 }

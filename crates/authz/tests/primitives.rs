@@ -275,6 +275,37 @@ static CASES: &[Case] = &[
         unlisted: &["bind"],
     },
     Case {
+        // An update makes a binding that is not there, and has its name in the path; a pod is made by applying it alone.
+        user: "update-binder",
+        grants: &[
+            (Some("shop"), &["bind"], ROLES, "clusterroles", &["view"]),
+            (Some("shop"), &["create", "update"], ROLES, "rolebindings", &["by-update"]),
+            (Some("shop"), &["create", "update"], "", "pods", &["by-update"]),
+        ],
+        attempt: |_, client| {
+            let binding = binding("by-update", "view", "update-binder");
+            let path = format!("{RBAC}/namespaces/shop/rolebindings");
+            status(client.post(&path, &binding)) == 403
+                && status(client.put(&format!("{path}/by-update"), &binding)) == 201
+                && status(client.put("/api/v1/namespaces/shop/pods/by-update", &pod("by-update", "shop", "default"))) != 201
+        },
+        works: true,
+        listed: &[("bind", Some("shop"), Some(&["view"])), ("delegate", Some("shop"), None)],
+        unlisted: &["create-pod"],
+    },
+    Case {
+        // The empty name is that of requests without one.
+        user: "nameless",
+        grants: &[(Some("shop"), &["create"], "", "pods", &[""]), (Some("shop"), &["get"], "", "secrets", &[""])],
+        attempt: |_, client| {
+            status(client.post("/api/v1/namespaces/shop/pods", &pod("nameless", "shop", "default"))) == 201
+                && status(client.get(&format!("{SECRETS}/powerful-token"))) == 403
+        },
+        works: true,
+        listed: &[("create-pod", Some("shop"), None)],
+        unlisted: &["read-secrets"],
+    },
+    Case {
         // A subject is added to a binding that is there; its role can never be another one.
         user: "rebinder",
         grants: &[(Some("shop"), &["bind"], ROLES, "clusterroles", &["admin"]), (Some("shop"), &["patch"], ROLES, "rolebindings", &["admins"])],
@@ -569,10 +600,14 @@ fn decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// A RoleBinding `name` that gives the ClusterRole `role` to `user`.
+fn binding(name: &str, role: &str, user: &str) -> Value {
+    json!({"apiVersion": format!("{ROLES}/v1"), "kind": "RoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": ROLES, "kind": "ClusterRole", "name": role}, "subjects": [{"kind": "User", "name": user, "apiGroup": ROLES}]})
+}
+
 fn binds(client: &Client, namespace: &str, role: &str, user: &str) -> u16 {
-    let binding = json!({"apiVersion": format!("{ROLES}/v1"), "kind": "RoleBinding", "metadata": {"name": format!("{user}-{role}")},
-        "roleRef": {"apiGroup": ROLES, "kind": "ClusterRole", "name": role}, "subjects": [{"kind": "User", "name": user, "apiGroup": ROLES}]});
-    status(client.post(&format!("{RBAC}/namespaces/{namespace}/rolebindings"), &binding))
+    status(client.post(&format!("{RBAC}/namespaces/{namespace}/rolebindings"), &binding(&format!("{user}-{role}"), role, user)))
 }
 
 fn comes_true(is_true: impl Fn() -> bool) -> bool {

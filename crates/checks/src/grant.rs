@@ -204,7 +204,7 @@ pub(crate) fn judge_stars<'a, const N: usize>(
     role: ObjectView<'a>,
     facts: &Facts<'a>,
     is_meant: impl Fn(Rule<'a>) -> bool,
-    parts: [(Symbol, Msg); N],
+    parts: &[(Symbol, Msg); N],
     out: &mut Sink<'a>,
 ) -> Judged {
     if is_bootstrap(role) {

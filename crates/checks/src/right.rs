@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bartizan_authz::{BindingView, GrantView, Provision, RuleView, Scope, SubjectKind, SubjectView};
+use bartizan_authz::{BindingView, GrantView, Provision, RuleView, Scope, SubjectKind, SubjectView, verbs_of_naming};
 use bartizan_cluster::access::{PRIVILEGED_GROUP, User};
 use bartizan_cluster::{Kind, Missing, ObjectView, field};
 
@@ -50,22 +50,6 @@ pub enum Named {
     Only(for<'a> fn(&Facts<'a>, Option<&str>, &str) -> Result<bool, Missing>),
 }
 
-/// The resources of which an update creates what is not there: group and resource.
-const CREATED_BY_UPDATE: [(&str, &str); 12] = [
-    ("", "endpoints"),
-    ("", "events"),
-    ("", "limitranges"),
-    ("", "services"),
-    ("coordination.k8s.io", "leasecandidates"),
-    ("coordination.k8s.io", "leases"),
-    ("events.k8s.io", "events"),
-    ("node.k8s.io", "runtimeclasses"),
-    ("rbac.authorization.k8s.io", "clusterrolebindings"),
-    ("rbac.authorization.k8s.io", "clusterroles"),
-    ("rbac.authorization.k8s.io", "rolebindings"),
-    ("rbac.authorization.k8s.io", "roles"),
-];
-
 /// The objects on which a right is held.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Extent<'a> {
@@ -73,7 +57,7 @@ enum Extent<'a> {
     These(BTreeSet<&'a str>),
 }
 
-impl<'a> Extent<'a> {
+impl Extent<'_> {
     fn join(&mut self, other: Self) {
         match (&mut *self, other) {
             (Extent::These(names), Extent::These(more)) => names.extend(more),
@@ -187,8 +171,7 @@ impl<'a> Question<'_, 'a> {
     /// `create` is asked for beside `patch` or `update`.
     fn applied(&self, user: &User<'_>, names: BTreeSet<&'a str>) -> Result<BTreeSet<&'a str>, Missing> {
         let (group, resource) = (self.right.group, self.right.resource);
-        let is_updated = CREATED_BY_UPDATE.contains(&(group, resource));
-        let leads = |rule: RuleView<'_>| rule.covers("patch", group, resource) || (is_updated && rule.covers("update", group, resource));
+        let leads = |rule: RuleView<'_>| verbs_of_naming(group, resource).iter().any(|verb| rule.covers(verb, group, resource));
         let scope = match self.binding.namespace() {
             Some(namespace) => Scope::Namespace(namespace),
             // What is created in any namespace is patched in the one where that is granted.

@@ -61,6 +61,7 @@ fn rules_mean_what_the_authorizer_makes_of_them() {
         (r#"apiGroups: [""], resources: ["pods/exec"], verbs: ["get"]"#, "exec-grant", Pass),
         (r#"apiGroups: [""], resources: ["nodes/proxy"], verbs: ["get"]"#, "exec-grant", Fail),
         (r#"apiGroups: [""], resources: ["nodes/*"], verbs: ["get"]"#, "exec-grant", Pass),
+        (r#"apiGroups: [""], resources: ["nodes/proxy"], resourceNames: ["worker-1"], verbs: ["get"]"#, "exec-grant", Fail),
         (r#"apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete"]"#, "secrets-reader", Pass),
         (r#"apiGroups: ["apps"], resources: ["secrets"], verbs: ["get"]"#, "secrets-reader", Pass),
         (r#"resources: ["secrets"], verbs: ["get"]"#, "secrets-reader", Pass),
@@ -80,6 +81,66 @@ fn rules_mean_what_the_authorizer_makes_of_them() {
         (r#"apiGroups: [""], resources: ["serviceaccounts"], verbs: ["*"]"#, "escalation-grant", Fail),
     ] {
         assert_eq!(verdict_on("role", id, &granted(rule), "", Vec::new()), expected, "{id}: {rule}");
+    }
+}
+
+/// A name is as good as all if the engine finds so, by whatever bindings and groups.
+#[test]
+fn names_are_judged_by_what_they_hold() {
+    let admin = |subject: &str| {
+        format!(
+            "---\napiVersion: {RBAC}\nkind: ClusterRoleBinding\nmetadata: {{name: admin}}\nroleRef: {{kind: ClusterRole, name: cluster-admin}}\nsubjects: [{subject}]"
+        )
+    };
+    let rule = |resource: &str, name: &str| granted(&format!("apiGroups: [''], resources: [{resource}], resourceNames: ['{name}'], verbs: [impersonate]"));
+    let local = |text: String| text.replace("ClusterRoleBinding\nmetadata: {name: binding,", "RoleBinding\nmetadata: {name: binding,");
+    let account = |namespace: &str| format!("{{kind: ServiceAccount, name: ops, namespace: {namespace}}}");
+    for (text, expected) in [
+        (rule("users", "boss"), Pass),
+        (rule("users", "boss") + &admin("{kind: User, name: boss}"), Fail),
+        (rule("users", "other") + &admin("{kind: User, name: boss}"), Pass),
+        (rule("users", "other") + &admin("{kind: Group, name: 'system:authenticated'}"), Fail),
+        (rule("serviceaccounts", "ops") + &admin(&account("pay")), Fail),
+        (local(rule("serviceaccounts", "ops")) + &admin(&account("pay")), Pass),
+        (local(rule("serviceaccounts", "ops")) + &admin(&account("shop")), Fail),
+    ] {
+        assert_eq!(verdict_on("role", "escalation-grant", &text, "", Vec::new()), expected, "{text}");
+    }
+    // What a name holds may stand in a list that was not read.
+    let text = rule("users", "boss");
+    assert_eq!(verdict_on("role", "escalation-grant", &text, "live", denied(Kind::ClusterRoleBinding)), Unknown);
+    // A role that may `escalate` is as good as all to whoever may bind it.
+    let bind = |rules: &str| {
+        granted("apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], resourceNames: [granter], verbs: [bind]")
+            + &format!("\n---\napiVersion: {RBAC}\nkind: ClusterRole\nmetadata: {{name: granter}}\nrules: [{rules}]")
+    };
+    let escalate = "{apiGroups: [rbac.authorization.k8s.io], resources: ['*'], verbs: [escalate]}";
+    assert_eq!(verdict_on("role", "escalation-grant", &bind(escalate), "", Vec::new()), Fail);
+    assert_eq!(verdict_on("role", "escalation-grant", &bind(&escalate.replace("escalate", "get")), "", Vec::new()), Pass);
+}
+
+#[test]
+fn constrained_impersonation_counts_where_its_feature_is_on() {
+    let text = granted("apiGroups: [authentication.k8s.io], resources: [users], verbs: ['impersonate:user-info']");
+    let server = |flag: &str| {
+        format!(
+            "{text}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: kube-apiserver-a, namespace: kube-system}}\nspec: {{containers: [{{name: a, image: a:1, command: [kube-apiserver, '--authorization-mode=Node,RBAC', '{flag}']}}]}}"
+        )
+    };
+    for (text, version, expected) in [
+        (text.clone(), "version=1.34", Pass),
+        (text.clone(), "version=1.35", Unknown),
+        (server("--v=2"), "version=1.35", Pass),
+        (server("--feature-gates=ConstrainedImpersonation=true"), "version=1.35", Fail),
+        (text.clone(), "version=1.36", Fail),
+        (server("--feature-gates=ConstrainedImpersonation=false"), "version=1.37", Pass),
+    ] {
+        assert_eq!(verdict_on("role", "escalation-grant", &text, version, Vec::new()), expected, "{version}: {text}");
+    }
+    // The way into pods by GET is one of versions and features too.
+    let exec = granted("apiGroups: [''], resources: [pods/exec], verbs: [get]");
+    for (version, expected) in [("version=1.34", Fail), ("version=1.35", Pass)] {
+        assert_eq!(verdict_on("role", "exec-grant", &exec, version, Vec::new()), expected, "{version}");
     }
 }
 

@@ -77,7 +77,9 @@ mod tests {
     fn a_gate_is_switched_by_its_own_name_before_those_of_its_stage() {
         let switched = |values: &[&str], stage| {
             let mut gates = FeatureGates::default();
-            values.iter().for_each(|value| gates.take(value));
+            for value in values {
+                gates.take(value);
+            }
             gates.switched("One", stage)
         };
         assert_eq!(switched(&[], Stage::Beta), None);

@@ -10,6 +10,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::primitive::{Name, Need, On, Place, Primitive, Way};
 use super::table::GROUPS;
+use crate::naming::verbs_of_naming;
 use crate::rule::{RuleBook, RuleId, SetId, url_covers};
 
 /// The words of a set of questions.
@@ -58,8 +59,8 @@ pub(super) struct Question(u16);
 pub(super) struct CompiledNeed {
     /// Each is enough.
     pub(super) questions: Vec<Question>,
-    /// For a new object: beside each question, that for applying it, which knows the name.
-    pub(super) applies: Vec<Question>,
+    /// For a new object: beside each question, those for applying it or updating it into being, which know the name.
+    pub(super) applies: Vec<Vec<Question>>,
     /// All of `questions`.
     pub(super) mask: Bits,
     pub(super) name: Name,
@@ -113,7 +114,8 @@ impl Table {
                 mask.insert(question);
                 questions.push(question);
                 if matches!(need.name, Name::New(_)) {
-                    applies.push(self.question("patch", on, numbers));
+                    let verbs = if let On::Resource(group, resource) = on { verbs_of_naming(group, resource) } else { &[] };
+                    applies.push(verbs.iter().map(|verb| self.question(verb, on, numbers)).collect());
                 }
             }
         }

@@ -9,6 +9,7 @@ use super::primitive::{Name, Need, On, Place};
 use super::{Holder, Search};
 use crate::escalation::compiled::{CompiledWay, TABLE};
 use crate::escalation::way::Extent;
+use crate::naming::verbs_of_naming;
 use crate::{Authz, DefaultPolicy, Options};
 
 #[path = "../../tests/world/mod.rs"]
@@ -19,6 +20,8 @@ const NAMESPACE: &str = "shop";
 /// A name that no rule says: whoever may use it may use every name.
 const FRESH: &str = "fresh";
 const NAMES: [&str; 7] = ["one", "two", "shop", "kube-system", "aws-auth", "kubernetes.io/*", FRESH];
+/// The names that rules say; the empty one is that of requests without a name.
+const WRITTEN: [&str; 7] = ["one", "two", "shop", "kube-system", "aws-auth", "kubernetes.io/*", ""];
 const VERBS: [&str; 16] = [
     "get",
     "list",
@@ -66,10 +69,11 @@ fn rule(dice: &mut Dice) -> String {
     };
     let verb = need.verbs[dice.below(need.verbs.len())];
     let verb = if verb.ends_with(':') { format!("{verb}list") } else { verb.to_owned() };
-    let verbs = match dice.below(6) {
+    let verbs = match dice.below(7) {
         0 => "'*'".to_owned(),
         1 => format!("'{}'", dice.pick(&VERBS)),
         2 => format!("'{verb}', patch"),
+        3 => format!("'{verb}', update"),
         _ => format!("'{verb}'"),
     };
     let resource = match (dice.below(8), resource.split_once('/')) {
@@ -80,7 +84,7 @@ fn rule(dice: &mut Dice) -> String {
     };
     let group = if dice.below(8) == 0 { "*" } else { group };
     let names = match dice.below(4) {
-        0 => format!(", resourceNames: ['{}', '{}']", dice.pick(&NAMES[..6]), dice.pick(&NAMES[..6])),
+        0 => format!(", resourceNames: ['{}', '{}']", dice.pick(&WRITTEN), dice.pick(&WRITTEN)),
         _ => String::new(),
     };
     format!("{{verbs: [{verbs}], apiGroups: ['{group}'], resources: ['{resource}']{names}}}")
@@ -132,7 +136,10 @@ fn is_allowed(authz: &Authz<'_>, need: &Need, namespace: Option<&str>, name: &st
         };
         asked.iter().any(|(group, resource)| {
             verbs.iter().any(|verb| match need.name {
-                Name::New(_) => ask(verb, group, resource, "") || (ask(verb, group, resource, name) && ask("patch", group, resource, name)),
+                Name::New(_) => {
+                    let is_named = || verbs_of_naming(group, resource).iter().any(|naming| ask(naming, group, resource, name));
+                    ask(verb, group, resource, "") || (ask(verb, group, resource, name) && is_named())
+                }
                 Name::None => ask(verb, group, resource, ""),
                 _ => ask(verb, group, resource, name),
             })

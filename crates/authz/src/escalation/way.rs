@@ -6,7 +6,7 @@ use bartizan_cluster::Symbol;
 
 use super::compiled::{Answered, Answers, CompiledNeed, CompiledWay, Question, TABLE};
 use super::primitive::{Name, Place};
-use crate::rule::{RuleBook, SetId};
+use crate::rule::{EMPTY, RuleBook, RuleId, SetId};
 
 /// The objects on which a need is met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub(super) struct Rules<'r> {
     pub(super) answered: &'r Answered,
 }
 
-impl Rules<'_> {
+impl<'r> Rules<'r> {
     /// Every way that is open to whoever holds `held`. For a namespace, only ways to which the namespace matters.
     pub(super) fn open(self, held: Held<'_>, minor: u16) -> Vec<Open> {
         let cluster = self.union(held.cluster);
@@ -151,9 +151,9 @@ impl Rules<'_> {
                     return (extent, proofs);
                 }
                 let mut all = (Extent::none(), Vec::new());
-                for (&create, &apply) in need.questions.iter().zip(&need.applies) {
+                for (&create, applies) in need.questions.iter().zip(&need.applies) {
                     let (created, mut proofs) = self.named(&[create], held, is_here);
-                    let (applied, more) = self.named(&[apply], held, is_here);
+                    let (applied, more) = self.named(applies, held, is_here);
                     let extent = created.and(applied);
                     if !extent.is_empty() {
                         proofs.extend(more);
@@ -185,8 +185,13 @@ impl Rules<'_> {
         }
     }
 
+    /// What a request without a name is allowed by: the empty name is its own.
     fn nameless(self, questions: &[Question], held: Held<'_>, is_here: bool) -> (Extent, Vec<Proof>) {
-        let mut rules = self.rules(held, is_here).filter(|(_, _, is_named)| !is_named);
+        self.by_names(questions, held, is_here, |names| names.is_empty() || names.contains(&EMPTY))
+    }
+
+    fn by_names(self, questions: &[Question], held: Held<'_>, is_here: bool, is_enough: impl Fn(&[Symbol]) -> bool) -> (Extent, Vec<Proof>) {
+        let mut rules = self.rules(held, is_here).filter(|(_, _, names)| is_enough(names));
         match rules.find(|&(_, rule, _)| questions.iter().any(|&question| self.answered.says(rule, question))) {
             Some((proof, ..)) => (Extent::Any, vec![proof]),
             None => (Extent::none(), Vec::new()),
@@ -194,15 +199,17 @@ impl Rules<'_> {
     }
 
     fn named(self, questions: &[Question], held: Held<'_>, is_here: bool) -> (Extent, Vec<Proof>) {
-        let (extent, proofs) = self.nameless(questions, held, is_here);
+        let (extent, proofs) = self.by_names(questions, held, is_here, <[Symbol]>::is_empty);
         if !extent.is_empty() {
             return (extent, proofs);
         }
         let mut names = Vec::new();
         let mut proofs = Vec::new();
-        for (proof, rule, _) in self.rules(held, is_here) {
-            if questions.iter().any(|&question| self.answered.says(rule, question)) {
-                names.extend_from_slice(self.book.words_of(self.book.said(rule).names));
+        for (proof, rule, limits) in self.rules(held, is_here) {
+            // No object has the empty name.
+            let limits = limits.iter().copied().filter(|&name| name != EMPTY);
+            if limits.clone().next().is_some() && questions.iter().any(|&question| self.answered.says(rule, question)) {
+                names.extend(limits);
                 proofs.push(proof);
             }
         }
@@ -211,15 +218,16 @@ impl Rules<'_> {
         (Extent::These(names), proofs)
     }
 
-    /// The rules that are held, and whether each is limited by names.
-    fn rules(self, held: Held<'_>, is_here: bool) -> impl Iterator<Item = (Proof, crate::rule::RuleId, bool)> {
+    /// The rules that are held, each with the names by which it is limited.
+    fn rules<'h>(self, held: Held<'h>, is_here: bool) -> impl Iterator<Item = (Proof, RuleId, &'r [Symbol])> + use<'r, 'h> {
         let local = if is_here { held.local } else { &[] };
         let sets = held.cluster.iter().map(|&set| (set, false)).chain(local.iter().map(|&set| (set, true)));
         sets.flat_map(move |(set, is_local)| {
-            self.book.rules_of(set).iter().zip(0u32..).map(move |(&rule, place)| {
-                let is_named = !self.book.words_of(self.book.said(rule).names).is_empty();
-                (Proof { set, place, is_local }, rule, is_named)
-            })
+            self.book
+                .rules_of(set)
+                .iter()
+                .zip(0u32..)
+                .map(move |(&rule, place)| (Proof { set, place, is_local }, rule, self.book.words_of(self.book.said(rule).names)))
         })
     }
 }

@@ -262,7 +262,9 @@ fn of_flags(file: Option<Settings>, flags: &Flags) -> Settings {
     }
     let given = flags.all("feature-gates");
     let mut gates = FeatureGates::default();
-    given.iter().for_each(|value| gates.take(&value.text));
+    for value in &given {
+        gates.take(&value.text);
+    }
     if let Some(is_on) = gates.switched(SERVING_ROTATION, Stage::Beta) {
         // The flag that stands last and has to do with it.
         let has_to_do = |value: &&FlagValue| pairs(&value.text).any(|(gate, _)| concerns(gate, SERVING_ROTATION, Stage::Beta));

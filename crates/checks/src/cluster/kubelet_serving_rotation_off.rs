@@ -26,7 +26,9 @@ fn judge<'a>(manager: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> J
     let given: Vec<Given<'a>> = manager.given().into_iter().filter(|flag| flag.name == "feature-gates").collect();
     let value = |flag: &Given<'a>| flag.value.clone().or_else(|| flag.next.clone()).unwrap_or_default();
     let mut gates = FeatureGates::default();
-    given.iter().for_each(|flag| gates.take(&value(flag)));
+    for flag in &given {
+        gates.take(&value(flag));
+    }
     if gates.switched(FEATURE, Maturity::Beta) != Some(false) {
         return out.done();
     }

@@ -22,5 +22,5 @@ pub(super) static ENTRY: Entry = Entry {
 
 fn judge<'a>(role: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     let parts = [(field::VERBS, msg!("verbs")), (field::RESOURCES, msg!("resources"))];
-    judge_stars(role, facts, |rule| !rule.is_about_kubernetes() && !rule.is_about_paths(), parts, out)
+    judge_stars(role, facts, |rule| !rule.is_about_kubernetes() && !rule.is_about_paths(), &parts, out)
 }

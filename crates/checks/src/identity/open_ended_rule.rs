@@ -23,5 +23,5 @@ pub(super) static ENTRY: Entry = Entry {
 fn judge<'a>(role: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     let parts =
         [(field::VERBS, msg!("verbs")), (field::RESOURCES, msg!("resources")), (field::API_GROUPS, msg!("groups")), (field::NON_RESOURCE_URLS, msg!("paths"))];
-    judge_stars(role, facts, |rule| rule.wildcard().is_none() && (rule.is_about_kubernetes() || rule.is_about_paths()), parts, out)
+    judge_stars(role, facts, |rule| rule.wildcard().is_none() && (rule.is_about_kubernetes() || rule.is_about_paths()), &parts, out)
 }
