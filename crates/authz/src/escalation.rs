@@ -13,8 +13,10 @@ mod tests;
 mod way;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bartizan_cluster::access::{AUTHENTICATED, NODE_PREFIX, PRIVILEGED_GROUP, SERVICE_ACCOUNTS, UNAUTHENTICATED, User, service_account_of};
 use bartizan_cluster::{Kind, PodView, Symbol};
@@ -139,8 +141,8 @@ pub struct Escalation<'a> {
     /// What is gained.
     pub gain: Gain,
     /// The names of what is gained; `None`: whatever there is in the scope. Where the scope is the cluster and the things are in
-    /// namespaces, `namespace/name`.
-    pub names: Option<Vec<String>>,
+    /// namespaces, `namespace/name`. Whoever holds the same rules shares them.
+    pub names: Option<Arc<[String]>>,
     /// The grants that open it, at least one for each thing that it needs.
     pub evidence: Vec<GrantView<'a>>,
     /// How sure it is.
@@ -254,6 +256,13 @@ impl Holdings {
     }
 }
 
+/// What gates leave of a way.
+#[derive(Debug, Clone)]
+struct Passed {
+    names: Option<Arc<[String]>>,
+    doubts: Vec<Doubt>,
+}
+
 /// One run over a policy.
 struct Search<'a> {
     authz: &'a Authz<'a>,
@@ -261,6 +270,8 @@ struct Search<'a> {
     facts: Facts<'a>,
     /// The ways that are open to what is held, in the cluster and in a namespace: many subjects hold the same.
     known: HashMap<(Box<[SetId]>, Box<[SetId]>, Option<Symbol>), Rc<[Open]>>,
+    /// What gates leave of each of these ways, by its address; `None` where one is closed.
+    passed: RefCell<HashMap<usize, Option<Passed>>>,
     /// What groups hold that everybody is in.
     groups: HashMap<Cow<'static, str>, Rc<Holdings>>,
     is_asked: bool,
@@ -269,7 +280,15 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(authz: &'a Authz<'a>) -> Self {
         let is_asked = authz.chain().has_rbac();
-        Self { authz, answered: Answered::of(&authz.policy.book), facts: Facts::of(authz), known: HashMap::new(), groups: HashMap::new(), is_asked }
+        Self {
+            authz,
+            answered: Answered::of(&authz.policy.book),
+            facts: Facts::of(authz),
+            known: HashMap::new(),
+            passed: RefCell::default(),
+            groups: HashMap::new(),
+            is_asked,
+        }
     }
 
     fn holdings(&self, is_group: bool, name: &str) -> Holdings {
@@ -366,19 +385,10 @@ impl<'a> Search<'a> {
 
     /// A way that is open, with its gates and its evidence; `None` where a gate is closed.
     fn judged(&self, holder: &Holder<'a>, open: &Open, namespace: Option<Symbol>, own: &Holdings, groups: &[Rc<Holdings>]) -> Option<Escalation<'a>> {
-        let book = &self.authz.policy.book;
-        let place = namespace.map(|namespace| book.text(namespace));
+        let place = namespace.map(|namespace| self.authz.policy.book.text(namespace));
         // What one namespace has to do with a way of the whole cluster is a name that it fixes.
         let place = place.filter(|_| open.way.is_namespaced);
-        let mut names = named(open, book);
-        let mut doubts = self.facts.webhooks().to_vec();
-        for &gate in open.way.way.gates {
-            match self.facts.pass(gate, place, &mut names) {
-                Passage::Open => {}
-                Passage::Closed => return None,
-                Passage::Doubtful(more) => doubts.extend(more),
-            }
-        }
+        let Passed { names, doubts } = self.passed(open, place)?;
         let mut evidence: Vec<GrantView<'a>> = Vec::new();
         for proof in &open.proofs {
             let grant = self.grant(proof, namespace, own, groups)?;
@@ -387,8 +397,6 @@ impl<'a> Search<'a> {
             }
         }
         let provision = evidence.iter().map(|grant| self.authz.provision(grant)).min().unwrap_or(Provision::Own);
-        doubts.sort();
-        doubts.dedup();
         Some(Escalation {
             subject: holder.clone(),
             primitive: open.way.primitive,
@@ -400,6 +408,34 @@ impl<'a> Search<'a> {
             provision,
             is_implied: false,
         })
+    }
+
+    /// What the gates of a way leave of it at `place`; `None` where one is closed. Many subjects hold the same rules, and rules may
+    /// name very many objects.
+    fn passed(&self, open: &Open, place: Option<&str>) -> Option<Passed> {
+        // INVARIANT: ways that are open are kept in `known` as long as this is, each for one namespace, so that an address is of one way.
+        let key = std::ptr::from_ref(open).addr();
+        if let Some(known) = self.passed.borrow().get(&key) {
+            return known.clone();
+        }
+        let passed = self.pass(open, place);
+        self.passed.borrow_mut().insert(key, passed.clone());
+        passed
+    }
+
+    fn pass(&self, open: &Open, place: Option<&str>) -> Option<Passed> {
+        let mut names = named(open, &self.authz.policy.book);
+        let mut doubts = self.facts.webhooks().to_vec();
+        for &gate in open.way.way.gates {
+            match self.facts.pass(gate, place, &mut names) {
+                Passage::Open => {}
+                Passage::Closed => return None,
+                Passage::Doubtful(more) => doubts.extend(more),
+            }
+        }
+        doubts.sort();
+        doubts.dedup();
+        Some(Passed { names: names.map(Arc::from), doubts })
     }
 
     /// The grant by which a rule is held: by the subject itself rather than by a group.
@@ -471,12 +507,12 @@ fn fold<'a>(folded: &mut Vec<Escalation<'a>>, new: Escalation<'a>) {
     } else if is_as_sure {
         let is_wider = known.names.is_some() && new.names.is_none();
         match (&mut known.names, new.names) {
-            (Some(names), Some(more)) => {
-                let count = names.len();
-                names.extend(more);
-                names.sort_unstable();
-                names.dedup();
-                if names.len() > count {
+            (Some(names), Some(more)) if !Arc::ptr_eq(names, &more) => {
+                let mut all = [&**names, &*more].concat();
+                all.sort_unstable();
+                all.dedup();
+                if all.len() > names.len() {
+                    *names = all.into();
                     add(&mut known.evidence, new.evidence);
                 }
             }

@@ -90,7 +90,7 @@ fn names_in_rules_limit_what_is_gained() {
     let text = grant("token", Some("shop"), "{verbs: [create], apiGroups: [''], resources: [serviceaccounts/token], resourceNames: [b, a]}", ALICE);
     let snapshot = world::files(&text);
     let authz = Authz::resolve(&snapshot, &pure());
-    assert_eq!(of_alice(&authz, "token-request").unwrap().names, Some(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(of_alice(&authz, "token-request").unwrap().names, Some(["a".to_owned(), "b".to_owned()].into()));
     // A collection has no name, and neither has a list that is not limited to one object.
     let nameless = grant("delete", Some("shop"), "{verbs: [deletecollection], apiGroups: [''], resources: [secrets], resourceNames: [a]}", ALICE);
     assert_eq!(all(&world::files(&nameless)), lines(&[]));
@@ -244,10 +244,10 @@ fn an_account_that_is_not_there_is_gained_by_who_can_make_it() {
         let authz = Authz::resolve(snapshot, &pure());
         of_alice(&authz, "dangling-account").map(|one| (one.names.unwrap(), one.certainty))
     };
-    assert_eq!(names(&world::live(&text, Vec::new())), Some((vec!["ghost".to_owned()], Certainty::Confirmed)));
+    assert_eq!(names(&world::live(&text, Vec::new())), Some((["ghost".to_owned()].into(), Certainty::Confirmed)));
     // Manifests do not say what else is in the cluster.
     let doubt = Doubt::NotInSource("ServiceAccount `ghost`".to_owned());
-    assert_eq!(names(&world::files(&text)), Some((vec!["ghost".to_owned()], Certainty::Possible(vec![doubt]))));
+    assert_eq!(names(&world::files(&text)), Some((["ghost".to_owned()].into(), Certainty::Possible(vec![doubt]))));
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn kubelets_hold_the_accounts_of_the_pods_on_their_nodes() {
     let snapshot = world::live(&(pod("a", "one", "cart") + &pod("b", "one", "web") + &pod("c", "two", "web")), Vec::new());
     let authz = Authz::resolve(&snapshot, &pure());
     let found = authz.escalations_of(&Holder::user("system:node:one")).found;
-    assert_eq!(found[0].names, Some(vec!["shop/cart".to_owned(), "shop/web".to_owned()]));
+    assert_eq!(found[0].names, Some(["shop/cart".to_owned(), "shop/web".to_owned()].into()));
     assert_eq!(found.len(), 1);
 }
 

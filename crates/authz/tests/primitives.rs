@@ -709,7 +709,7 @@ fn described(found: &[Escalation<'_>]) -> Vec<(&'static str, Option<String>, Opt
         Scope::Namespace(namespace) => Some(namespace.to_owned()),
         Scope::Cluster | Scope::Everywhere => None,
     };
-    found.iter().map(|one| (one.primitive.id, scope(one), one.names.clone())).collect()
+    found.iter().map(|one| (one.primitive.id, scope(one), one.names.as_deref().map(<[String]>::to_vec))).collect()
 }
 
 fn plane() -> &'static ControlPlane {

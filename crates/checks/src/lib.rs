@@ -35,7 +35,7 @@ use bartizan_report::Page;
 pub use compose::{Reading, compose};
 pub use entry::{Entry, Judge, Judged, Logins};
 pub use facts::Facts;
-pub use right::{Grants, Named, Right};
+pub use right::{Exceptions, Grants, Named, Right};
 pub use run::{Focus, Judgement, Selection, judge, selected};
 
 /// Every check, family by family, each family sorted by id.

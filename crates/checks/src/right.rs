@@ -5,9 +5,10 @@
 //! `deletecollection`, nor posting a new object, whose name no authorizer sees; but an object that is applied, or created by
 //! an update, has its name in the address, and then `create` is asked for with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bartizan_authz::{BindingView, GrantView, Provision, RuleView, Scope, SubjectKind, SubjectView, verbs_of_naming};
+use bartizan_authz::{BindingView, GrantView, Provision, RoleId, RuleView, Scope, SubjectKind, SubjectView, verbs_of_naming};
 use bartizan_cluster::access::{PRIVILEGED_GROUP, User};
 use bartizan_cluster::{Kind, Missing, ObjectView, field};
 
@@ -46,27 +47,58 @@ pub struct Right {
 pub enum Named {
     /// Each object is one too many.
     Counts,
-    /// It is what is asked for, but on these objects: namespace (any, where there is none) and name.
-    Only(for<'a> fn(&Facts<'a>, Option<&str>, &str) -> Result<bool, Missing>),
+    /// It is what is asked for, but on these objects of the namespace (of any, where there is none).
+    Only(for<'a> fn(&Facts<'a>, Option<&str>) -> Exceptions<'a>),
+}
+
+/// The names of objects that count where others do not, and why there may be more.
+#[derive(Debug, Default)]
+pub struct Exceptions<'a> {
+    /// Those that are known.
+    pub names: BTreeSet<&'a str>,
+    /// What was not read.
+    pub missing: Option<Missing>,
+}
+
+/// How many names of objects a message says.
+const NAMES_SHOWN: usize = 5;
+
+/// Some names: enough for a message, and to tell that there are more.
+type Few<'a> = BTreeSet<&'a str>;
+
+/// The few of `names` that stand before all others.
+fn few<'a>(names: impl IntoIterator<Item = &'a str>) -> Few<'a> {
+    let mut few = Few::new();
+    for name in names {
+        few.insert(name);
+        if few.len() > NAMES_SHOWN + 1 {
+            few.pop_last();
+        }
+    }
+    few
 }
 
 /// The objects on which a right is held.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Extent<'a> {
     All,
-    These(BTreeSet<&'a str>),
+    These(Few<'a>),
 }
 
 impl Extent<'_> {
-    fn join(&mut self, other: Self) {
-        match (&mut *self, other) {
-            (Extent::These(names), Extent::These(more)) => names.extend(more),
-            _ => *self = Extent::All,
-        }
+    fn nothing() -> Self {
+        Extent::These(Few::new())
     }
 
     fn is_nothing(&self) -> bool {
         matches!(self, Extent::These(names) if names.is_empty())
+    }
+
+    fn join(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Extent::These(names), Extent::These(more)) => *names = few(std::mem::take(names).into_iter().chain(more)),
+            _ => *self = Extent::All,
+        }
     }
 }
 
@@ -93,14 +125,14 @@ pub(crate) fn judge<'a>(wanted: &Grants, binding: ObjectView<'a>, facts: &Facts<
             if verbs.is_empty() {
                 continue;
             }
-            let question = Question { wanted, right, rule, binding: view, facts };
+            let question = Question { wanted, right, rule, binding: view, facts, names: OnceCell::new(), applied: RefCell::default() };
             for subject in view.subjects().filter(|subject| is_own(facts, GrantView { binding: view, subject: *subject, rule })) {
                 for verb in &verbs {
                     match question.extent(verb, subject) {
                         Ok(extent) if extent.is_nothing() => {}
                         Ok(extent) => {
                             subjects.insert(described(subject));
-                            let known = held.entry(right.resource).or_default().entry(verb).or_insert_with(|| Extent::These(BTreeSet::new()));
+                            let known = held.entry(right.resource).or_default().entry(verb).or_insert_with(Extent::nothing);
                             known.join(extent);
                         }
                         Err(missing) => open = open.or(Some(missing)),
@@ -132,44 +164,54 @@ struct Question<'q, 'a> {
     rule: RuleView<'a>,
     binding: BindingView<'a>,
     facts: &'q Facts<'a>,
+    /// The names to which the rule is limited, as far as they count, and what was not read of them.
+    names: OnceCell<(BTreeSet<&'a str>, Option<Missing>)>,
+    /// Those of them that another rule lets somebody apply: many subjects hold the same rules.
+    applied: RefCell<HashMap<(RoleId, u32), Few<'a>>>,
 }
 
 impl<'a> Question<'_, 'a> {
     /// The objects on which the rule lets `subject` do `verb`, as far as that counts.
     fn extent(&self, verb: &str, subject: SubjectView<'a>) -> Result<Extent<'a>, Missing> {
-        let Some(principal) = subject.principal() else { return Ok(Extent::These(BTreeSet::new())) };
+        let Some(principal) = subject.principal() else { return Ok(Extent::nothing()) };
         let holder = principal.holder();
         let user = holder.alone();
         if self.wanted.is_idle.is_some_and(|is_idle| is_idle(self.facts, &user)) {
             // What was not read may give them more.
             self.bindings_complete()?;
-            return Ok(Extent::These(BTreeSet::new()));
+            return Ok(Extent::nothing());
         }
-        let names = || self.rule.names().filter(|name| !name.is_empty());
         let is_new = verb == "create" && !self.right.resource.contains('/');
         let says_no_name = is_new || matches!(verb, "deletecollection" | "list" | "watch");
         // The empty name is that of requests that say none.
         if self.rule.names().len() == 0 || (says_no_name && self.rule.names().any(str::is_empty)) {
             return Ok(Extent::All);
         }
-        let named: BTreeSet<&'a str> = match verb {
-            "deletecollection" => BTreeSet::new(),
-            _ if is_new => self.applied(&user, names().collect())?,
-            _ => names().collect(),
+        let (names, missing) = self.names();
+        let held = match verb {
+            "deletecollection" => Few::new(),
+            _ if is_new => self.applied(&user, names)?,
+            _ => few(names.iter().copied()),
         };
-        let Named::Only(counts) = self.right.named else { return Ok(Extent::These(named)) };
-        let mut kept = BTreeSet::new();
-        for name in named {
-            if counts(self.facts, self.binding.namespace(), name)? {
-                kept.insert(name);
-            }
+        match missing {
+            Some(missing) if held.is_empty() => Err(missing.clone()),
+            _ => Ok(Extent::These(held)),
         }
-        Ok(Extent::These(kept))
+    }
+
+    fn names(&self) -> &(BTreeSet<&'a str>, Option<Missing>) {
+        self.names.get_or_init(|| {
+            let mut names: BTreeSet<&'a str> = self.rule.names().filter(|name| !name.is_empty()).collect();
+            let Named::Only(exceptions) = self.right.named else { return (names, None) };
+            let exceptions = exceptions(self.facts, self.binding.namespace());
+            names.retain(|name| exceptions.names.contains(name));
+            (names, exceptions.missing)
+        })
     }
 
     /// Those of `names` that `user` may give a new object, by whatever bindings: where an object is applied or updated into being,
     /// `create` is asked for beside `patch` or `update`.
-    fn applied(&self, user: &User<'_>, names: BTreeSet<&'a str>) -> Result<BTreeSet<&'a str>, Missing> {
+    fn applied(&self, user: &User<'_>, names: &BTreeSet<&'a str>) -> Result<Few<'a>, Missing> {
         let (group, resource) = (self.right.group, self.right.resource);
         let leads = |rule: RuleView<'_>| verbs_of_naming(group, resource).iter().any(|verb| rule.covers(verb, group, resource));
         let scope = match self.binding.namespace() {
@@ -178,12 +220,15 @@ impl<'a> Question<'_, 'a> {
             None if self.wanted.is_namespaced => Scope::Everywhere,
             None => Scope::Cluster,
         };
-        let mut applied = BTreeSet::new();
+        let mut applied = Few::new();
+        let mut known = self.applied.borrow_mut();
         for grant in self.facts.authz().rules_for(user, scope).filter(|grant| leads(grant.rule)) {
-            if grant.rule.names().len() == 0 {
-                return Ok(names);
-            }
-            applied.extend(grant.rule.names().filter_map(|name| names.get(name).copied()));
+            let rule = grant.rule;
+            let shared = known.entry((rule.role().id(), rule.place())).or_insert_with(|| match rule.names().len() {
+                0 => few(names.iter().copied()),
+                _ => few(rule.names().filter_map(|name| names.get(name).copied())),
+            });
+            applied = few(applied.into_iter().chain(shared.iter().copied()));
         }
         if applied.is_empty() && !names.is_empty() {
             self.bindings_complete()?;
@@ -202,9 +247,6 @@ impl<'a> Question<'_, 'a> {
         Ok(())
     }
 }
-
-/// How many names of objects a message says.
-const NAMES_SHOWN: usize = 5;
 
 /// `get,list secrets`, and where it is limited to names: `get secrets [a,b]`.
 fn said(held: &Held<'_>) -> String {

@@ -198,3 +198,16 @@ fn messages_say_the_names() {
     assert!(message.ends_with("`create nodes/proxy`, `get nodes/proxy [a,b,c,d,e,…]`"), "{message}");
     assert_eq!(verdict_of(&judgement, "local"), NotApplicable);
 }
+
+/// Rules may name very many objects, and very many may hold them: what is found of two rules is found once.
+#[test]
+fn rules_of_many_names_in_many_hands_are_judged() {
+    let names = |letter: char| (0..20_000).map(|number| format!("{letter}{number}")).collect::<Vec<_>>().join(", ");
+    let subjects = (0..500).map(|number| format!("{{kind: User, name: u{number}}}")).collect::<Vec<_>>().join(", ");
+    let world = |letter: char| {
+        let rules = [rule("", "pods", &names('n'), "create"), rule("", "pods", &names(letter), "patch")].join(", ");
+        role("role", &rules) + &bound("one", "role", Some("shop"), &subjects)
+    };
+    assert_eq!(verdict("pod-create-grant", &world('n'), "one"), Fail);
+    assert_eq!(verdict("pod-create-grant", &world('m'), "one"), Pass);
+}

@@ -89,7 +89,7 @@ fn rules_mean_what_the_authorizer_makes_of_them() {
 fn names_are_judged_by_what_they_hold() {
     let admin = |subject: &str| {
         format!(
-            "---\napiVersion: {RBAC}\nkind: ClusterRoleBinding\nmetadata: {{name: admin}}\nroleRef: {{kind: ClusterRole, name: cluster-admin}}\nsubjects: [{subject}]"
+            "\n---\napiVersion: {RBAC}\nkind: ClusterRoleBinding\nmetadata: {{name: admin}}\nroleRef: {{kind: ClusterRole, name: cluster-admin}}\nsubjects: [{subject}]"
         )
     };
     let rule = |resource: &str, name: &str| granted(&format!("apiGroups: [''], resources: [{resource}], resourceNames: ['{name}'], verbs: [impersonate]"));

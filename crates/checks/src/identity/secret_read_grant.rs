@@ -1,10 +1,12 @@
 //! `secret-read-grant`: somebody may read Secrets.
 
-use bartizan_cluster::{Kind, Missing, Reason, field};
+use std::collections::BTreeSet;
+
+use bartizan_cluster::{Kind, Reason, field};
 use bartizan_report::{Check, Severity, Stage};
 
 use crate::facts::{POLICY, joined};
-use crate::right::{Grants, Named, Right};
+use crate::right::{Exceptions, Grants, Named, Right};
 use crate::{Entry, Facts, Judge};
 
 const READS: [Kind; POLICY.len() + 1] = joined(&POLICY, &[Kind::Secret]);
@@ -22,19 +24,22 @@ pub(super) static ENTRY: Entry = Entry {
     judge: Judge::Grant(&Grants {
         is_namespaced: true,
         is_idle: None,
-        rights: &[Right { verbs: &["get", "list", "watch"], group: "", resource: "secrets", named: Named::Only(is_credential) }],
+        rights: &[Right { verbs: &["get", "list", "watch"], group: "", resource: "secrets", named: Named::Only(credentials) }],
     }),
 };
 
 /// The types of Secrets that log somebody in at the API server.
 const CREDENTIALS: [&str; 2] = ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"];
 
-/// Whether the Secret `name` (of any namespace, where none is given) makes somebody else of its reader.
-fn is_credential(facts: &Facts<'_>, namespace: Option<&str>, name: &str) -> Result<bool, Missing> {
-    let is_one = |kind: Option<&str>| kind.is_some_and(|kind| CREDENTIALS.contains(&kind));
-    match facts.any(Kind::Secret, namespace, |secret| secret.name() == name && is_one(secret.root().str(field::TYPE))) {
-        // Manifests of an application hold the Secrets that it needs, or none at all.
-        Err(missing) if missing.reason == Reason::NotInSource => Ok(false),
-        found => found,
-    }
+/// The Secrets that make somebody else of their reader.
+fn credentials<'a>(facts: &Facts<'a>, namespace: Option<&str>) -> Exceptions<'a> {
+    let mut names = BTreeSet::new();
+    let known = facts.any(Kind::Secret, namespace, |secret| {
+        if secret.root().str(field::TYPE).is_some_and(|kind| CREDENTIALS.contains(&kind)) {
+            names.insert(secret.name());
+        }
+        false
+    });
+    // Manifests of an application hold the Secrets that it needs, or none at all.
+    Exceptions { names, missing: known.err().filter(|missing| missing.reason != Reason::NotInSource) }
 }

@@ -187,7 +187,7 @@ fn one(one: &Escalation<'_>) -> Value {
         "technique": primitive.technique,
         "namespace": match one.scope { Scope::Namespace(namespace) => Some(namespace), _ => None },
         "gain": one.gain.name(),
-        "names": one.names,
+        "names": one.names.as_deref(),
         "certainty": if doubts.is_empty() { "confirmed" } else { "possible" },
         "doubts": doubts,
         "granted_by": one.provision.name(),
