@@ -5,6 +5,8 @@
 //! known by the identity of its service account, which it has where both ends have a proxy. What a policy asks of requests, of
 //! waypoints and of others that are asked makes the answer uncertain, never wrong.
 
+mod tunnel;
+
 use std::sync::Arc;
 
 use bartizan_cluster::{Kind, ObjectView, PodView, Snapshot, Value};
@@ -74,7 +76,8 @@ impl<'s> Gates<'s> {
     pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>, model: Model, policies: &mut Policies<'s>) -> Option<Self> {
         let others = || snapshot.of_kind(Kind::Other);
         let is_strict = |object: ObjectView<'_>| is_about_tls(object) && mesh::is_strict_anywhere(object);
-        if model == Model::NpGuard || !others().any(|object| istio::is_one(object) || is_strict(object)) {
+        let may_be_ambient = snapshot.strings().find(mesh::DATAPLANE_MODE).is_some();
+        if model == Model::NpGuard || !(may_be_ambient || others().any(|object| istio::is_one(object) || is_strict(object))) {
             return None;
         }
         let mesh = Mesh::read(snapshot);
@@ -211,7 +214,7 @@ impl<'s> Network<'s> {
         let selects = |guard: &Guard<'_>| {
             self.grouping.is_in_namespaces(guard.subject.namespaces, namespace) && self.grouping.pod_classes.selects(guard.subject.pods, labels)
         };
-        (0u32..).zip(&gates.guards).filter(|(_, guard)| selects(guard)).map(|(number, _)| number).collect()
+        (0u32..).zip(&gates.guards).filter(|(_, guard)| !guard.is_for_services && selects(guard)).map(|(number, _)| number).collect()
     }
 
     /// Of what reaches a pod, what the proxy in front of it lets through.
@@ -320,6 +323,8 @@ impl<'s> Network<'s> {
     }
 }
 
+pub(crate) use tunnel::by_waypoint;
+
 /// Gates, as networks share them.
 pub(crate) type SharedGates<'s> = Option<Arc<Gates<'s>>>;
 
@@ -351,7 +356,7 @@ impl Arrival<'_, '_> {
         let mut allowed: Option<Bounds> = None;
         let numbered = || guards.iter().filter_map(|&number| Some((number, self.gates.guards.get(number as usize)?)));
         if bearing.has_waypoint && !guards.is_empty() {
-            trace.causes.insert(Cause::NotModelled("AuthorizationPolicy at waypoints (security.istio.io)".to_owned()));
+            trace.causes.insert(tunnel::by_waypoint());
             return Bounds::maybe(open.possible);
         }
         for verb in [Verb::Custom, Verb::Deny, Verb::Allow] {
@@ -365,7 +370,13 @@ impl Arrival<'_, '_> {
                     allowed.get_or_insert_default();
                 }
                 for (rule, at) in guard.rules.iter().zip(0u32..) {
-                    let hit = self.hit(rule, &open, trace);
+                    let is_blind = bearing.proxy == Proxy::Ambient && verb != Verb::Custom;
+                    // The proxy of a node leaves out rules that allow by what it does not see, and refuses without looking at it.
+                    if is_blind && verb == Verb::Allow && rule.is_beyond_nodes() {
+                        continue;
+                    }
+                    // What a rule matches for certain it decides for certain, whatever came before.
+                    let hit = self.hit(rule, is_blind, &Bounds::known(open.possible.clone()), trace);
                     if hit.is_empty() {
                         continue;
                     }
@@ -395,14 +406,15 @@ impl Arrival<'_, '_> {
     }
 
     /// Of what arrives, what a rule matches.
-    fn hit(&self, rule: &GuardRule<'_>, open: &Bounds, trace: &mut Trace) -> Bounds {
+    fn hit(&self, rule: &GuardRule<'_>, is_blind: bool, open: &Bounds, trace: &mut Trace) -> Bounds {
+        let is_seen = |test: &&Test<'_>| !(is_blind && matches!(test.of, Trait::Request(_) | Trait::Remote(_)));
         let mut causes = Vec::new();
         let mut traffic = open.clone();
         let mut found = Match::Yes;
         if !rule.from.is_empty() {
             let mut best = Match::No;
             for tests in &rule.from {
-                let worst = tests.iter().map(|test| self.holds(test, &mut causes)).min().unwrap_or(Match::Yes);
+                let worst = tests.iter().filter(is_seen).map(|test| self.holds(test, &mut causes)).min().unwrap_or(Match::Yes);
                 best = best.max(worst);
             }
             found = best;
@@ -411,6 +423,7 @@ impl Arrival<'_, '_> {
             let mut together = Bounds::none();
             for operation in &rule.to {
                 let ports = match operation.asks {
+                    _ if is_blind => Bounds::known(operation.traffic.clone()),
                     None => Bounds::known(operation.traffic.clone()),
                     Some(what) => {
                         causes.push(Cause::SomeRequests(format!("`{what}`")));
@@ -422,6 +435,9 @@ impl Arrival<'_, '_> {
             traffic = traffic.intersection(&together);
         }
         for test in &rule.when {
+            if !is_seen(&test) || (is_blind && matches!(test.of, Trait::Account(_))) {
+                continue;
+            }
             if let Trait::Ports(ports) = &test.of {
                 let ports = Bounds::known(ports.clone());
                 traffic = if test.is_negative { traffic.difference(&ports) } else { traffic.intersection(&ports) };

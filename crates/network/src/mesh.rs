@@ -15,8 +15,20 @@ pub(crate) const MESH_ROOT: &str = "istio-system";
 /// The container that is the proxy.
 const PROXY: &str = "istio-proxy";
 
+/// The label that asks for the proxies of nodes.
+pub(crate) const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
+
 /// The label that asks for a proxy for requests.
 const WAYPOINT: &str = "istio.io/use-waypoint";
+
+/// The label that tells its namespace, where that is another one.
+const WAYPOINT_HOME: &str = "istio.io/use-waypoint-namespace";
+
+/// The label by which it tells what it is for.
+const WAYPOINT_FOR: &str = "istio.io/waypoint-for";
+
+/// The word for no proxy for requests, and for one that serves nothing.
+const NO_WAYPOINT: &str = "none";
 
 /// How identities of a mesh begin that nobody configured otherwise.
 pub(crate) const TRUST_DOMAIN: &str = "cluster.local";
@@ -122,7 +134,7 @@ impl<'s> Mesh<'s> {
             snapshot.of_kind(Kind::Other).filter(|object| object.group() == SECURITY && object.kind_name() == "PeerAuthentication").collect();
         // The oldest comes first; of equal age, that of the smaller name.
         policies.sort_by_key(|policy| (created(*policy), policy.name(), policy.namespace()));
-        let asks = |object: ObjectView<'_>| ["istio-injection", "istio.io/rev", "istio.io/dataplane-mode"].iter().any(|label| object.label(label).is_some());
+        let asks = |object: ObjectView<'_>| ["istio-injection", "istio.io/rev", DATAPLANE_MODE].iter().any(|label| object.label(label).is_some());
         let is_there = snapshot.of_kind(Kind::Other).any(|object| is_istio(&object)) || snapshot.of_kind(Kind::Namespace).any(asks);
         Self { snapshot, root: root_of(snapshot).unwrap_or(MESH_ROOT), policies, is_there }
     }
@@ -146,8 +158,7 @@ impl<'s> Mesh<'s> {
     pub(crate) fn is_told(&self, pod: PodView<'_>) -> bool {
         let object = pod.object();
         let is_stored = object.kind() == Kind::Pod && object.uid().is_some();
-        let asks_itself =
-            ["sidecar.istio.io/inject", "istio.io/dataplane-mode"].iter().any(|key| pod.labels().is_some_and(|labels| labels.entry(key).is_some()));
+        let asks_itself = ["sidecar.istio.io/inject", DATAPLANE_MODE].iter().any(|key| pod.labels().is_some_and(|labels| labels.entry(key).is_some()));
         is_stored || asks_itself || self.namespace(pod.namespace()).is_some() || NEVER_INJECTED.contains(&pod.namespace())
     }
 
@@ -155,16 +166,31 @@ impl<'s> Mesh<'s> {
     pub(crate) fn asks_for_proxies(&self, namespace: &str) -> bool {
         let namespace = self.namespace(namespace);
         let label = |key: &str| namespace.and_then(|namespace| namespace.label(key));
-        label("istio-injection") == Some("enabled") || label("istio.io/rev").is_some() || label("istio.io/dataplane-mode") == Some("ambient")
+        label("istio-injection") == Some("enabled") || label("istio.io/rev").is_some() || label(DATAPLANE_MODE) == Some("ambient")
     }
 
-    /// Whether a proxy for requests stands in front of a pod of an ambient mesh.
+    /// Whether a proxy for requests may stand in front of a pod of an ambient mesh where its own address is used: one for Services, as
+    /// they are unless they say otherwise, does not.
     pub(crate) fn has_waypoint(&self, pod: PodView<'_>) -> bool {
-        let asks = |value: Option<&str>| value.is_some_and(|name| name != "none");
-        let own = pod.labels().and_then(|labels| labels.entry(WAYPOINT)).and_then(Value::as_str);
-        let of_namespace = self.namespace(pod.namespace()).and_then(|namespace| namespace.label(WAYPOINT));
-        let of_services = self.snapshot.of_kind(Kind::Service).filter(|service| service.namespace() == Some(pod.namespace()));
-        asks(own.or(of_namespace)) || of_services.into_iter().any(|service| asks(service.label(WAYPOINT)))
+        let label = |key: &str| pod.labels().and_then(|labels| labels.entry(key)).and_then(Value::as_str);
+        let name = label(WAYPOINT).or_else(|| self.namespace(pod.namespace())?.label(WAYPOINT));
+        let home = label(WAYPOINT_HOME).or_else(|| self.namespace(pod.namespace())?.label(WAYPOINT_HOME)).unwrap_or(pod.namespace());
+        name.filter(|name| *name != NO_WAYPOINT).is_some_and(|name| self.serves(home, name, "service"))
+    }
+
+    /// Whether one may stand in front of a Service.
+    pub(crate) fn has_waypoint_for(&self, service: ObjectView<'_>) -> bool {
+        let home = service.namespace().unwrap_or("");
+        let namespace = || self.namespace(home);
+        let name = service.label(WAYPOINT).or_else(|| namespace()?.label(WAYPOINT));
+        let place = service.label(WAYPOINT_HOME).or_else(|| namespace()?.label(WAYPOINT_HOME)).unwrap_or(home);
+        name.filter(|name| *name != NO_WAYPOINT).is_some_and(|name| self.serves(place, name, "workload"))
+    }
+
+    /// Whether a proxy for requests may serve anything but what is named; one that is not in the input may serve everything.
+    fn serves(&self, namespace: &str, name: &str, but: &str) -> bool {
+        let Some(gateway) = self.snapshot.find_other("gateway.networking.k8s.io", "Gateway", Some(namespace), name) else { return true };
+        !matches!(gateway.label(WAYPOINT_FOR).unwrap_or("service"), word if word == but || word == NO_WAYPOINT)
     }
 
     /// Whether anything of Istio is in the input.
@@ -181,7 +207,7 @@ impl<'s> Mesh<'s> {
             return Proxy::Sidecar;
         }
         let on_hosts = pod.spec().bool(field::HOST_NETWORK) == Some(true);
-        let label = |labels: Option<Value<'_>>| labels.and_then(|labels| labels.entry("istio.io/dataplane-mode")).and_then(Value::as_str).map(str::to_owned);
+        let label = |labels: Option<Value<'_>>| labels.and_then(|labels| labels.entry(DATAPLANE_MODE)).and_then(Value::as_str).map(str::to_owned);
         let own = label(pod.labels());
         let asked = own.or_else(|| self.namespace(pod.namespace()).and_then(|namespace| label(namespace.labels())));
         if asked.as_deref() == Some("ambient") && !on_hosts { Proxy::Ambient } else { Proxy::None }

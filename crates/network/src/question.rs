@@ -373,6 +373,7 @@ impl<'s> Network<'s> {
             }
             Ground::Open => format!("no policy restricts {}", self.name_of(guarded)),
             Ground::Unguarded => format!("policies do not apply to {}", self.name_of(guarded)),
+            Ground::Tunnel => "between ambient pods policies of the network see port 15008".to_owned(),
             Ground::Apart => "the two ends are on different networks".to_owned(),
             Ground::Gate(ground) => {
                 let member = if let End::Pod(number) = guarded { self.pod_party(number).member } else { None };

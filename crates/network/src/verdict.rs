@@ -62,6 +62,8 @@ pub enum Cause {
     IdentityUnknown,
     /// Whether a proxy stands in front of the pod is not known.
     ProxyUnknown,
+    /// Whether what a sidecar and an ambient pod send to each other goes through the tunnel of the mesh is not known.
+    TunnelUnknown,
     /// Whether policies of this kind are enforced by what enforces policies is not known.
     NotEnforced(String),
     /// What enforces policies may do one thing or another.
@@ -91,6 +93,7 @@ impl std::fmt::Display for Cause {
             Cause::HostEndpoint => out.write_str("a host endpoint guards a node on the way, and policies for host endpoints are not modelled"),
             Cause::TierUnknown(name) => write!(out, "a policy stands in the tier `{name}`, which is not in the input"),
             Cause::IdentityUnknown => out.write_str("a proxy decides by who connects, and whether the other end has an identity in the mesh is not known"),
+            Cause::TunnelUnknown => out.write_str("whether a sidecar and an ambient pod use port 15008 for what they send to each other is not known"),
             Cause::NotEnforced(kind) => write!(out, "policies of kind {kind} apply, and whether they are enforced is not known"),
             Cause::Undefined(undefined) => undefined.fmt(out),
             Cause::ProxyUnknown => out.write_str("the namespace is not in the input, and may ask for proxies that refuse this"),
@@ -191,6 +194,8 @@ pub(crate) enum Ground {
     ClosedNode,
     /// The two ends are on networks that do not see each other.
     Apart,
+    /// Policies of the network see the tunnel of a mesh.
+    Tunnel,
     /// The proxy in front of the pod.
     Gate(GateGround),
 }
@@ -204,12 +209,40 @@ impl<'s> Network<'s> {
             }
             return Bounds::none();
         }
+        let tcp = asked.intersection(&Traffic::of_protocol(Protocol::Tcp));
+        let tunnelled = if tcp.is_empty() { Match::No } else { self.is_tunnelled(source, target) };
+        let reaching = match tunnelled {
+            Match::No => self.over_network(source, target, asked, trace),
+            Match::Yes => {
+                let others = self.over_network(source, target, &asked.difference(&tcp), trace);
+                others.union(&self.in_tunnel(source, target, &tcp, trace))
+            }
+            Match::Maybe => {
+                let plainly = self.over_network(source, target, asked, trace);
+                let others = plainly.intersection(&Bounds::known(asked.difference(&tcp)));
+                let either = plainly.either(&others.union(&self.in_tunnel(source, target, &tcp, &mut trace.for_gate())));
+                if either != plainly {
+                    trace.causes.insert(Cause::TunnelUnknown);
+                }
+                either
+            }
+        };
+        if reaching.is_empty() && !trace.is_exhaustive {
+            return reaching;
+        }
+        self.through_gate(source, target, reaching, trace)
+    }
+
+    /// Of `asked`, what policies of the network let through.
+    fn over_network(&self, source: &Party<'_>, target: &Party<'_>, asked: &Traffic, trace: &mut Trace) -> Bounds {
+        if asked.is_empty() {
+            return Bounds::none();
+        }
         let out = self.one_way(Direction::Egress, source, target, asked, trace);
         if out.is_empty() && !trace.is_exhaustive {
             return out;
         }
-        let reaching = out.intersection(&self.one_way(Direction::Ingress, target, source, asked, trace));
-        self.through_gate(source, target, reaching, trace)
+        out.intersection(&self.one_way(Direction::Ingress, target, source, asked, trace))
     }
 
     /// Whether two parties are on networks that do not see each other. Nodes are on the cluster's.
@@ -318,7 +351,8 @@ impl<'s> Network<'s> {
             if open.is_empty() {
                 break;
             }
-            let hit = self.hit(number, peer, target, &open, trace);
+            // What a rule refuses for certain is refused for certain, whatever others may do.
+            let hit = self.hit(number, peer, target, &Bounds::known(open.possible.clone()), trace);
             if !hit.is_empty() {
                 trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
                 open = open.difference(&hit);

@@ -38,6 +38,8 @@ pub(crate) struct Guard<'s> {
     pub(crate) rules: Vec<GuardRule<'s>>,
     /// Whether gateways enforce it, and proxies of pods do not.
     pub(crate) is_for_gateways: bool,
+    /// Whether waypoints enforce it, for what is addressed to Services.
+    pub(crate) is_for_services: bool,
 }
 
 /// One rule: somebody, doing something, when all of this holds.
@@ -59,6 +61,16 @@ pub(crate) struct Operation {
     pub(crate) traffic: Traffic,
     /// What it asks of requests.
     pub(crate) asks: Option<&'static str>,
+}
+
+impl GuardRule<'_> {
+    /// Whether it looks at anything that the proxy of a node does not see.
+    pub(crate) fn is_beyond_nodes(&self) -> bool {
+        let is_beyond = |test: &Test<'_>| matches!(test.of, Trait::Request(_) | Trait::Remote(_));
+        self.to.iter().any(|operation| operation.asks.is_some())
+            || self.from.iter().flatten().any(is_beyond)
+            || self.when.iter().any(|test| is_beyond(test) || matches!(test.of, Trait::Account(_)))
+    }
 }
 
 /// Something that must hold of a connection: one of these values, or none of them.
@@ -156,6 +168,10 @@ fn block(text: &str) -> Option<AddressSet> {
     text.parse::<Cidr>().ok().map(AddressSet::block).or_else(|| text.parse().ok().map(single))
 }
 
+fn is_gateway(reference: &Value<'_>) -> bool {
+    reference.str(field::KIND) == Some("Gateway")
+}
+
 /// Everything that proxies look at.
 fn all_ports() -> Traffic {
     Traffic::of_protocol(Protocol::Tcp)
@@ -191,15 +207,18 @@ impl<'s> Reader<'_, 's> {
         }
         let pods = match (selector, references.as_slice()) {
             (Some(selector), _) => self.selector(selector),
-            (None, [reference]) if reference.str(field::KIND) == Some("Gateway") => {
-                Selector::of_tests(vec![(GATEWAY_LABEL, crate::label::Test::In(vec![reference.str(field::NAME).unwrap_or("")]))])
+            (None, references) if references.iter().any(is_gateway) => {
+                let gateways = references.iter().filter(|reference| is_gateway(reference));
+                let names = gateways.map(|gateway| gateway.str(field::NAME).unwrap_or("")).collect();
+                Selector::of_tests(vec![(GATEWAY_LABEL, crate::label::Test::In(names))])
             }
             _ => Selector::everything(),
         };
         let listed = self.list(spec, "rules").unwrap_or_default();
         let rules = listed.into_iter().filter_map(|rule| self.rule(rule)).collect();
         let subject = PodMatch { namespaces, pods: self.policies.pod_selectors.add(pods), formula: None };
-        Some(Guard { object, verb: verb?, subject, rules, is_for_gateways: !references.is_empty() })
+        let (is_for_gateways, is_for_services) = (!references.is_empty(), !references.is_empty() && !references.iter().any(is_gateway));
+        Some(Guard { object, verb: verb?, subject, rules, is_for_gateways, is_for_services })
     }
 
     fn selector(&mut self, selector: Value<'s>) -> Selector<'s> {

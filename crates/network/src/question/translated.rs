@@ -4,10 +4,11 @@ use super::{Answer, Question};
 use crate::Network;
 use crate::address::{Address, Family};
 use crate::endpoint::{End, PortName, Target};
+use crate::gate::by_waypoint;
 use crate::policy::Direction;
 use crate::profile::{Does, Point};
 use crate::service::{Service, ServicePort, cluster_addresses};
-use crate::traffic::Traffic;
+use crate::traffic::{Protocol, Traffic};
 use crate::verdict::{Cause, Party, Trace};
 
 /// How a connection is addressed.
@@ -24,6 +25,10 @@ impl<'s> Network<'s> {
     /// same in both cases.
     pub(super) fn judge_translated(&self, sources: &[End], service: &Service<'s>, targets: &[Target], question: &Question) -> Answer {
         let after = self.judge_pairs(sources, targets, question.protocol, Way::Translated);
+        if question.protocol == Protocol::Tcp && self.goes_by_waypoint(sources, service, targets) {
+            let is_open = after.allowed == Some(true) && self.is_unguarded(sources, service, targets);
+            return if is_open { after } else { Answer { allowed: None, reason: by_waypoint().to_string(), variants: Vec::new() } };
+        }
         let is_asked = |port: &&ServicePort<'_>| {
             port.protocol == question.protocol
                 && match &question.port {

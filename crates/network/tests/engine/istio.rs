@@ -194,12 +194,47 @@ fn a_namespace_that_is_not_in_the_input_may_ask_for_proxies() {
 }
 
 #[test]
-fn waypoints_and_gateways_are_not_told() {
-    let text = shop().replace("istio.io/dataplane-mode: ambient", "istio.io/dataplane-mode: ambient, istio.io/use-waypoint: waypoint")
-        + &authorization("tools", "all", "rules: [{}]");
-    expect(&text, "shop/web tools/job 80 unknown\nshop/web shop/db 80 yes");
-    let referring = shop() + &authorization("tools", "way", "targetRefs: [{kind: Service, name: job}], rules: [{from: [{source: {namespaces: [shop]}}]}]");
-    expect(&referring, "old/app tools/job 80 unknown");
+fn a_waypoint_stands_in_front_of_what_it_is_for() {
+    let asking = shop().replace("istio.io/dataplane-mode: ambient", "istio.io/dataplane-mode: ambient, istio.io/use-waypoint: way")
+        + "---\napiVersion: v1\nkind: Service\nmetadata: {name: job, namespace: tools}\nspec: {selector: {app: job}, ports: [{port: 80}]}\n";
+    let way = |of: &str| {
+        format!(
+            "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {{name: way, namespace: tools{of}}}\nspec: {{gatewayClassName: istio-waypoint}}\n"
+        )
+    };
+    let guarded = asking.clone() + &authorization("tools", "all", "rules: [{from: [{source: {namespaces: [shop]}}]}]");
+    let (pod, service) = ("shop/web tools/job 80", "shop/web tools/Service/job 80");
+    // One that is not in the input may be for everything.
+    expect(&guarded, &format!("{pod} unknown\n{service} unknown\nshop/web shop/db 80 yes"));
+    for (of, to_pod, to_service) in [
+        ("", "yes", "unknown"),
+        (", labels: {istio.io/waypoint-for: service}", "yes", "unknown"),
+        (", labels: {istio.io/waypoint-for: workload}", "unknown", "yes"),
+        (", labels: {istio.io/waypoint-for: all}", "unknown", "unknown"),
+        (", labels: {istio.io/waypoint-for: none}", "yes", "yes"),
+    ] {
+        let text = guarded.clone() + &way(of);
+        // What is for workloads stands in front of the pod behind the Service too, if it is asked by its address alone.
+        let to_service = if to_pod == "unknown" { "unknown" } else { to_service };
+        expect(&text, &format!("{pod} {to_pod}\n{service} {to_service}"));
+    }
+    // Who is not in the mesh does not know of it, and what nobody guards is open.
+    expect(&(guarded + &way("")), "old/app tools/Service/job 80 no");
+    expect(&(asking + &way("")), &format!("{service} yes\n{pod} yes"));
+}
+
+#[test]
+fn what_refers_to_services_is_for_waypoints_and_what_refers_to_gateways_for_these() {
+    for kind in ["Service", "ServiceEntry", "GatewayClass"] {
+        let referring = shop()
+            + &authorization("tools", "way", &format!("targetRefs: [{{kind: {kind}, name: job}}], rules: [{{from: [{{source: {{namespaces: [shop]}}}}]}}]"));
+        expect(&referring, "old/app tools/job 80 yes\nshop/web tools/job 80 yes");
+    }
+    let at_gateway = namespace("tools", "istio.io/dataplane-mode: ambient")
+        + &pod("tools", "front", "gateway.networking.k8s.io/gateway-name: front", "", "")
+        + &pod("tools", "job", "app: job", "", "")
+        + &authorization("tools", "gate", "targetRefs: [{kind: Gateway, name: front}], action: DENY, rules: [{}]");
+    expect(&at_gateway, "tools/job tools/front 80 unknown\ntools/front tools/job 80 yes");
     let gateway =
         shop() + &authorization("shop", "gate", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: front}], action: DENY, rules: [{}]");
     expect(&gateway, "old/app shop/db 80 yes");
@@ -293,4 +328,77 @@ fn what_is_refused_is_told_with_its_place_and_the_rest_is_answered() {
         assert!(lost.iter().any(|problem| problem.message.contains(expected) && problem.location.is_some()), "{spec}: {found:?}");
         expect(&text, "shop/web shop/db 80 yes\nshop/web tools/job 80 no");
     }
+}
+
+#[test]
+fn the_proxy_of_a_node_does_not_see_requests() {
+    let at_job = |spec: &str| shop() + &authorization("tools", "job", spec);
+    // A rule that allows by them is left out; another one stays.
+    expect(&at_job("rules: [{to: [{operation: {methods: [GET]}}]}]"), "tools/job tools/job 80 yes\nshop/web tools/job 80 no");
+    expect(
+        &at_job("rules: [{to: [{operation: {methods: [GET]}}]}, {to: [{operation: {ports: ['81']}}]}]"),
+        "shop/web tools/job 80 no\nshop/web tools/job 81 yes",
+    );
+    expect(&at_job("rules: [{from: [{source: {requestPrincipals: ['*']}}]}]"), "shop/web tools/job 80 no");
+    expect(&at_job("rules: [{from: [{source: {remoteIpBlocks: [10.0.0.0/8]}}]}]"), "shop/web tools/job 80 no");
+    expect(&at_job("rules: [{when: [{key: 'request.headers[x]', values: [y]}]}]"), "shop/web tools/job 80 no");
+    // One that refuses is enforced without them.
+    expect(&at_job("action: DENY, rules: [{to: [{operation: {paths: [/admin], ports: ['80']}}]}]"), "shop/web tools/job 80 no\nshop/web tools/job 81 yes");
+    expect(
+        &at_job(
+            "action: DENY, rules: [{from: [{source: {namespaces: [old], notRequestPrincipals: ['*']}}], when: [{key: 'request.headers[x]', values: [y]}]}]",
+        ),
+        "shop/web tools/job 80 yes\nold/app tools/job 80 yes",
+    );
+    expect(&at_job("action: DENY, rules: [{from: [{source: {notRequestPrincipals: ['*']}}]}]"), "old/app tools/job 80 no");
+    expect(&at_job("action: CUSTOM, provider: {name: opa}, rules: [{}]"), "shop/web tools/job 80 unknown");
+}
+
+#[test]
+fn policies_of_the_network_see_the_tunnel_between_ambient_pods() {
+    let text = |ports: &str| {
+        namespace("tools", "istio.io/dataplane-mode: ambient")
+            + &namespace("old", "")
+            + &namespace("shop", "istio-injection: enabled")
+            + &pod("tools", "job", "app: job", "", "")
+            + &pod("tools", "client", "app: client", "", "")
+            + &pod("tools", "left-out", "istio.io/dataplane-mode: none", "", "")
+            + &pod("shop", "web", "app: web", "", "")
+            + &pod("old", "app", "app: old", "", "")
+            + &policy("tools", "job", &format!("podSelector: {{matchLabels: {{app: job}}}}, ingress: [{{ports: [{ports}]}}]"))
+    };
+    expect(
+        &text("{port: 80}"),
+        "tools/client tools/job 80 no
+         tools/left-out tools/job 80 yes
+         old/app tools/job 80 yes
+         old/app tools/job 15008 no
+         shop/web tools/job 80 unknown
+         shop/web tools/job 81 no
+         tools/job tools/client 80 yes",
+    );
+    expect(
+        &text("{port: 80}, {port: 15008}"),
+        "tools/client tools/job 80 yes
+         tools/client tools/job 81 yes
+         tools/client tools/job UDP 80 no
+         old/app tools/job 81 no
+         shop/web tools/job 80 yes
+         shop/web tools/job 81 unknown",
+    );
+    let snapshot = snapshot(&text("{port: 80}"));
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    let explained = network.explain(&question("tools/client", "tools/job", "80")).unwrap();
+    assert!(explained.answer.reason.contains("between ambient pods policies of the network see port 15008"), "{}", explained.answer.reason);
+}
+
+#[test]
+fn ports_of_ambient_pods_have_settings_of_their_own() {
+    let spec = "selector: {matchLabels: {app: job}}, mtls: {mode: STRICT}, portLevelMtls: {81: {mode: PERMISSIVE}, 82: {mode: DISABLE}}";
+    expect(&(shop() + &peer("tools", spec)), "old/app tools/job 80 no\nold/app tools/job 81 yes\nold/app tools/job 82 yes\nshop/web tools/job 80 yes");
+    // For the namespace and for the mesh.
+    expect(&(shop() + &peer("tools", "mtls: {mode: STRICT}")), "old/app tools/job 80 no\nold/app shop/db 80 yes");
+    expect(&(shop() + &peer("istio-system", "mtls: {mode: STRICT}")), "old/app tools/job 80 no\nold/app shop/db 80 no");
+    let opened = shop() + &peer("istio-system", "mtls: {mode: STRICT}") + &peer("tools", "mtls: {mode: PERMISSIVE}");
+    expect(&opened, "old/app tools/job 80 yes\nold/app shop/db 80 no");
 }

@@ -1,4 +1,5 @@
 //! A slow and obvious evaluator of clusters with a mesh: one packet, one proxy, every policy of it in the order of Istio's own rules.
+//! What depends on requests, and on whether sidecars know tunnels, is asked in every way in which it may turn out.
 
 use std::fmt::Write as _;
 
@@ -24,6 +25,23 @@ struct Rule {
     /// Any of these, all of whose tests hold; whether each is about what must not be.
     from: Vec<Vec<(bool, Test)>>,
     ports: Vec<(bool, Vec<u16>)>,
+    /// Whether it asks for methods of requests as well.
+    asks: bool,
+}
+
+/// What stands in front of the pods of a namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proxy {
+    Nothing,
+    Sidecar,
+    OfNode,
+}
+
+/// One way in which things may turn out: whether requests are such that most passes, and whether sidecars use tunnels.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    opens: bool,
+    tunnels: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -47,7 +65,7 @@ struct Demand {
 pub(crate) struct Mesh {
     world: World,
     accounts: Vec<&'static str>,
-    injected: Vec<bool>,
+    proxies: Vec<Proxy>,
     policies: Vec<Policy>,
     demands: Vec<Demand>,
 }
@@ -67,7 +85,7 @@ impl Mesh {
         let world = World::roll(seed, Traits { hosts: true, cluster_policies: false, ipv6: true });
         let mut dice = Dice(seed ^ 0x15710);
         let accounts = world.pods.iter().map(|_| dice.one_of(&ACCOUNTS)).collect();
-        let injected = world.namespaces.iter().map(|_| !dice.once_in(3)).collect();
+        let proxies = world.namespaces.iter().map(|_| dice.one_of(&[Proxy::Nothing, Proxy::Sidecar, Proxy::Sidecar, Proxy::OfNode, Proxy::OfNode])).collect();
         let home = |dice: &mut Dice| if dice.once_in(4) { None } else { Some(dice.below(world.namespaces.len())) };
         let app = |dice: &mut Dice| if dice.once_in(2) { None } else { Some(dice.one_of(&random::VALUES)) };
         let policies = dice.some(3, |dice| Policy { namespace: home(dice), app: app(dice), denies: dice.once_in(3), rules: dice.some(2, rule) });
@@ -83,12 +101,34 @@ impl Mesh {
             let ports = if app.is_some() { dice.some(1, |dice| (dice.one_of(&PORTS), dice.one_of(&["STRICT", "PERMISSIVE", "DISABLE"]))) } else { Vec::new() };
             demands.push(Demand { namespace, app, mode, ports });
         }
-        Self { world, accounts, injected, policies, demands }
+        Self { world, accounts, proxies, policies, demands }
+    }
+
+    fn proxy(&self, at: usize) -> Proxy {
+        let pod = &self.world.pods[at];
+        if pod.host_network { Proxy::Nothing } else { self.proxies[pod.namespace] }
     }
 
     fn has_proxy(&self, at: usize) -> bool {
-        let pod = &self.world.pods[at];
-        self.injected[pod.namespace] && !pod.host_network
+        self.proxy(at) != Proxy::Nothing
+    }
+
+    /// What policies of the network see: between proxies of nodes, their tunnel.
+    fn seen(&self, packet: Packet, turn: Turn) -> Packet {
+        let proxy = |end: End| if let End::Pod(at) = end { self.proxy(at) } else { Proxy::Nothing };
+        let is_tunnelled = match (proxy(packet.from), proxy(packet.to)) {
+            (Proxy::OfNode, Proxy::OfNode) => true,
+            (Proxy::OfNode, Proxy::Sidecar) | (Proxy::Sidecar, Proxy::OfNode) => turn.tunnels,
+            _ => false,
+        };
+        if is_tunnelled && packet.protocol == "TCP" { Packet { port: 15_008, ..packet } } else { packet }
+    }
+
+    /// The verdict that holds however things turn out.
+    fn verdict(&self, packet: Packet) -> Option<bool> {
+        let turns = [true, false].map(|opens| [true, false].map(|tunnels| Turn { opens, tunnels })).concat();
+        let found: Vec<bool> = turns.into_iter().map(|turn| self.lets_through(packet, turn)).collect();
+        found.iter().all(|one| *one == found[0]).then_some(found[0])
     }
 
     fn app(&self, at: usize) -> Option<&str> {
@@ -111,15 +151,23 @@ impl Mesh {
         found.or_else(|| find(Some(own), false)?.mode).or_else(|| find(None, false)?.mode).unwrap_or("PERMISSIVE")
     }
 
-    fn lets_through(&self, packet: Packet) -> bool {
-        if !self.world.lets_through(packet) {
+    fn lets_through(&self, packet: Packet, turn: Turn) -> bool {
+        if !self.world.lets_through(self.seen(packet, turn)) {
             return false;
         }
         let End::Pod(to) = packet.to else { return true };
         if packet.from == packet.to || packet.protocol != "TCP" || !self.has_proxy(to) {
             return true;
         }
-        let mode = self.mode(to, packet.port);
+        // The proxy of a node leaves its own node alone, and takes mutual TLS from whoever offers it.
+        let is_of_node = self.proxy(to) == Proxy::OfNode;
+        if is_of_node && self.world.share_node(packet.from, packet.to) {
+            return true;
+        }
+        let mode = match self.mode(to, packet.port) {
+            "DISABLE" if is_of_node => "PERMISSIVE",
+            mode => mode,
+        };
         let identity = match packet.from {
             End::Pod(from) if self.has_proxy(from) && mode != "DISABLE" => {
                 Some((self.world.namespaces[self.world.pods[from].namespace].name, self.accounts[from]))
@@ -130,7 +178,14 @@ impl Mesh {
             return false;
         }
         let applying = || self.policies.iter().filter(|policy| self.is_for(policy.namespace, policy.app, to));
-        let matches = |policy: &Policy| policy.rules.iter().any(|rule| self.is_met(rule, identity, packet));
+        let matches = |policy: &Policy| {
+            let is_asked = |rule: &&Rule| match (rule.asks, is_of_node) {
+                (false, _) => true,
+                (true, true) => policy.denies,
+                (true, false) => policy.denies != turn.opens,
+            };
+            policy.rules.iter().filter(is_asked).any(|rule| self.is_met(rule, identity, packet))
+        };
         if applying().any(|policy| policy.denies && matches(policy)) {
             return false;
         }
@@ -155,11 +210,14 @@ impl Mesh {
 
     pub(crate) fn yaml(&self) -> String {
         let mut text = self.world.yaml();
-        for (namespace, is_injected) in self.world.namespaces.iter().zip(&self.injected) {
-            if *is_injected {
-                let head = format!("metadata: {{name: {}, labels: {{", namespace.name);
-                text = text.replacen(&head, &format!("{head}istio-injection: enabled, "), 1);
-            }
+        for (namespace, proxy) in self.world.namespaces.iter().zip(&self.proxies) {
+            let label = match proxy {
+                Proxy::Nothing => continue,
+                Proxy::Sidecar => "istio-injection: enabled",
+                Proxy::OfNode => "istio.io/dataplane-mode: ambient",
+            };
+            let head = format!("metadata: {{name: {}, labels: {{", namespace.name);
+            text = text.replacen(&head, &format!("{head}{label}, "), 1);
         }
         for (pod, account) in self.world.pods.iter().zip(&self.accounts) {
             let at = text.find(&format!("metadata: {{name: {},", pod.name)).unwrap();
@@ -219,7 +277,7 @@ fn rule(dice: &mut Dice) -> Rule {
         tests
     });
     let ports = dice.some(1, |dice| (dice.once_in(3), dice.one_or_more(1, |dice| dice.one_of(&PORTS))));
-    Rule { from, ports }
+    Rule { from, ports, asks: dice.once_in(5) }
 }
 
 fn name((is_negative, test): &(bool, Test)) -> &'static str {
@@ -250,10 +308,15 @@ fn rule_yaml(rule: &Rule) -> String {
         let sources: Vec<String> = rule.from.iter().map(|tests| format!("{{source: {{{}}}}}", tests.iter().map(one).collect::<Vec<_>>().join(", "))).collect();
         parts.push(format!("from: [{}]", sources.join(", ")));
     }
+    let methods = if rule.asks { "methods: [GET]" } else { "" };
+    if rule.asks && rule.ports.is_empty() {
+        parts.push(format!("to: [{{operation: {{{methods}}}}}]"));
+    }
     if !rule.ports.is_empty() {
         let one = |(is_negative, ports): &(bool, Vec<u16>)| {
             let ports: Vec<String> = ports.iter().map(|port| format!("'{port}'")).collect();
-            format!("{{operation: {{{}: [{}]}}}}", if *is_negative { "notPorts" } else { "ports" }, ports.join(", "))
+            let comma = if rule.asks { ", " } else { "" };
+            format!("{{operation: {{{}: [{}]{comma}{methods}}}}}", if *is_negative { "notPorts" } else { "ports" }, ports.join(", "))
         };
         parts.push(format!("to: [{}]", rule.ports.iter().map(one).collect::<Vec<_>>().join(", ")));
     }
@@ -261,7 +324,7 @@ fn rule_yaml(rule: &Rule) -> String {
 }
 
 fn agrees(mesh: &Mesh) -> Result<(), TestCaseError> {
-    meet((&mesh.world, &mesh.yaml()), mesh.world.pairs(), &["TCP", "UDP"], |packet| Some(mesh.lets_through(packet)))
+    meet((&mesh.world, &mesh.yaml()), mesh.world.pairs(), &["TCP", "UDP"], |packet| mesh.verdict(packet))
 }
 
 proptest! {
@@ -283,7 +346,7 @@ fn random_meshes_are_worth_asking() {
                 let packet = Packet { from, to, protocol: "TCP", port };
                 if mesh.world.lets_through(packet) && matches!(to, End::Pod(at) if mesh.has_proxy(at)) {
                     all += 1;
-                    refused += u32::from(!mesh.lets_through(packet));
+                    refused += u32::from(mesh.verdict(packet) == Some(false));
                 }
             }
         }
