@@ -11,20 +11,20 @@ use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use crate::rule::{RuleId, count};
 
-/// Rules that aggregated roles may have together: a real cluster has thousands, and roles that take in each other's rules step by
-/// step need the square of what is written.
+/// Rules that aggregated roles and selectors may have together: a real cluster has thousands, and roles that take in each other's
+/// rules step by step need the square of what is written.
 const MOST_RULES: usize = 1 << 22;
 
 /// A rule of an aggregated role, and the role and the place there where it is written.
 pub(crate) type Made = (RuleId, u32, u32);
 
-/// What aggregation has to know about a role.
+/// What aggregation has to know about a ClusterRole.
 #[derive(Debug)]
 pub(crate) struct Part<'s> {
-    /// The role, if it is a ClusterRole: others are never selected.
+    /// The role.
     pub(crate) object: Option<ObjectView<'s>>,
     /// The rules as written.
-    pub(crate) rules: Vec<RuleId>,
+    pub(crate) rules: &'s [RuleId],
     /// Whether a server has stored it: its rules are what they are.
     pub(crate) is_stored: bool,
 }
@@ -32,8 +32,13 @@ pub(crate) struct Part<'s> {
 impl<'s> Part<'s> {
     /// What the role selects, selector by selector; none if it has rules of its own.
     fn selectors(&self) -> Option<impl Iterator<Item = Value<'s>> + use<'s>> {
-        Some(self.object?.root().get(field::AGGREGATION_RULE)?.list(field::CLUSTER_ROLE_SELECTORS))
+        selectors(self.object?)
     }
+}
+
+/// What a ClusterRole selects, selector by selector; none if it has rules of its own.
+pub(crate) fn selectors(role: ObjectView<'_>) -> Option<impl Iterator<Item = Value<'_>> + use<'_>> {
+    Some(role.root().get(field::AGGREGATION_RULE)?.list(field::CLUSTER_ROLE_SELECTORS))
 }
 
 /// The outcome.
@@ -47,7 +52,7 @@ pub(crate) struct Aggregated {
     pub(crate) is_cut: bool,
 }
 
-/// What the roles `parts`, which are sorted by name, would be given.
+/// What the roles `parts`, which are all ClusterRoles and sorted by name, would be given.
 pub(crate) fn resolve(parts: &[Part<'_>]) -> Aggregated {
     let graph = Graph::of(parts);
     let mut made: Vec<Option<Rc<Vec<Made>>>> = vec![None; graph.next.len()];
@@ -81,10 +86,11 @@ pub(crate) fn resolve(parts: &[Part<'_>]) -> Aggregated {
                 }
             }
         }
-        if let Some(left) = room.checked_sub(rules.len()) {
-            room = left;
-        } else {
-            (is_cut, rules) = (true, Vec::new());
+        let is_alone = component.iter().all(|&node| parts.get(node as usize).is_some_and(|part| part.selectors().is_none()));
+        match room.checked_sub(rules.len()) {
+            _ if is_alone => {}
+            Some(left) => room = left,
+            None => (is_cut, rules) = (true, Vec::new()),
         }
         let rules = Rc::new(rules);
         for node in component {

@@ -244,11 +244,8 @@ struct Holdings {
 }
 
 impl Holdings {
-    fn sets(holdings: &[Holding]) -> Vec<SetId> {
-        let mut sets: Vec<SetId> = holdings.iter().filter_map(|holding| holding.set).collect();
-        sets.sort_unstable();
-        sets.dedup();
-        sets
+    fn sets(holdings: &[Holding]) -> impl Iterator<Item = SetId> {
+        holdings.iter().filter_map(|holding| holding.set)
     }
 
     fn here(&self, namespace: Option<Symbol>) -> &[Holding] {
@@ -267,6 +264,8 @@ struct Passed {
 struct Search<'a> {
     authz: &'a Authz<'a>,
     answered: Answered,
+    /// For each set of rules, which of all roles is the first that has it: evidence shall not depend on what was read first.
+    ranks: Vec<u32>,
     facts: Facts<'a>,
     /// The ways that are open to what is held, in the cluster and in a namespace: many subjects hold the same.
     known: HashMap<(Box<[SetId]>, Box<[SetId]>, Option<Symbol>), Rc<[Open]>>,
@@ -279,10 +278,18 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(authz: &'a Authz<'a>) -> Self {
+        let book = &authz.policy.book;
+        let mut ranks = vec![u32::MAX; book.sets().count()];
+        for (role, rank) in authz.roles().zip(0..u32::MAX) {
+            if let Some(known) = role.set().and_then(|set| ranks.get_mut(set.number())) {
+                *known = rank.min(*known);
+            }
+        }
         let is_asked = authz.chain().has_rbac();
         Self {
             authz,
-            answered: Answered::of(&authz.policy.book),
+            answered: Answered::of(book),
+            ranks,
             facts: Facts::of(authz),
             known: HashMap::new(),
             passed: RefCell::default(),
@@ -359,17 +366,14 @@ impl<'a> Search<'a> {
 
     /// The ways that are open in `namespace` to whoever holds all of these.
     fn open(&mut self, own: &Holdings, groups: &[Rc<Holdings>], namespace: Option<Symbol>) -> Rc<[Open]> {
-        let all = |pick: &dyn Fn(&Holdings) -> Vec<SetId>| {
-            let mut sets = pick(own);
-            for group in groups {
-                sets.extend(pick(group));
-            }
-            sets.sort_unstable();
+        let held = || std::iter::once(own).chain(groups.iter().map(|group| &**group));
+        let sorted = |mut sets: Vec<SetId>| {
+            sets.sort_unstable_by_key(|set| (self.ranks.get(set.number()), *set));
             sets.dedup();
             sets.into_boxed_slice()
         };
-        let cluster = all(&|holdings| Holdings::sets(&holdings.cluster));
-        let local = all(&|holdings| Holdings::sets(holdings.here(namespace)));
+        let cluster = sorted(held().flat_map(|holdings| Holdings::sets(&holdings.cluster)).collect());
+        let local = sorted(held().flat_map(|holdings| Holdings::sets(holdings.here(namespace))).collect());
         let key = (cluster, local, namespace);
         if let Some(known) = self.known.get(&key) {
             return Rc::clone(known);

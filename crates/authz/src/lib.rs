@@ -4,6 +4,7 @@
 //! The door is [`Authz::resolve`]: it reads roles, bindings and the configuration of the server once, and then any number of
 //! questions are look-ups.
 //!
+//! - [`Authz::with`] is the engine after a change of the snapshot, at the cost of the change.
 //! - [`Authz::decide`] answers one [`Request`](bartizan_cluster::access::Request), [`Authz::reason`] gives the server's words for
 //!   the answer, [`Authz::grant`] and [`Authz::grants`] the binding, the subject and the rule behind it.
 //! - [`Authz::who_can`] turns the question round: every user and group that may do something.
@@ -41,6 +42,7 @@
 pub mod abac;
 mod aggregation;
 mod chain;
+mod change;
 mod cover;
 mod decision;
 pub mod default_policy;
@@ -64,11 +66,12 @@ pub mod restriction;
 pub mod review;
 mod rule;
 mod server;
+mod shared;
 mod subsumption;
 pub mod usage;
 mod writing;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bartizan_cluster::embedded::Embedded;
 use bartizan_cluster::{KubernetesVersion, Snapshot};
@@ -102,15 +105,18 @@ pub use writing::{BindingDraft, Refusal, RoleDraft, Write, Writing};
 /// The authorizers of a cluster, resolved from its snapshot.
 #[derive(Debug)]
 pub struct Authz<'s> {
+    options: Arc<Options>,
     policy: Policy<'s>,
     nodes: Nodes<'s>,
-    policies: Option<Policies>,
+    policies: Option<Arc<Policies>>,
     chain: Chain,
     version: KubernetesVersion,
-    server: Server,
+    server: Arc<Server>,
     assumptions: Vec<String>,
-    defaults: OnceLock<Snapshot>,
-    familiar: OnceLock<Familiar>,
+    defaults: Arc<OnceLock<Snapshot>>,
+    familiar: Arc<OnceLock<Familiar>>,
+    /// How many changes were taken over.
+    steps: u32,
 }
 
 impl<'s> Authz<'s> {
@@ -139,15 +145,17 @@ impl<'s> Authz<'s> {
         }
         let nodes = Nodes::new(snapshot, version, server.features.clone());
         Self {
+            options: Arc::new(options.clone()),
             policy,
             nodes,
-            policies: options.policies.clone().or(configured.policies),
+            policies: options.policies.clone().or(configured.policies).map(Arc::new),
             chain,
             version,
-            server,
+            server: Arc::new(server),
             assumptions,
-            defaults: OnceLock::new(),
-            familiar: OnceLock::new(),
+            defaults: Arc::default(),
+            familiar: Arc::default(),
+            steps: 0,
         }
     }
 

@@ -3,31 +3,34 @@
 //! It knows who holds which rules and nothing about the order in which authorizers are asked. Start with
 //! [`Policy::read`]; the views are what other modules and crates look at.
 
+mod change;
 mod index;
+mod number;
+mod read;
 mod view;
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use bartizan_cluster::access::{SERVICE_ACCOUNT_PREFIX, User};
-use bartizan_cluster::{Kind, KubernetesVersion, Location, Missing, ObjectId, ObjectView, Provenance, Snapshot, Spot, Symbol, Value, field};
-use foldhash::{HashMap, HashMapExt as _};
+use bartizan_cluster::access::User;
+use bartizan_cluster::{KubernetesVersion, Location, Missing, ObjectId, ObjectView, Snapshot, Spot, Symbol, Value};
 
-use crate::aggregation::{self, Part};
-use crate::default_policy;
-use crate::rule::{EMPTY, Rule, RuleBook, RuleId, SetId, count};
+use crate::rule::{RuleBook, SetId};
+use crate::shared::{Layered, Things};
 use index::Index;
+use number::{Listed, Number};
 
 pub(crate) use index::Reach;
 pub use view::{BindingView, PrincipalView, RoleView, RuleView, SubjectView};
 
-/// The number of a role.
+/// The number of a role. Numbers are in the order of all roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RoleId(pub(crate) u32);
+pub struct RoleId(pub(crate) Number);
 
 /// The number of a binding. Numbers are in the order in which bindings are asked: those of the whole cluster by name, then
 /// those of namespaces by namespace and name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BindingId(pub(crate) u32);
+pub struct BindingId(pub(crate) Number);
 
 /// Where a role or a binding comes from.
 #[derive(Debug, Clone, Copy)]
@@ -45,35 +48,52 @@ enum StoredOrigin {
     DefaultPolicy,
 }
 
-/// Where one rule of an aggregated role was written: the role and the place there.
-pub(crate) type RuleSource = (RoleId, u32);
+/// Where one rule of an aggregated role was written: the slot of the role and the place there.
+type RuleSource = (u32, u32);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Role {
     is_cluster: bool,
     namespace: Symbol,
     name: Symbol,
-    set: SetId,
-    origin: StoredOrigin,
-    /// For a role whose rules are made of those of others: which, one entry a rule.
-    sources: Option<Vec<RuleSource>>,
-    /// The rules that are written in it and do not count, since others take their place.
-    overwritten: Option<SetId>,
-    /// What the controller would make of a stored aggregated role, where that differs from what is stored.
-    drift: Option<SetId>,
-    /// Another role that takes in its rules while it takes in those of that one.
-    circle: Option<RoleId>,
+    /// None: it is not there, but a binding refers to it, or it was there.
+    origin: Option<StoredOrigin>,
+    /// Where it stands among all roles.
+    order: u32,
+    /// Whether a server has stored it: its rules are what they are.
+    is_stored: bool,
+    /// Whether its rules are to be made of those of others.
+    is_selecting: bool,
+    /// The rules that are written in it.
+    written: SetId,
+    counting: Counting,
+    /// How many bindings refer to it.
+    references: u32,
 }
 
-#[derive(Debug)]
+/// What aggregation leaves of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Counting {
+    /// The rules that count.
+    set: SetId,
+    /// For a role whose rules are made of those of others: which, one entry a rule. What is written in it does not count.
+    sources: Option<Arc<[RuleSource]>>,
+    /// What the controller would make of a stored aggregated role, where that differs from what is stored.
+    drift: Option<SetId>,
+    /// The slot of another role that takes in its rules while it takes in those of that one.
+    circle: Option<u32>,
+}
+
+#[derive(Debug, Clone)]
 struct Binding {
     is_cluster: bool,
     namespace: Symbol,
     name: Symbol,
     role_kind: Symbol,
     role_name: Symbol,
-    role: Option<RoleId>,
-    subjects: Range<u32>,
+    /// The slot of the role that is meant, be it there or not; none where nothing can be meant.
+    role: Option<u32>,
+    subjects: Arc<[Subject]>,
     origin: StoredOrigin,
 }
 
@@ -90,7 +110,7 @@ pub enum SubjectKind {
     Unknown,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Subject {
     kind: SubjectKind,
     kind_name: Symbol,
@@ -115,267 +135,59 @@ pub(crate) struct Holding {
 }
 
 /// A principal with what it holds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Principal {
     is_group: bool,
     name: Symbol,
-    /// In the order of the bindings; those of the whole cluster therefore stand in front.
-    holdings: Vec<Holding>,
+    /// In the order of the bindings; those of the whole cluster therefore stand in front. Nothing: no binding names it any more.
+    holdings: Arc<[Holding]>,
     /// How many of them hold in the whole cluster.
     cluster: usize,
     /// Whether some of them give a role that is not there.
     pub(crate) has_dangling: bool,
     /// Where they are many.
-    index: Option<Box<Index>>,
+    index: Option<Arc<Index>>,
 }
 
 impl Principal {
-    /// What is held in the whole cluster, and by the bindings whose numbers are `local`.
+    /// What is held in the whole cluster, and by the bindings whose places in the order are `local`.
     fn held(&self, local: &Range<u32>) -> (&[Holding], &[Holding]) {
         let Some((cluster, rest)) = self.holdings.split_at_checked(self.cluster) else { return (&[], &[]) };
-        let before = |number: u32| rest.partition_point(|holding| holding.binding.0 < number);
+        let before = |order: u32| rest.partition_point(|holding| holding.binding.0.order < order);
         let local = if local.is_empty() { 0..0 } else { before(local.start)..before(local.end) };
         (cluster, rest.get(local).unwrap_or_default())
     }
 }
 
 /// Roles and bindings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Policy<'s> {
     snapshot: &'s Snapshot,
     pub(crate) book: RuleBook,
-    default_version: Option<KubernetesVersion>,
+    /// The default policy that stands beside the input, and its version.
+    default: Option<(KubernetesVersion, Arc<Snapshot>)>,
+    /// Whether it is also added to what the input has of it, as a server does when it starts.
+    repairs: bool,
     /// Whether there was no room for all rules of aggregated roles.
     pub(crate) is_cut: bool,
-    roles: Vec<Role>,
-    /// How many bindings refer to each role.
-    references: Vec<usize>,
-    role_ids: HashMap<(bool, Symbol, Symbol), RoleId>,
-    bindings: Vec<Binding>,
-    subjects: Vec<Subject>,
-    /// The bindings of each namespace.
-    namespaces: HashMap<Symbol, Range<u32>>,
-    principals: Vec<Principal>,
-    users: HashMap<Symbol, PrincipalId>,
-    groups: HashMap<Symbol, PrincipalId>,
-    missing: Vec<Missing>,
+    roles: Things<Role>,
+    /// Those that are there: ClusterRoles by name, then Roles by namespace and name.
+    listed_roles: Listed,
+    role_slots: Layered<(bool, Symbol, Symbol), u32>,
+    bindings: Things<Binding>,
+    /// Those that are there, in the order in which they are asked.
+    listed_bindings: Listed,
+    /// The places in the order of the bindings of each namespace.
+    namespaces: Layered<Symbol, Range<u32>>,
+    principals: Things<Principal>,
+    users: Layered<Symbol, PrincipalId>,
+    groups: Layered<Symbol, PrincipalId>,
+    missing: Arc<[Missing]>,
+    /// How many entries the indices over holdings may still have.
+    room: usize,
 }
 
 impl<'s> Policy<'s> {
-    /// Reads the roles and bindings of `snapshot`, and adds the default policy of `version` where one is wanted. With `repairs`, it
-    /// is also added to the default roles and bindings that are there, as a server does when it starts.
-    pub(crate) fn read(snapshot: &'s Snapshot, version: Option<KubernetesVersion>, repairs: bool) -> Self {
-        let mut policy = Self {
-            snapshot,
-            book: RuleBook::new(),
-            default_version: version,
-            is_cut: false,
-            roles: Vec::new(),
-            references: Vec::new(),
-            role_ids: HashMap::new(),
-            bindings: Vec::new(),
-            subjects: Vec::new(),
-            namespaces: HashMap::new(),
-            principals: Vec::new(),
-            users: HashMap::new(),
-            groups: HashMap::new(),
-            missing: Vec::new(),
-        };
-        let kinds = [Kind::ClusterRole, Kind::Role, Kind::ClusterRoleBinding, Kind::RoleBinding];
-        let plurals = kinds.map(|kind| kind.resource().map_or("", |resource| resource.plural));
-        policy.missing = snapshot.circumstances().missing.iter().filter(|missing| plurals.contains(&missing.fact.as_str())).cloned().collect();
-        let default = version.map(default_policy::snapshot);
-        let repaired = default.as_ref().filter(|_| repairs);
-        policy.read_roles(default.as_ref(), repaired);
-        policy.read_bindings(default.as_ref(), repaired);
-        policy.file_holdings();
-        policy.index_holdings();
-        policy
-    }
-
-    fn read_roles(&mut self, default: Option<&Snapshot>, repaired: Option<&Snapshot>) {
-        let mut parts = Vec::new();
-        for kind in [Kind::ClusterRole, Kind::Role] {
-            for object in self.snapshot.of_kind(kind).filter(|&object| counts(self.snapshot, object)) {
-                let (role, mut part) = self.read_role(object, StoredOrigin::Object(object.id()));
-                for rule in repair(object, repaired).into_iter().flat_map(|default| default.root().list(field::RULES)) {
-                    let rule = self.read_rule(rule);
-                    if !part.rules.contains(&rule) {
-                        part.rules.push(rule);
-                    }
-                }
-                parts.push((role, part));
-            }
-        }
-        for object in default.into_iter().flat_map(|default| [Kind::ClusterRole, Kind::Role].into_iter().flat_map(|kind| default.of_kind(kind))) {
-            // What the input says about a default role is what was written last.
-            if self.snapshot.find(object.kind(), object.namespace(), object.name()).is_none() {
-                parts.push(self.read_role(object, StoredOrigin::DefaultPolicy));
-            }
-        }
-        parts.sort_by_cached_key(|(role, _)| (!role.is_cluster, self.book.text(role.namespace).to_owned(), self.book.text(role.name).to_owned()));
-        let (roles, parts): (Vec<Role>, Vec<Part<'_>>) = parts.into_iter().unzip();
-        self.role_ids = roles.iter().zip(0u32..).map(|(role, number)| ((role.is_cluster, role.namespace, role.name), RoleId(number))).collect();
-        self.roles = roles;
-        let aggregated = aggregation::resolve(&parts);
-        self.is_cut = aggregated.is_cut;
-        for (((role, part), made), circle) in self.roles.iter_mut().zip(parts).zip(aggregated.made).zip(aggregated.circles) {
-            role.set = self.book.set(part.rules);
-            role.circle = circle.map(RoleId);
-            let Some(made) = made else { continue };
-            let set = self.book.set(made.iter().map(|&(rule, ..)| rule).collect());
-            if part.is_stored {
-                role.drift = (set != role.set).then_some(set);
-            } else {
-                role.overwritten = (!self.book.rules_of(role.set).is_empty()).then_some(role.set);
-                role.set = set;
-                role.sources = Some(made.iter().map(|&(_, source, place)| (RoleId(source), place)).collect());
-            }
-        }
-    }
-
-    fn read_role<'o>(&mut self, object: ObjectView<'o>, origin: StoredOrigin) -> (Role, Part<'o>) {
-        let rules = object.root().list(field::RULES).map(|rule| self.read_rule(rule)).collect();
-        let role = Role {
-            is_cluster: object.kind() == Kind::ClusterRole,
-            namespace: object.namespace().map_or(EMPTY, |namespace| self.book.word(namespace)),
-            name: self.book.word(object.name()),
-            set: self.book.set(Vec::new()),
-            origin,
-            sources: None,
-            overwritten: None,
-            drift: None,
-            circle: None,
-        };
-        let text = |name| object.metadata().and_then(|metadata| metadata.str(name)).is_some_and(|text| !text.is_empty());
-        let from_server = self.snapshot.circumstances().provenance == Provenance::Live && matches!(origin, StoredOrigin::Object(_));
-        let is_stored = from_server || text(field::UID) || text(field::RESOURCE_VERSION);
-        let part = Part { object: role.is_cluster.then_some(object), rules, is_stored };
-        (role, part)
-    }
-
-    fn read_rule(&mut self, rule: Value<'_>) -> RuleId {
-        let said = Rule::read(rule, &mut self.book);
-        self.book.rule(said)
-    }
-
-    fn read_bindings(&mut self, default: Option<&Snapshot>, repaired: Option<&Snapshot>) {
-        let mut written = Vec::new();
-        for kind in [Kind::ClusterRoleBinding, Kind::RoleBinding] {
-            for object in self.snapshot.of_kind(kind).filter(|&object| counts(self.snapshot, object)) {
-                written.push((self.read_binding(object, StoredOrigin::Object(object.id())), object));
-            }
-            for object in default.into_iter().flat_map(|default| default.of_kind(kind)) {
-                if self.snapshot.find(kind, object.namespace(), object.name()).is_none() {
-                    written.push((self.read_binding(object, StoredOrigin::DefaultPolicy), object));
-                }
-            }
-        }
-        written.sort_by_cached_key(|(binding, _)| (!binding.is_cluster, self.book.text(binding.namespace).to_owned(), self.book.text(binding.name).to_owned()));
-        for ((mut binding, object), number) in written.into_iter().zip(0u32..) {
-            let start = count(self.subjects.len());
-            let missing = repair(object, repaired).into_iter().flat_map(|default| default.root().list(field::SUBJECTS));
-            for subject in object.root().list(field::SUBJECTS).chain(missing) {
-                let subject = self.read_subject(&binding, subject);
-                self.subjects.push(subject);
-            }
-            binding.subjects = start..count(self.subjects.len());
-            if !binding.is_cluster {
-                self.namespaces.entry(binding.namespace).or_insert(number..number).end = number + 1;
-            }
-            self.bindings.push(binding);
-        }
-    }
-
-    fn read_binding(&mut self, object: ObjectView<'_>, origin: StoredOrigin) -> Binding {
-        let reference = object.root().get(field::ROLE_REF);
-        let part = |name| reference.and_then(|reference| reference.str(name)).unwrap_or("");
-        let mut binding = Binding {
-            is_cluster: object.kind() == Kind::ClusterRoleBinding,
-            namespace: object.namespace().map_or(EMPTY, |namespace| self.book.word(namespace)),
-            name: self.book.word(object.name()),
-            role_kind: self.book.word(part(field::KIND)),
-            role_name: self.book.word(part(field::NAME)),
-            role: None,
-            subjects: 0..0,
-            origin,
-        };
-        binding.role = self.referenced(&binding);
-        binding
-    }
-
-    /// The role that a binding refers to: a Role of its namespace, or a ClusterRole.
-    fn referenced(&self, binding: &Binding) -> Option<RoleId> {
-        let key = match self.book.text(binding.role_kind) {
-            "ClusterRole" => (true, EMPTY, binding.role_name),
-            // A binding of the whole cluster has no namespace in which a Role could be looked for.
-            "Role" if !binding.is_cluster => (false, binding.namespace, binding.role_name),
-            _ => return None,
-        };
-        self.role_ids.get(&key).copied()
-    }
-
-    fn read_subject(&mut self, binding: &Binding, subject: Value<'_>) -> Subject {
-        let [kind_name, name, namespace] = [field::KIND, field::NAME, field::NAMESPACE].map(|name| subject.str(name).unwrap_or(""));
-        let kind = match kind_name {
-            "User" => SubjectKind::User,
-            "Group" => SubjectKind::Group,
-            "ServiceAccount" => SubjectKind::ServiceAccount,
-            _ => SubjectKind::Unknown,
-        };
-        let principal = match kind {
-            SubjectKind::User => Some(self.principal(false, name)),
-            SubjectKind::Group => Some(self.principal(true, name)),
-            SubjectKind::ServiceAccount => {
-                let home = if namespace.is_empty() { self.book.text(binding.namespace) } else { namespace };
-                let user = (!home.is_empty()).then(|| format!("{SERVICE_ACCOUNT_PREFIX}{home}:{name}"));
-                user.map(|user| self.principal(false, &user))
-            }
-            SubjectKind::Unknown => None,
-        };
-        Subject { kind, kind_name: self.book.word(kind_name), name: self.book.word(name), namespace: self.book.word(namespace), principal }
-    }
-
-    fn principal(&mut self, is_group: bool, name: &str) -> PrincipalId {
-        let name = self.book.word(name);
-        let known = if is_group { &mut self.groups } else { &mut self.users };
-        *known.entry(name).or_insert_with(|| {
-            self.principals.push(Principal { is_group, name, holdings: Vec::new(), cluster: 0, has_dangling: false, index: None });
-            PrincipalId(count(self.principals.len() - 1))
-        })
-    }
-
-    fn file_holdings(&mut self) {
-        self.references = vec![0; self.roles.len()];
-        for role in self.bindings.iter().filter_map(|binding| binding.role) {
-            if let Some(references) = self.references.get_mut(role.0 as usize) {
-                *references += 1;
-            }
-        }
-        for (binding, number) in self.bindings.iter().zip(0u32..) {
-            let set = binding.role.and_then(|role| self.roles.get(role.0 as usize)).map(|role| role.set);
-            for (subject, place) in subjects_of(&self.subjects, binding).iter().zip(0u32..) {
-                let Some(principal) = subject.principal.and_then(|id| self.principals.get_mut(id.0 as usize)) else { continue };
-                let binding_id = BindingId(number);
-                // Somebody who is named twice holds the same rules once.
-                if principal.holdings.last().is_some_and(|last| last.binding == binding_id) {
-                    continue;
-                }
-                principal.holdings.push(Holding { binding: binding_id, subject: place, set });
-                principal.cluster += usize::from(binding.is_cluster);
-                principal.has_dangling |= set.is_none();
-            }
-        }
-    }
-
-    fn index_holdings(&mut self) {
-        let mut budget = index::BUDGET;
-        let namespace = |holding: &Holding| self.bindings.get(holding.binding.0 as usize).map(|binding| binding.namespace);
-        for principal in &mut self.principals {
-            principal.index = Index::of(&principal.holdings, principal.cluster, namespace, &self.book, &mut budget);
-        }
-    }
-
     /// The snapshot that was read.
     pub(crate) fn snapshot(&self) -> &'s Snapshot {
         self.snapshot
@@ -388,7 +200,7 @@ impl<'s> Policy<'s> {
 
     /// The default policy that was added, by its version.
     pub(crate) fn default_version(&self) -> Option<KubernetesVersion> {
-        self.default_version
+        self.default.as_ref().map(|(version, _)| *version)
     }
 
     /// The principals that `user` is: themselves and their groups.
@@ -408,7 +220,7 @@ impl<'s> Policy<'s> {
         ids.filter_map(|id| self.principals.get(id.0 as usize))
     }
 
-    /// The numbers of the bindings of `namespace`.
+    /// The places in the order of the bindings of `namespace`.
     fn bindings_of(&self, namespace: &str) -> Range<u32> {
         let known = if namespace.is_empty() { None } else { self.book.find(namespace).and_then(|namespace| self.namespaces.get(&namespace)) };
         known.cloned().unwrap_or(0..0)
@@ -426,20 +238,20 @@ impl<'s> Policy<'s> {
         principals.map(move |principal| {
             let (cluster, local) = principal.held(&local);
             let index = principal.index.as_deref();
-            let slice = index.and_then(|index| index.local.get(&local.first()?.binding.0));
-            [Reach::new(cluster, index.and_then(|index| index.cluster.as_ref())), Reach::new(local, slice)]
+            let slice = index.and_then(|index| index.local.get(&local.first()?.binding.0.slot));
+            [Reach::new(cluster, index.and_then(|index| index.cluster.as_deref())), Reach::new(local, slice.map(Arc::as_ref))]
         })
     }
 
     /// Every holding of the principals that `user` is, wherever it holds.
     pub(crate) fn holdings_everywhere<'p>(&'p self, user: &'p User<'_>) -> impl Iterator<Item = &'p Holding> + use<'p, 's> {
-        self.principals_of(user).flat_map(|principal| &principal.holdings)
+        self.principals_of(user).flat_map(|principal| principal.holdings.iter())
     }
 
     /// The user or group `name`, if a binding names it.
     pub(crate) fn find_principal(&self, is_group: bool, name: &str) -> Option<PrincipalView<'_>> {
         let principal = self.principals.get(self.numbered(is_group, name)?.0 as usize)?;
-        Some(PrincipalView { policy: self, principal })
+        (!principal.holdings.is_empty()).then_some(PrincipalView { policy: self, principal })
     }
 
     /// Every holding of the user or group `name`, those of the whole cluster in front.
@@ -449,7 +261,7 @@ impl<'s> Policy<'s> {
 
     /// The namespace of a binding; none for one of the whole cluster.
     pub(crate) fn namespace_of(&self, binding: BindingId) -> Option<Symbol> {
-        self.bindings.get(binding.0 as usize).filter(|binding| !binding.is_cluster).map(|binding| binding.namespace)
+        self.bindings.get(binding.0.slot()).filter(|binding| !binding.is_cluster).map(|binding| binding.namespace)
     }
 
     /// The role with number `id`.
@@ -457,15 +269,21 @@ impl<'s> Policy<'s> {
         RoleView { policy: self, id }
     }
 
+    /// The number of the role in `slot`, if it is there.
+    fn role_in(&self, slot: u32) -> Option<RoleId> {
+        let role = self.roles.get(slot as usize)?;
+        role.origin.map(|_| RoleId(Number { order: role.order, slot }))
+    }
+
     /// The role called `name`; a ClusterRole where `namespace` is `None`.
     pub(crate) fn find_role(&self, namespace: Option<&str>, name: &str) -> Option<RoleView<'_>> {
         let key = (namespace.is_none(), self.book.find(namespace.unwrap_or(""))?, self.book.find(name)?);
-        self.role_ids.get(&key).map(|&id| self.role(id))
+        self.role_in(*self.role_slots.get(&key)?).map(|id| self.role(id))
     }
 
     /// All roles: ClusterRoles by name, then Roles by namespace and name.
     pub(crate) fn roles(&self) -> impl ExactSizeIterator<Item = RoleView<'_>> {
-        (0..count(self.roles.len())).map(|number| self.role(RoleId(number)))
+        self.listed_roles.all().iter().map(|&number| self.role(RoleId(number)))
     }
 
     /// The binding with number `id`.
@@ -475,25 +293,29 @@ impl<'s> Policy<'s> {
 
     /// All bindings, in the order in which they are asked.
     pub(crate) fn bindings(&self) -> impl ExactSizeIterator<Item = BindingView<'_>> {
-        (0..count(self.bindings.len())).map(|number| self.binding(BindingId(number)))
+        self.listed_bindings.all().iter().map(|&number| self.binding(BindingId(number)))
     }
 
     /// The bindings of `namespace`, by name.
     pub(crate) fn bindings_in(&self, namespace: &str) -> impl Iterator<Item = BindingView<'_>> {
         let range = self.book.find(namespace).and_then(|namespace| self.namespaces.get(&namespace)).cloned().unwrap_or(0..0);
-        range.map(|number| self.binding(BindingId(number)))
+        let all = self.listed_bindings.all();
+        let before = |order: u32| all.partition_point(|number| number.order < order);
+        let listed = all.get(before(range.start)..before(range.end)).unwrap_or_default();
+        listed.iter().map(|&number| self.binding(BindingId(number)))
     }
 
     /// Everybody whom bindings name, by name: users (ServiceAccounts by their user names), then groups.
     pub(crate) fn principals(&self) -> Vec<PrincipalView<'_>> {
-        let mut all: Vec<PrincipalView<'_>> = self.principals.iter().map(|principal| PrincipalView { policy: self, principal }).collect();
+        let named = self.principals.iter().filter(|principal| !principal.holdings.is_empty());
+        let mut all: Vec<PrincipalView<'_>> = named.map(|principal| PrincipalView { policy: self, principal }).collect();
         all.sort_unstable_by_key(|principal| (principal.is_group(), principal.name()));
         all
     }
 
     /// How many bindings refer to the role.
     pub(crate) fn references(&self, role: RoleId) -> usize {
-        self.references.get(role.0 as usize).copied().unwrap_or(0)
+        self.roles.get(role.0.slot()).map_or(0, |role| role.references as usize)
     }
 
     fn location_of(&self, origin: StoredOrigin, value: impl FnOnce(ObjectView<'s>) -> Option<Value<'s>>) -> Option<Location> {
@@ -502,19 +324,4 @@ impl<'s> Policy<'s> {
         let value = value(object).unwrap_or_else(|| object.root());
         self.snapshot.location(object, &Spot::from(value))
     }
-}
-
-/// Whether `object` is the one that counts among those of its name; of those whose names a server will choose, all count.
-fn counts(snapshot: &Snapshot, object: ObjectView<'_>) -> bool {
-    object.name().ends_with('*') || snapshot.find(object.kind(), object.namespace(), object.name()).is_some_and(|found| found.id() == object.id())
-}
-
-/// The default that a server would add to `object` when it starts; none where somebody has forbidden that.
-fn repair<'d>(object: ObjectView<'_>, defaults: Option<&'d Snapshot>) -> Option<ObjectView<'d>> {
-    let default = defaults?.find(object.kind(), object.namespace(), object.name())?;
-    (object.annotation("rbac.authorization.kubernetes.io/autoupdate") != Some("false")).then_some(default)
-}
-
-fn subjects_of<'p>(subjects: &'p [Subject], binding: &Binding) -> &'p [Subject] {
-    subjects.get(binding.subjects.start as usize..binding.subjects.end as usize).unwrap_or_default()
 }

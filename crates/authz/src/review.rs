@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::Authz;
 use crate::decision::{Decision, Grant, Ground};
-use crate::policy::PrincipalId;
+use crate::policy::{BindingId, PrincipalId};
 use crate::reason::aggregate;
 
 mod plain;
@@ -302,7 +302,7 @@ impl<'de> Fields<'de> for PathAttributes<'de> {
 #[derive(Debug)]
 pub struct Batch<'a> {
     authz: &'a Authz<'a>,
-    said: HashMap<(u32, u32, u32), Box<[u8]>>,
+    said: HashMap<(BindingId, u32, u32), Box<[u8]>>,
     /// The principals that users are, by their names, if bindings name them.
     users: HashMap<Box<str>, Option<PrincipalId>>,
     /// Those that their groups are, by the names of all groups, each ended by a byte that no text has.
@@ -363,7 +363,7 @@ impl<'a> Batch<'a> {
         let principals = policy.all_of(user.into_iter().chain(groups.iter().copied()));
         let decision = self.authz.decide_among(&request, &principals);
         if let Decision::Allow(Ground::Rbac(grant)) = decision {
-            let key = (grant.binding.0, grant.subject, grant.rule);
+            let key = (grant.binding, grant.subject, grant.rule);
             if let Some(line) = self.said.get(&key) {
                 out.extend_from_slice(line);
             } else {

@@ -3,11 +3,13 @@
 //! Words, lists of words, rules and lists of rules are interned: roles that say the same are one set, and a comparison
 //! compares numbers. Nothing here knows who holds a rule.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use bartizan_cluster::access::{Action, Target};
 use bartizan_cluster::{Interner, Symbol, Value, field};
 use foldhash::{HashMap, HashMapExt as _};
+
+use crate::shared::{Layered, Things};
 
 /// A list of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,11 +56,11 @@ impl Rule {
 /// Lists up to this length are searched word by word.
 const SHORT: usize = 8;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct List {
-    written: Range<u32>,
-    /// The same words in the order of their symbols; for short lists, as written.
-    searched: Range<u32>,
+    written: Box<[Symbol]>,
+    /// The same words in the order of their symbols; only for long lists.
+    sorted: Option<Box<[Symbol]>>,
     has_star: bool,
 }
 
@@ -99,7 +101,7 @@ impl Hints {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Set {
     rules: Box<[RuleId]>,
     /// The same with what one look tells, side by side.
@@ -118,20 +120,19 @@ pub(crate) enum Wanted<'a> {
     Path { verb: Option<Symbol>, path: &'a str },
 }
 
-/// Everything that rules say.
-#[derive(Debug)]
+/// Everything that rules say. A book only grows; what a copy adds, the book that was copied does not know.
+#[derive(Debug, Clone)]
 pub(crate) struct RuleBook {
     words: Interner,
     /// The words of rules alone: few beside the names of roles, bindings and subjects.
-    spoken: HashMap<Box<str>, Symbol>,
+    spoken: Layered<Box<str>, Symbol>,
     star: Symbol,
-    arena: Vec<Symbol>,
-    lists: Vec<List>,
-    list_ids: HashMap<Box<[Symbol]>, ListId>,
-    rules: Vec<(Rule, Hints)>,
-    rule_ids: HashMap<Rule, RuleId>,
-    sets: Vec<Set>,
-    set_ids: HashMap<Box<[RuleId]>, SetId>,
+    lists: Things<List>,
+    list_ids: Layered<Box<[Symbol]>, ListId>,
+    rules: Things<(Rule, Hints)>,
+    rule_ids: Layered<Rule, RuleId>,
+    sets: Things<Set>,
+    set_ids: Layered<Box<[RuleId]>, SetId>,
 }
 
 impl RuleBook {
@@ -140,16 +141,31 @@ impl RuleBook {
         let star = words.intern("*");
         Self {
             words,
-            spoken: HashMap::new(),
+            spoken: Layered::new(),
             star,
-            arena: Vec::new(),
-            lists: Vec::new(),
-            list_ids: HashMap::new(),
-            rules: Vec::new(),
-            rule_ids: HashMap::new(),
-            sets: Vec::new(),
-            set_ids: HashMap::new(),
+            lists: Things::new(),
+            list_ids: Layered::new(),
+            rules: Things::new(),
+            rule_ids: Layered::new(),
+            sets: Things::new(),
+            set_ids: Layered::new(),
         }
+    }
+
+    /// What was written until now is what copies share.
+    pub(crate) fn share(&mut self) {
+        self.words = Interner::over(Arc::new(std::mem::take(&mut self.words)));
+    }
+
+    /// Puts what copies have added among what they share, if that has become much.
+    pub(crate) fn settle(&mut self) {
+        self.spoken.settle();
+        self.lists.settle();
+        self.list_ids.settle();
+        self.rules.settle();
+        self.rule_ids.settle();
+        self.sets.settle();
+        self.set_ids.settle();
     }
 
     /// The symbol of `word`, new or known.
@@ -191,24 +207,15 @@ impl RuleBook {
         if let Some(&known) = self.list_ids.get(&words) {
             return known;
         }
-        let written = self.store(&words);
-        let searched = if words.len() > SHORT {
-            let mut sorted = words.to_vec();
+        let sorted = (words.len() > SHORT).then(|| {
+            let mut sorted = words.clone();
             sorted.sort_unstable();
-            self.store(&sorted)
-        } else {
-            written.clone()
-        };
+            sorted
+        });
         let id = ListId(count(self.lists.len()));
-        self.lists.push(List { written, searched, has_star: words.contains(&self.star) });
+        self.lists.push(List { written: words.clone(), sorted, has_star: words.contains(&self.star) });
         self.list_ids.insert(words, id);
         id
-    }
-
-    fn store(&mut self, words: &[Symbol]) -> Range<u32> {
-        let start = count(self.arena.len());
-        self.arena.extend_from_slice(words);
-        start..count(self.arena.len())
     }
 
     pub(crate) fn rule(&mut self, rule: Rule) -> RuleId {
@@ -278,7 +285,7 @@ impl RuleBook {
 
     /// The words of a list, as written.
     pub(crate) fn words_of(&self, list: ListId) -> &[Symbol] {
-        self.lists.get(list.0 as usize).and_then(|list| self.arena.get(list.written.start as usize..list.written.end as usize)).unwrap_or_default()
+        self.lists.get(list.0 as usize).map_or(&[], |list| &list.written)
     }
 
     /// The words of a list as texts.
@@ -288,8 +295,10 @@ impl RuleBook {
 
     fn has(&self, list: ListId, word: Option<Symbol>) -> bool {
         let (Some(word), Some(list)) = (word, self.lists.get(list.0 as usize)) else { return false };
-        let words = self.arena.get(list.searched.start as usize..list.searched.end as usize).unwrap_or_default();
-        if words.len() > SHORT { words.binary_search(&word).is_ok() } else { words.contains(&word) }
+        match &list.sorted {
+            Some(sorted) => sorted.binary_search(&word).is_ok(),
+            None => list.written.contains(&word),
+        }
     }
 
     /// `action` in the words of the rules.

@@ -4,7 +4,7 @@ mod world;
 
 use bartizan_authz::{Authz, DefaultPolicy, Options};
 use bartizan_cluster::access::{Action, Request, Resource, User};
-use bartizan_cluster::{Kind, Missing, Reason};
+use bartizan_cluster::{Kind, KubernetesVersion, Missing, Reason};
 
 const PURE: Options = Options { default_policy: DefaultPolicy::None, chain: None, upgrade: None, policies: None };
 
@@ -222,4 +222,30 @@ fn the_rules_of_stored_aggregated_roles_are_those_that_are_stored() {
     let may = |verb| authz.decide(&Request { user: User::new("alice", [""; 0]), action: pods(verb) }).is_allowed().unwrap();
     assert!(!may("get") && may("delete"));
     assert!(authz.find_role(None, "all").unwrap().drift().is_some());
+}
+
+#[test]
+fn an_upgrade_adds_what_defaults_lack_and_nothing_twice() {
+    let stored = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: 'system:basic-user', labels: {kubernetes.io/bootstrapping: rbac-defaults}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: 'system:basic-user'}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: alice}, {apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'system:authenticated'}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: 'system:discovery', annotations: {rbac.authorization.kubernetes.io/autoupdate: 'false'}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: 'system:discovery'}
+subjects: []
+";
+    let snapshot = world::live(stored, Vec::new());
+    let authz = Authz::resolve(&snapshot, &Options { upgrade: Some(KubernetesVersion::NEWEST), ..Options::default() });
+    let subjects = |name: &str| -> Vec<String> {
+        let binding = authz.bindings().find(|binding| binding.is_cluster() && binding.name() == name).unwrap();
+        binding.subjects().map(|subject| subject.name().to_owned()).collect()
+    };
+    assert_eq!(subjects("system:basic-user"), ["alice", "system:authenticated"]);
+    assert_eq!(subjects("cluster-admin"), ["system:masters"]);
+    assert_eq!(subjects("system:discovery"), [""; 0]);
 }

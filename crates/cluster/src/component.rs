@@ -73,13 +73,17 @@ impl<'a> ComponentView<'a> {
 
     /// Every instance of `component` in `snapshot`: pods, what controllers make pods from, and configurations of kubeadm.
     pub fn all(component: Component, snapshot: &'a Snapshot) -> Vec<Self> {
-        let is_candidate = |object: &ObjectView<'_>| match object.kind() {
+        let running = snapshot.objects().flat_map(|object| Self::in_object(component, object));
+        running.chain(snapshot.configurations().filter_map(|document| Self::of_configuration(component, document))).collect()
+    }
+
+    /// The instances of `component` that `object` runs: a pod, or what makes pods.
+    pub fn in_object(component: Component, object: ObjectView<'a>) -> impl Iterator<Item = Self> {
+        let is_candidate = match object.kind() {
             Kind::Pod => true,
             kind => kind.is_controller() && object.namespace() == Some("kube-system"),
         };
-        let pods = snapshot.objects().filter(is_candidate).flat_map(PodView::of);
-        let running = pods.filter_map(|pod| Self::of(component, pod));
-        running.chain(snapshot.configurations().filter_map(|document| Self::of_configuration(component, document))).collect()
+        is_candidate.then(|| PodView::of(object)).into_iter().flatten().filter_map(move |pod| Self::of(component, pod))
     }
 
     /// The object that holds the pod, or the configuration.

@@ -22,17 +22,19 @@ impl Embedded {
     pub fn all(snapshot: &Snapshot) -> Vec<Self> {
         let mut found = Vec::new();
         for map in snapshot.of_kind(Kind::ConfigMap) {
-            for (namespace, name, key) in MAPS {
-                // Before 1.24 the name ended in the version.
-                let is_it =
-                    map.namespace() == Some(namespace) && (map.name() == name || (name == "kubelet-config" && map.name().starts_with("kubelet-config-1.")));
-                if let Some(text) = text_of(map, key).and_then(Value::as_str).filter(|_| is_it) {
+            for (namespace, key) in keys(map) {
+                if let Some(text) = text_of(map, key).and_then(Value::as_str) {
                     let documents = configuration(&format!("ConfigMap {namespace}/{} {key}", map.name()), text, &[0; 32]);
                     found.push(Self { documents, map: (namespace, map.name().to_owned()), key });
                 }
             }
         }
         found
+    }
+
+    /// Whether `map` is one of those in which such a configuration stands.
+    pub fn is_kept_in(map: ObjectView<'_>) -> bool {
+        map.kind() == Kind::ConfigMap && keys(map).next().is_some()
     }
 
     /// The instances of `component` that kubeadm makes of it.
@@ -49,6 +51,15 @@ impl Embedded {
     pub fn text<'a>(&self, map: ObjectView<'a>) -> Option<Value<'a>> {
         text_of(map, self.key)
     }
+}
+
+/// The keys under which configurations stand in a map, each with the namespace of the map.
+fn keys(map: ObjectView<'_>) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let fits = move |&(namespace, name, _): &(&str, &str, &str)| {
+        // Before 1.24 the name ended in the version.
+        map.namespace() == Some(namespace) && (map.name() == name || (name == "kubelet-config" && map.name().starts_with("kubelet-config-1.")))
+    };
+    MAPS.into_iter().filter(fits).map(|(namespace, _, key)| (namespace, key))
 }
 
 fn text_of<'a>(map: ObjectView<'a>, key: &str) -> Option<Value<'a>> {

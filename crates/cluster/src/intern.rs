@@ -28,6 +28,8 @@ impl Symbol {
 pub struct Interner {
     /// The strings that were known before; they have the lower symbols, and nothing is added to them.
     below: Option<Arc<Interner>>,
+    /// How many these are.
+    first: usize,
     text: String,
     ends: Vec<u32>,
     table: HashTable<u32>,
@@ -39,7 +41,8 @@ pub struct Interner {
 impl Interner {
     /// An interner that knows the field names of [`field`].
     pub fn new() -> Self {
-        let mut interner = Self { below: None, text: String::new(), ends: Vec::new(), table: HashTable::new(), hasher: RandomState::default(), is_full: false };
+        let mut interner =
+            Self { below: None, first: 0, text: String::new(), ends: Vec::new(), table: HashTable::new(), hasher: RandomState::default(), is_full: false };
         for name in field::NAMES {
             interner.intern(name);
         }
@@ -47,14 +50,9 @@ impl Interner {
     }
 
     /// An interner that knows the strings of `below` by the same symbols, and takes in further ones without touching it.
-    pub(crate) fn over(below: Arc<Interner>) -> Self {
-        let is_full = below.is_full;
-        Self { below: Some(below), text: String::new(), ends: Vec::new(), table: HashTable::new(), hasher: RandomState::default(), is_full }
-    }
-
-    /// How many strings were known before.
-    fn first(&self) -> usize {
-        self.below.as_ref().map_or(0, |below| below.len())
+    pub fn over(below: Arc<Interner>) -> Self {
+        let (first, is_full) = (below.len(), below.is_full);
+        Self { below: Some(below), first, text: String::new(), ends: Vec::new(), table: HashTable::new(), hasher: RandomState::default(), is_full }
     }
 
     /// The symbol of `text`, new or known.
@@ -62,7 +60,7 @@ impl Interner {
     /// When more than 4 GiB of distinct text or 2³² strings have been interned, the symbol of the empty string is returned, and
     /// [`Interner::is_full`] tells that the facts are incomplete.
     pub fn intern(&mut self, text: &str) -> Symbol {
-        let first = self.first();
+        let first = self.first;
         if let Some(known) = self.below.as_ref().and_then(|below| below.find(text)) {
             return known;
         }
@@ -87,15 +85,18 @@ impl Interner {
         if let Some(known) = self.below.as_ref().and_then(|below| below.find(text)) {
             return Some(known);
         }
-        let (hash, first) = (hash(&self.hasher, text), self.first());
+        if self.ends.is_empty() {
+            return None;
+        }
+        let (hash, first) = (hash(&self.hasher, text), self.first);
         self.table.find(hash, |&candidate| resolve(&self.text, &self.ends, own(candidate, first)) == text).map(|&found| Symbol(found))
     }
 
     /// The text that `symbol` names; empty for a symbol of another, larger interner.
     pub fn text(&self, symbol: Symbol) -> &str {
         match &self.below {
-            Some(below) if (symbol.0 as usize) < below.len() => below.text(symbol),
-            _ => resolve(&self.text, &self.ends, own(symbol.0, self.first())),
+            Some(below) if (symbol.0 as usize) < self.first => below.text(symbol),
+            _ => resolve(&self.text, &self.ends, own(symbol.0, self.first)),
         }
     }
 
@@ -153,7 +154,7 @@ impl Interner {
 
     /// How many strings are known.
     pub fn len(&self) -> usize {
-        self.first() + self.ends.len()
+        self.first + self.ends.len()
     }
 
     /// Whether no string is known; never true, since the field names are always there.

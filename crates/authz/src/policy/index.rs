@@ -3,6 +3,8 @@
 //! It only narrows down; whether a rule matches is decided where all rules are. Who holds little has none, and neither has whose
 //! rules would make it larger than what it saves.
 
+use std::sync::Arc;
+
 use bartizan_cluster::Symbol;
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
@@ -22,16 +24,25 @@ pub(super) struct Slice {
     by_words: HashMap<[Symbol; 4], Vec<u32>>,
     /// Those with rules about paths.
     paths: Vec<u32>,
+    /// What it is made of.
+    sets: Box<[Option<SetId>]>,
+    entries: usize,
 }
 
 impl Slice {
-    /// The index of `holdings`, if they are many and there is room left in `budget`.
-    pub(super) fn of(holdings: &[Holding], book: &RuleBook, budget: &mut usize) -> Option<Self> {
+    /// The index of `holdings`, if they are many and there is room left in `budget`: `known`, if it is of the same rules.
+    fn of(holdings: &[Holding], known: Option<&Arc<Self>>, book: &RuleBook, budget: &mut usize) -> Option<Arc<Self>> {
         if holdings.len() <= FEW {
             return None;
         }
+        let sets: Box<[Option<SetId>]> = holdings.iter().map(|holding| holding.set).collect();
+        if let Some(known) = known.filter(|known| known.sets == sets) {
+            *budget = budget.checked_sub(known.entries)?;
+            return Some(Arc::clone(known));
+        }
+        let room = *budget;
         let mut seen: HashSet<SetId> = HashSet::default();
-        let mut slice = Self { by_words: HashMap::new(), paths: Vec::new() };
+        let mut slice = Self { by_words: HashMap::new(), paths: Vec::new(), sets, entries: 0 };
         for (holding, place) in holdings.iter().zip(0u32..) {
             // The same rules once more allow nothing that they did not allow before.
             let Some(set) = holding.set.filter(|&set| seen.insert(set)) else { continue };
@@ -52,7 +63,8 @@ impl Slice {
                 }
             }
         }
-        Some(slice)
+        slice.entries = room - *budget;
+        Some(Arc::new(slice))
     }
 
     /// The places among `holdings` of those that may allow what is wanted, list by list, each in order.
@@ -91,31 +103,40 @@ fn add(places: &mut Vec<u32>, place: u32) {
 /// The indices of one principal: of what holds in the whole cluster, and of each namespace.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    pub(super) cluster: Option<Slice>,
-    /// By the number of the first binding of the namespace that the principal holds.
-    pub(super) local: HashMap<u32, Slice>,
+    pub(super) cluster: Option<Arc<Slice>>,
+    /// By the slot of the first binding of the namespace that the principal holds.
+    pub(super) local: HashMap<u32, Arc<Slice>>,
+    /// How many entries they have.
+    pub(super) entries: usize,
 }
 
 impl Index {
-    /// The indices of `holdings`, of which the first `cluster` hold in the whole cluster; `namespace` gives that of a binding.
+    /// The indices of `holdings`, of which the first `cluster` hold in the whole cluster; `namespace` gives that of a binding. What of
+    /// the index `known` is of the same rules is kept.
     pub(super) fn of(
         holdings: &[Holding],
         cluster: usize,
+        known: Option<&Self>,
         namespace: impl Fn(&Holding) -> Option<Symbol>,
         book: &RuleBook,
         budget: &mut usize,
-    ) -> Option<Box<Self>> {
+    ) -> Option<Arc<Self>> {
         if holdings.len() <= FEW {
             return None;
         }
         let (everywhere, rest) = holdings.split_at_checked(cluster)?;
-        let mut index = Self { cluster: Slice::of(everywhere, book, budget), local: HashMap::new() };
+        let room = *budget;
+        let of_cluster = known.and_then(|known| known.cluster.as_ref());
+        let mut index = Self { cluster: Slice::of(everywhere, of_cluster, book, budget), local: HashMap::new(), entries: 0 };
         for here in rest.chunk_by(|one, next| namespace(one) == namespace(next)) {
-            if let (Some(first), Some(slice)) = (here.first(), Slice::of(here, book, budget)) {
-                index.local.insert(first.binding.0, slice);
+            let Some(first) = here.first().map(|holding| holding.binding.0.slot) else { continue };
+            let of_namespace = known.and_then(|known| known.local.get(&first));
+            if let Some(slice) = Slice::of(here, of_namespace, book, budget) {
+                index.local.insert(first, slice);
             }
         }
-        (index.cluster.is_some() || !index.local.is_empty()).then(|| Box::new(index))
+        index.entries = room - *budget;
+        (index.cluster.is_some() || !index.local.is_empty()).then(|| Arc::new(index))
     }
 }
 

@@ -4,7 +4,7 @@ use bartizan_cluster::access::service_account_of;
 use bartizan_cluster::{Location, ObjectRef, ObjectView, field};
 use bartizan_report::fault::text::few;
 
-use super::{Binding, BindingId, Holding, Origin, Policy, Principal, Role, RoleId, StoredOrigin, Subject, SubjectKind, subjects_of};
+use super::{Binding, BindingId, Holding, Origin, Policy, Principal, Role, RoleId, StoredOrigin, Subject, SubjectKind};
 use crate::Holder;
 use crate::rule::{Rule, RuleId, SetId};
 
@@ -32,7 +32,7 @@ impl PartialEq for RoleView<'_> {
 
 impl<'a> RoleView<'a> {
     fn role(self) -> Option<&'a Role> {
-        self.policy.roles.get(self.id.0 as usize)
+        self.policy.roles.get(self.id.0.slot())
     }
 
     /// The number, in the order of all roles.
@@ -67,7 +67,7 @@ impl<'a> RoleView<'a> {
 
     /// Where it comes from.
     pub fn origin(self) -> Option<Origin<'a>> {
-        self.policy.origin(self.role()?.origin)
+        self.policy.origin(self.role()?.origin?)
     }
 
     /// The object, if it is one of the input.
@@ -80,41 +80,41 @@ impl<'a> RoleView<'a> {
 
     /// Where it is written, if the input has places.
     pub fn location(self) -> Option<Location> {
-        self.policy.location_of(self.role()?.origin, |_| None)
+        self.policy.location_of(self.role()?.origin?, |_| None)
     }
 
     /// The rules that count, in their order.
     pub fn rules(self) -> impl ExactSizeIterator<Item = RuleView<'a>> {
-        let rules = self.role().map_or(&[][..], |role| self.policy.book.rules_of(role.set));
+        let rules = self.role().map_or(&[][..], |role| self.policy.book.rules_of(role.counting.set));
         rules.iter().zip(0..u32::MAX).map(move |(&rule, place)| RuleView { role: self, rule, place })
     }
 
     /// The rule at `place`.
     pub fn rule(self, place: u32) -> Option<RuleView<'a>> {
-        let rule = *self.policy.book.rules_of(self.role()?.set).get(place as usize)?;
+        let rule = *self.policy.book.rules_of(self.role()?.counting.set).get(place as usize)?;
         Some(RuleView { role: self, rule, place })
     }
 
     /// Whether its rules are made of those of the roles that its `aggregationRule` selects.
     pub fn is_aggregated(self) -> bool {
-        self.role().is_some_and(|role| role.sources.is_some() || role.drift.is_some())
+        self.role().is_some_and(|role| role.counting.sources.is_some() || role.counting.drift.is_some())
             || self.object().is_some_and(|object| object.root().get(field::AGGREGATION_RULE).is_some())
     }
 
     /// For a stored aggregated role whose rules are not what its selectors would make them: the rules that they would make.
     pub fn drift(self) -> Option<impl ExactSizeIterator<Item = RuleView<'a>>> {
-        let rules = self.policy.book.rules_of(self.role()?.drift?);
+        let rules = self.policy.book.rules_of(self.role()?.counting.drift?);
         Some(rules.iter().zip(0..u32::MAX).map(move |(&rule, place)| RuleView { role: self, rule, place }))
     }
 
     /// Another role whose rules this one takes in by aggregation, and which takes in those of this one.
     pub fn circle(self) -> Option<RoleView<'a>> {
-        self.role()?.circle.map(|other| self.policy.role(other))
+        self.role()?.counting.circle.and_then(|slot| self.policy.role_in(slot)).map(|other| self.policy.role(other))
     }
 
     /// The rules that are written in an aggregated role and do not count, since those of others take their place.
     pub fn overwritten(self) -> impl ExactSizeIterator<Item = RuleView<'a>> {
-        let rules = self.role().and_then(|role| role.overwritten).map_or(&[][..], |set| self.policy.book.rules_of(set));
+        let rules = self.role().filter(|role| role.counting.sources.is_some()).map_or(&[][..], |role| self.policy.book.rules_of(role.written));
         rules.iter().zip(0..u32::MAX).map(move |(&rule, place)| RuleView { role: self, rule, place })
     }
 
@@ -124,7 +124,7 @@ impl<'a> RoleView<'a> {
     }
 
     pub(crate) fn set(self) -> Option<SetId> {
-        self.role().map(|role| role.set)
+        self.role().map(|role| role.counting.set)
     }
 }
 
@@ -206,14 +206,15 @@ impl<'a> RuleView<'a> {
 
     /// The role in which it was written: another one where it came by aggregation.
     pub fn written_in(self) -> (RoleView<'a>, u32) {
-        let source = self.role.role().and_then(|role| role.sources.as_ref()?.get(self.place as usize).copied());
-        source.map_or((self.role, self.place), |(role, place)| (self.role.policy.role(role), place))
+        let source = self.role.role().and_then(|role| role.counting.sources.as_ref()?.get(self.place as usize).copied());
+        let written = source.and_then(|(slot, place)| Some((self.role.policy.role(self.role.policy.role_in(slot)?), place)));
+        written.unwrap_or((self.role, self.place))
     }
 
     /// Where it is written, if the input has places.
     pub fn location(self) -> Option<Location> {
         let (role, place) = self.written_in();
-        self.role.policy.location_of(role.role()?.origin, |object| object.root().list(field::RULES).nth(place as usize))
+        self.role.policy.location_of(role.role()?.origin?, |object| object.root().list(field::RULES).nth(place as usize))
     }
 
     /// The rule as in a manifest.
@@ -272,7 +273,7 @@ impl PartialEq for BindingView<'_> {
 
 impl<'a> BindingView<'a> {
     fn binding(self) -> Option<&'a Binding> {
-        self.policy.bindings.get(self.id.0 as usize)
+        self.policy.bindings.get(self.id.0.slot())
     }
 
     /// The number, in the order in which bindings are asked.
@@ -339,12 +340,12 @@ impl<'a> BindingView<'a> {
     }
 
     pub(super) fn role_id(self) -> Option<RoleId> {
-        self.binding()?.role
+        self.policy.role_in(self.binding()?.role?)
     }
 
     /// The subjects, in their order.
     pub fn subjects(self) -> impl ExactSizeIterator<Item = SubjectView<'a>> {
-        let subjects = self.binding().map_or(&[][..], |binding| subjects_of(&self.policy.subjects, binding));
+        let subjects = self.binding().map_or(&[][..], |binding| &binding.subjects);
         subjects.iter().zip(0..u32::MAX).map(move |(subject, place)| SubjectView { binding: self, subject, place })
     }
 
@@ -478,7 +479,7 @@ impl Policy<'_> {
     fn origin(&self, origin: StoredOrigin) -> Option<Origin<'_>> {
         match origin {
             StoredOrigin::Object(id) => self.snapshot.view(id).map(Origin::Object),
-            StoredOrigin::DefaultPolicy => self.default_version.map(Origin::DefaultPolicy),
+            StoredOrigin::DefaultPolicy => self.default_version().map(Origin::DefaultPolicy),
         }
     }
 }
