@@ -23,6 +23,10 @@ fn reference(api_version: &str, kind: &str, namespace: &str, name: &str) -> Obje
     ObjectRef { api_version: api_version.to_owned(), kind: kind.to_owned(), namespace: Some(namespace.to_owned()), name: name.to_owned() }
 }
 
+/// The kind of change that divides the most: of 100,000 pods, a third has its addresses in a block that nothing has read before.
+/// It is told for itself.
+const WIDE_BLOCK: &str = "wide block added";
+
 /// What came and went.
 struct Change {
     removed: Vec<ObjectRef>,
@@ -86,6 +90,7 @@ impl Changes {
                     "podSelector: {matchLabels: {apps.kubernetes.io/pod-index: '0'}}, ingress: [{from: [{podSelector: {matchLabels: {role: api}}}], ports: [{port: debug}]}]",
                 ),
             },
+            WIDE_BLOCK => Change { removed: none(), added: policy("podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/17}}]}]") },
             "policy removed" => Change { removed: vec![reference("networking.k8s.io/v1", "NetworkPolicy", &namespace, "policy-1")], added: String::new() },
             _ => Change {
                 removed: none(),
@@ -128,7 +133,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = std::io::stderr().lock();
     let question = Question { from: "team-0/app-0-0".to_owned(), to: "team-0/app-0-1".to_owned(), port: PortName::Number(8080), protocol: Protocol::Tcp };
     let mut all = Vec::new();
-    for kind in Changes::KINDS {
+    for kind in Changes::KINDS.into_iter().chain([WIDE_BLOCK]) {
         let mut times = Vec::new();
         for number in 0..TRIED {
             let later = after(&snapshot, changes.of(kind, number));
@@ -140,7 +145,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 return Err(format!("`{kind}` was not taken over").into());
             }
         }
-        all.extend(times.iter().copied());
+        if kind != WIDE_BLOCK {
+            all.extend(times.iter().copied());
+        }
         tell(&mut out, &kind.replace(' ', "-"), times)?;
     }
     // One after the other, as a watch brings them; the snapshots stay as long as the networks.

@@ -1,15 +1,17 @@
 //! Things with labels, divided into classes that no selector tells apart.
 //!
-//! What has the same labels is one set, whether anybody reads them or not; sets that the same selectors select are one class.
-//! When selectors come and go, classes are divided and joined at the cost of the sets that are concerned.
+//! What has the same labels in the same namespace is one set, whether anybody reads them or not; sets that the same selectors select
+//! are one class. A selector that counts in one namespace divides what is there and nothing else, so that classes are of use within a
+//! namespace only. When selectors come and go, classes are divided and joined at the cost of the sets that are concerned.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bartizan_cluster::Interner;
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::inventory::count;
-use crate::label::{Label, Matcher, SelectorId, Selectors};
+use crate::label::{Label, Matcher, Scope, SelectorId, Selectors};
 use crate::sharing::{Layered, News, Pages};
 
 /// The number of a class.
@@ -23,8 +25,14 @@ pub(crate) struct SetId(pub(crate) u32);
 /// Sets of labels and their classes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Classes {
-    known: Layered<Arc<[Label]>, SetId>,
-    sets: Pages<Arc<[Label]>>,
+    /// All labels that anything has, each list once.
+    labels: Pages<Arc<[Label]>>,
+    label_numbers: Layered<Arc<[Label]>, u32>,
+    /// The namespace and the labels of each set, by their numbers.
+    sets: Pages<(u32, u32)>,
+    set_numbers: Layered<(u32, u32), SetId>,
+    /// The sets of each namespace.
+    of_namespace: Pages<Vec<SetId>>,
     /// The class of each set; none before [`Classes::settle`].
     class_of: Pages<ClassId>,
     /// The selectors that mark each class, sorted: those that select it, and of broad ones those that do not.
@@ -36,28 +44,46 @@ pub(crate) struct Classes {
     is_settled: bool,
 }
 
-/// The new selectors that mark each set of labels.
+/// The new selectors that mark labels everywhere.
 struct Marks {
     /// Each list of selectors once; nothing is marked by the first.
     lists: Vec<Vec<u32>>,
-    /// The list of each set.
-    of_set: Vec<u32>,
+    /// The list of all labels, by their number.
+    of_labels: Vec<u32>,
+}
+
+impl Marks {
+    fn of(&self, labels: u32) -> u32 {
+        self.of_labels.get(labels as usize).copied().unwrap_or(0)
+    }
 }
 
 impl Classes {
-    /// The set of these labels. One that is new after [`Classes::settle`] gets its class at once.
-    pub(crate) fn add(&mut self, labels: impl Iterator<Item = Label>, selectors: &Selectors<'_>) -> SetId {
+    /// The set of these labels in a namespace. One that is new after [`Classes::settle`] gets its class at once.
+    pub(crate) fn add(&mut self, namespace: u32, labels: impl Iterator<Item = Label>, selectors: &Selectors<'_>) -> SetId {
         let mut labels: Vec<Label> = labels.collect();
         labels.sort_by_key(|(key, _)| *key);
         labels.dedup_by_key(|(key, _)| *key);
-        if let Some(&set) = self.known.get(labels.as_slice()) {
+        let number = self.label_numbers.get(labels.as_slice()).copied().unwrap_or_else(|| {
+            let labels: Arc<[Label]> = labels.as_slice().into();
+            let number = self.labels.push(Arc::clone(&labels));
+            self.label_numbers.insert(labels, number);
+            number
+        });
+        if let Some(&set) = self.set_numbers.get(&(namespace, number)) {
             return set;
         }
-        let labels: Arc<[Label]> = labels.into();
-        let set = SetId(self.sets.push(Arc::clone(&labels)));
-        self.known.insert(Arc::clone(&labels), set);
+        let set = SetId(self.sets.push((namespace, number)));
+        self.set_numbers.insert((namespace, number), set);
+        while self.of_namespace.len() <= namespace as usize {
+            self.of_namespace.push(Vec::new());
+        }
+        if let Some(sets) = self.of_namespace.get_mut(namespace as usize) {
+            sets.push(set);
+        }
         if self.is_settled {
-            let marking = selectors.numbered().filter(|(_, matcher)| marks(matcher, &labels, selectors.strings())).map(|(number, _)| number);
+            let scoped = selectors.of_scope(None).chain(selectors.of_scope(Some(namespace)));
+            let marking = scoped.filter(|(_, matcher)| marks(matcher, &labels, selectors.strings())).map(|(number, _)| number);
             let class = self.class_with(marking.collect());
             self.class_of.push(class);
         }
@@ -66,26 +92,63 @@ impl Classes {
 
     /// Gives every set its class.
     pub(crate) fn settle(&mut self, selectors: &Selectors<'_>) {
-        let mut postings: HashMap<Label, Vec<u32>> = HashMap::new();
-        for (labels, set) in self.sets.iter().zip(0u32..) {
-            for &label in labels.iter() {
-                postings.entry(label).or_default().push(set);
-            }
+        let everywhere: Vec<u32> = (0..count(self.labels.len())).collect();
+        let marking = self.marked(&everywhere, selectors.of_scope(None), selectors.strings());
+        let mut lists: Vec<Vec<u32>> = Vec::with_capacity(self.sets.len());
+        for (_, labels) in self.sets.iter() {
+            lists.push(marking.get(labels).cloned().unwrap_or_default());
         }
-        let mut marking: Vec<Vec<u32>> = vec![Vec::new(); self.sets.len()];
-        for (number, matcher) in selectors.numbered() {
-            self.learn(number, matcher);
-            for set in self.marked(matcher, selectors.strings(), &postings) {
-                if let Some(list) = marking.get_mut(set as usize) {
-                    list.push(number);
+        for (namespace, sets) in (0u32..).zip(self.of_namespace.iter()) {
+            let mut own = selectors.of_scope(Some(namespace)).peekable();
+            if own.peek().is_none() {
+                continue;
+            }
+            let labels: Vec<u32> = sets.iter().filter_map(|set| self.sets.get(set.0 as usize)).map(|(_, labels)| *labels).collect();
+            let marking = self.marked(&labels, own, selectors.strings());
+            for (set, labels) in sets.iter().zip(&labels) {
+                if let Some(list) = lists.get_mut(set.0 as usize) {
+                    list.extend(marking.get(labels).into_iter().flatten());
                 }
             }
         }
-        for list in marking {
+        // Those of namespaces in which nothing is yet as well.
+        for (number, matcher) in selectors.numbered() {
+            self.learn(number, matcher);
+        }
+        for list in lists {
             let class = self.class_with(list);
             self.class_of.push(class);
         }
         self.is_settled = true;
+    }
+
+    /// Of these labels, by their numbers, which selectors mark them.
+    fn marked<'m>(&self, numbers: &[u32], selectors: impl Iterator<Item = (u32, &'m Matcher)>, strings: &Interner) -> HashMap<u32, Vec<u32>> {
+        let labels_of = |number: u32| self.labels.get(number as usize).map_or(&[][..], |labels| labels);
+        let mut postings: HashMap<Label, Vec<u32>> = HashMap::new();
+        for &number in numbers {
+            for &label in labels_of(number) {
+                postings.entry(label).or_default().push(number);
+            }
+        }
+        let posted = |label: Label| postings.get(&label).map_or(&[][..], Vec::as_slice);
+        let mut marking: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (selector, matcher) in selectors {
+            let is_marked = |number: &u32| marks(matcher, labels_of(*number), strings);
+            let found: Vec<u32> = match matcher.narrowest(|label| posted(label).len()) {
+                Some(labels) => {
+                    let mut found: Vec<u32> = labels.into_iter().flat_map(|label| posted(label).iter().copied()).filter(is_marked).collect();
+                    found.sort_unstable();
+                    found.dedup();
+                    found
+                }
+                None => numbers.iter().copied().filter(is_marked).collect(),
+            };
+            for number in found {
+                marking.entry(number).or_default().push(selector);
+            }
+        }
+        marking
     }
 
     fn learn(&mut self, selector: u32, matcher: &Matcher) {
@@ -97,22 +160,8 @@ impl Classes {
         }
     }
 
-    /// The sets that a selector marks, each once.
-    fn marked(&self, matcher: &Matcher, strings: &Interner, postings: &HashMap<Label, Vec<u32>>) -> Vec<u32> {
-        let posted = |label: Label| postings.get(&label).map_or(&[][..], Vec::as_slice);
-        let is_marked = |set: &u32| self.sets.get(*set as usize).is_some_and(|labels| marks(matcher, labels, strings));
-        match matcher.narrowest(|label| posted(label).len()) {
-            Some(labels) => {
-                let mut sets: Vec<u32> = labels.into_iter().flat_map(|label| posted(label).iter().copied()).filter(is_marked).collect();
-                sets.sort_unstable();
-                sets.dedup();
-                sets
-            }
-            None => (0..count(self.sets.len())).filter(is_marked).collect(),
-        }
-    }
-
-    fn class_with(&mut self, selectors: Vec<u32>) -> ClassId {
+    fn class_with(&mut self, mut selectors: Vec<u32>) -> ClassId {
+        selectors.sort_unstable();
         if let Some(&class) = self.by_selectors.get(selectors.as_slice()) {
             return class;
         }
@@ -123,7 +172,8 @@ impl Classes {
     }
 
     pub(crate) fn labels(&self, set: SetId) -> &[Label] {
-        self.sets.get(set.0 as usize).map_or(&[], |labels| labels)
+        let labels = self.sets.get(set.0 as usize).and_then(|(_, labels)| self.labels.get(*labels as usize));
+        labels.map_or(&[], |labels| labels)
     }
 
     pub(crate) fn class(&self, set: SetId) -> ClassId {
@@ -143,9 +193,52 @@ impl Classes {
     }
 
     /// Divides and joins classes after selectors came and went; the sets that are in another class now, sorted.
-    ///
-    /// A class of which all sets are treated alike keeps its number.
     pub(crate) fn change(&mut self, selectors: &Selectors<'_>, news: &News) -> Vec<SetId> {
+        for &number in &news.added {
+            if let Some(matcher) = selectors.matcher(number) {
+                self.learn(number, matcher);
+            }
+        }
+        let scopes: BTreeSet<Scope> = news.added.iter().chain(&news.gone).map(|&number| selectors.scope(number)).collect();
+        let mut moved = Vec::new();
+        for scope in scopes {
+            let is_of_it = |number: &u32| selectors.scope(*number) == scope;
+            let [added, gone] = [&news.added, &news.gone].map(|numbers| numbers.iter().copied().filter(is_of_it).collect());
+            let news = News { added, gone };
+            match scope {
+                Some(namespace) => moved.extend(self.change_in(namespace, selectors, &news)),
+                None => moved.extend(self.change_everywhere(selectors, &news)),
+            }
+        }
+        moved.sort_unstable();
+        moved.dedup();
+        moved
+    }
+
+    /// The same for selectors that count in one namespace.
+    fn change_in(&mut self, namespace: u32, selectors: &Selectors<'_>, news: &News) -> Vec<SetId> {
+        let added: Vec<(u32, &Matcher)> = news.added.iter().filter_map(|&number| Some((number, selectors.matcher(number)?))).collect();
+        let mut moved = Vec::new();
+        for set in self.of_namespace.get(namespace as usize).cloned().unwrap_or_default() {
+            let labels = self.labels(set);
+            let marking = added.iter().filter(|(_, matcher)| marks(matcher, labels, selectors.strings())).map(|(number, _)| *number);
+            let class = self.class(set);
+            let (before, lost) = (self.marking(class), self.loses(class, news));
+            let list: Vec<u32> = before.iter().copied().filter(|number| lost.binary_search(number).is_err()).chain(marking).collect();
+            if lost.is_empty() && list.len() == before.len() {
+                continue;
+            }
+            let class = self.class_with(list);
+            if let Some(slot) = self.class_of.get_mut(set.0 as usize) {
+                *slot = class;
+            }
+            moved.push(set);
+        }
+        moved
+    }
+
+    /// The same for selectors that count everywhere. A class of which all sets are treated alike keeps its number.
+    fn change_everywhere(&mut self, selectors: &Selectors<'_>, news: &News) -> Vec<SetId> {
         let marks = self.new_marks(selectors, news);
         let is_marked = marks.lists.len() > 1;
         if !is_marked && news.gone.is_empty() {
@@ -153,18 +246,17 @@ impl Classes {
         }
         let mut touched: Vec<bool> = (0..count(self.classes.len())).map(|class| !self.loses(ClassId(class), news).is_empty()).collect();
         if is_marked {
-            for (class, _) in self.class_of.iter().zip(&marks.of_set).filter(|(_, list)| **list > 0) {
+            for (class, _) in self.class_of.iter().zip(self.sets.iter()).filter(|(_, (_, labels))| marks.of(*labels) > 0) {
                 if let Some(touched) = touched.get_mut(class.0 as usize) {
                     *touched = true;
                 }
             }
         }
         // Of each class that is touched: its sets by the selectors that mark them newly.
-        let mut parts: HashMap<(ClassId, u32), Vec<u32>> = HashMap::new();
-        for (set, &class) in (0u32..).zip(self.class_of.iter()) {
+        let mut parts: BTreeMap<(ClassId, u32), Vec<SetId>> = BTreeMap::new();
+        for ((set, &class), (_, labels)) in (0u32..).zip(self.class_of.iter()).zip(self.sets.iter()) {
             if touched.get(class.0 as usize) == Some(&true) {
-                let list = marks.of_set.get(set as usize).copied().unwrap_or(0);
-                parts.entry((class, list)).or_default().push(set);
+                parts.entry((class, marks.of(*labels))).or_default().push(SetId(set));
             }
         }
         for (class, _) in (0u32..).zip(&touched).filter(|(_, touched)| **touched) {
@@ -176,18 +268,15 @@ impl Classes {
         self.divide(parts, &marks, news)
     }
 
-    fn new_marks(&mut self, selectors: &Selectors<'_>, news: &News) -> Marks {
-        let mut marks_of = Marks { lists: vec![Vec::new()], of_set: Vec::new() };
+    fn new_marks(&self, selectors: &Selectors<'_>, news: &News) -> Marks {
+        let mut marks_of = Marks { lists: vec![Vec::new()], of_labels: Vec::new() };
         let added: Vec<(u32, &Matcher)> = news.added.iter().filter_map(|&number| Some((number, selectors.matcher(number)?))).collect();
-        for &(number, matcher) in &added {
-            self.learn(number, matcher);
-        }
         if added.iter().all(|(_, matcher)| matcher.is_everything()) {
             return marks_of;
         }
         let mut numbers: HashMap<Vec<u32>, u32> = HashMap::from_iter([(Vec::new(), 0)]);
         let mut list = Vec::new();
-        for labels in self.sets.iter() {
+        for labels in self.labels.iter() {
             list.clear();
             list.extend(added.iter().filter(|(_, matcher)| marks(matcher, labels, selectors.strings())).map(|(number, _)| *number));
             let number = numbers.get(&list).copied().unwrap_or_else(|| {
@@ -196,7 +285,7 @@ impl Classes {
                 marks_of.lists.push(list.clone());
                 number
             });
-            marks_of.of_set.push(number);
+            marks_of.of_labels.push(number);
         }
         marks_of
     }
@@ -207,11 +296,11 @@ impl Classes {
         news.gone.iter().copied().filter(|number| list.binary_search(number).is_ok()).collect()
     }
 
-    fn divide(&mut self, parts: HashMap<(ClassId, u32), Vec<u32>>, marks: &Marks, news: &News) -> Vec<SetId> {
-        let mut parts: Vec<((ClassId, u32), Vec<u32>)> = parts.into_iter().collect();
+    fn divide(&mut self, parts: BTreeMap<(ClassId, u32), Vec<SetId>>, marks: &Marks, news: &News) -> Vec<SetId> {
+        let mut parts: Vec<((ClassId, u32), Vec<SetId>)> = parts.into_iter().collect();
         // The largest part of a class keeps its number, so that the fewest things move.
         parts.sort_by(|(one, sets), (two, others)| others.len().cmp(&sets.len()).then_with(|| one.cmp(two)));
-        let mut claimed = std::collections::BTreeSet::new();
+        let mut claimed = BTreeSet::new();
         let mut moved = Vec::new();
         for ((class, new), sets) in parts {
             let lost = self.loses(class, news);
@@ -241,13 +330,12 @@ impl Classes {
                 continue;
             }
             for set in sets {
-                if let Some(slot) = self.class_of.get_mut(set as usize) {
+                if let Some(slot) = self.class_of.get_mut(set.0 as usize) {
                     *slot = target;
                 }
-                found.push(SetId(set));
+                found.push(set);
             }
         }
-        found.sort_unstable();
         found
     }
 }
@@ -279,7 +367,7 @@ mod tests {
         let everything = selectors.add(Selector::everything());
         let http = selectors.add(Selector::plain("name", "http"));
         let mut classes = Classes::default();
-        let sets: Vec<SetId> = LABELS.iter().map(|labels| classes.add(labels.iter().copied(), &selectors)).collect();
+        let sets: Vec<SetId> = LABELS.iter().map(|labels| classes.add(0, labels.iter().copied(), &selectors)).collect();
         let _ = selectors.news();
         classes.settle(&selectors);
         assert_eq!(together(&classes, &sets), [0, 0, 2, 2]);
@@ -293,7 +381,7 @@ mod tests {
         assert_eq!(together(&classes, &sets), [0, 1, 2, 3]);
         assert_eq!(selected(&classes, tls), [false, true, false, true]);
         assert_eq!(selected(&classes, http), [true, true, false, false]);
-        assert_eq!(classes.add([(field::CSI, field::KEY)].into_iter(), &selectors), SetId(4));
+        assert_eq!(classes.add(0, [(field::CSI, field::KEY)].into_iter(), &selectors), SetId(4));
         assert_eq!(classes.class(SetId(4)), classes.class(sets[2]), "no selector tells them apart");
 
         selectors.release(http);
@@ -305,5 +393,33 @@ mod tests {
         classes.change(&selectors, &news);
         assert_eq!(together(&classes, &sets), [0, 0, 0, 0]);
         assert_eq!(selected(&classes, everything), [true; 4]);
+    }
+
+    #[test]
+    fn a_selector_of_one_namespace_divides_what_is_there() {
+        let strings = Interner::new();
+        let mut selectors = Selectors::new(&strings);
+        let http = selectors.add_in(Some(1), Selector::plain("name", "http"));
+        let mut classes = Classes::default();
+        let mut sets = [0, 1, 2].map(|namespace| LABELS.map(|labels| classes.add(namespace, labels.iter().copied(), &selectors)));
+        let _ = selectors.news();
+        classes.settle(&selectors);
+        assert_eq!(sets.map(|sets| together(&classes, &sets)), [vec![0; 4], vec![0, 0, 2, 2], vec![0; 4]]);
+
+        let tls = selectors.add_in(Some(2), Selector::of_tests(vec![("tls", crate::label::Test::Absent)]));
+        let news = selectors.news();
+        assert_eq!(classes.change(&selectors, &news), [sets[2][1], sets[2][3]], "those that it leaves out");
+        assert_eq!(sets.map(|sets| together(&classes, &sets)), [vec![0; 4], vec![0, 0, 2, 2], vec![0, 1, 0, 1]]);
+        assert!(classes.selects(tls, classes.class(sets[2][0])) && !classes.selects(tls, classes.class(sets[2][1])));
+        sets[2][2] = classes.add(2, [(field::CSI, field::KEY), (field::TLS, field::KEY)].into_iter(), &selectors);
+        assert_eq!(together(&classes, &sets[2]), [0, 1, 1, 1], "what is new is divided as what was there");
+
+        // A selector that counts everywhere comes while one of a namespace goes.
+        selectors.release(http);
+        let csi = selectors.add(Selector::plain("name", "csi"));
+        let news = selectors.news();
+        classes.change(&selectors, &news);
+        assert_eq!(sets.map(|sets| together(&classes, &sets)), [vec![0, 0, 2, 0], vec![0, 0, 2, 0], vec![0, 1, 1, 1]]);
+        assert!(classes.selects(csi, classes.class(sets[1][2])));
     }
 }

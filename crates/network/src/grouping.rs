@@ -4,6 +4,7 @@
 //! once for each policy that may select it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
 
 use foldhash::{HashMap, HashMapExt as _};
 
@@ -12,8 +13,9 @@ use crate::address::{self, Address, AddressSet, Family};
 use crate::class::{ClassId, Classes, SetId};
 use crate::gate::Bearing;
 use crate::inventory::{count, insert_sorted, remove_sorted};
-use crate::policy::{Direction, NamespaceMatch, PodMatch, Policies, Policy, Tier};
-use crate::sharing::{Layered, News, Pages, Register};
+use crate::label::Scope;
+use crate::policy::{Direction, NamespaceMatch, PodMatch, Policies, Policy, PortNames, Tier};
+use crate::sharing::{Layered, News, Numbered, Pages, Register};
 use crate::traffic::Protocol;
 
 /// What makes pods one unit.
@@ -126,10 +128,41 @@ struct Traits {
     set: SetId,
     /// All of its named ports.
     ports: u32,
+    /// What rules see of them.
+    seen: u32,
     signature: u32,
     bearing: u32,
     /// None for a pod of the host network, and for one that is gone.
     unit: Option<u32>,
+}
+
+/// Pods of which something that has a number becomes something else.
+struct Becoming<K, T> {
+    /// The number of before, what it becomes, and for how many pods.
+    parts: Vec<(u32, T, usize)>,
+    known: HashMap<(u32, K), u32>,
+    /// Each pod with its part.
+    pods: Vec<(u32, u32)>,
+}
+
+impl<K, T> Default for Becoming<K, T> {
+    fn default() -> Self {
+        Self { parts: Vec::new(), known: HashMap::new(), pods: Vec::new() }
+    }
+}
+
+impl<K: Eq + Hash, T> Becoming<K, T> {
+    /// What `pod` has becomes what `after` makes of `key`.
+    fn add(&mut self, pod: u32, before: u32, key: K, after: impl FnOnce() -> T) {
+        let part = *self.known.entry((before, key)).or_insert_with(|| {
+            self.parts.push((before, after(), 0));
+            count(self.parts.len()) - 1
+        });
+        if let Some((_, _, often)) = self.parts.get_mut(part as usize) {
+            *often += 1;
+        }
+        self.pods.push((pod, part));
+    }
 }
 
 /// All groups and units.
@@ -148,7 +181,7 @@ pub(crate) struct Grouping<'s> {
     pub(crate) units: Pages<Unit>,
     unit_numbers: Layered<UnitKey, u32>,
     ports: DeclaredPorts<'s>,
-    signatures: Register<Vec<u32>>,
+    signatures: Numbered<Vec<u32>>,
     /// What a mesh sees of pods; empty where there is none.
     bearings: Register<Bearing<'s>>,
 }
@@ -157,67 +190,20 @@ pub(crate) struct Grouping<'s> {
 #[derive(Debug, Clone, Default)]
 struct DeclaredPorts<'s> {
     sets: Register<PortMap<'s>>,
-    /// What rules see of each set.
-    seen: Pages<u32>,
-    maps: Pages<PortMap<'s>>,
-    map_numbers: Layered<PortMap<'s>, u32>,
+    seen: Numbered<PortMap<'s>>,
 }
 
 impl<'s> DeclaredPorts<'s> {
-    fn add(&mut self, ports: PortMap<'s>, names: &Register<&'s str>) -> u32 {
-        let is_new = self.sets.is_new(&ports);
-        let number = self.sets.add(ports);
-        if is_new {
-            let map = self.map_of(number, names);
-            let seen = self.map_numbers.get(&map).copied().unwrap_or_else(|| {
-                let seen = self.maps.push(map.clone());
-                self.map_numbers.insert(map, seen);
-                seen
-            });
-            self.seen.push(seen);
-        }
-        number
-    }
-
-    /// Of the ports of a set, those that rules name.
-    fn map_of(&self, set: u32, names: &Register<&'s str>) -> PortMap<'s> {
+    /// Of the ports of a set, those that rules name for pods in `scope`.
+    fn read(&self, set: u32, scope: Scope, names: &PortNames<'s>) -> PortMap<'s> {
         let ports = self.sets.get(set).into_iter().flatten();
-        ports.filter(|(name, _, _)| names.number(name).is_some()).copied().collect()
+        ports.filter(|(name, _, _)| names.are_read(scope, name)).copied().collect()
     }
 
-    /// Looks at every set again, `uses` of which have so many pods; whether each has another number now.
-    ///
-    /// Where rules see something else of all sets that were alike, these keep their number; otherwise those with the most pods do.
-    fn change(&mut self, names: &Register<&'s str>, uses: &[usize]) -> Vec<bool> {
-        let maps: Vec<PortMap<'s>> = (0..count(self.seen.len())).map(|set| self.map_of(set, names)).collect();
-        let mut parts: BTreeMap<(u32, &PortMap<'s>), usize> = BTreeMap::new();
-        for ((seen, map), set) in self.seen.iter().zip(&maps).zip(0..) {
-            *parts.entry((*seen, map)).or_default() += uses.get(set).copied().unwrap_or(0);
-        }
-        let mut parts: Vec<((u32, &PortMap<'s>), usize)> = parts.into_iter().collect();
-        parts.sort_by(|(one, pods), (two, others)| others.cmp(pods).then_with(|| one.cmp(two)));
-        let mut claimed = BTreeSet::new();
-        self.map_numbers = Layered::default();
-        for ((seen, map), _) in parts {
-            if self.map_numbers.get(map).is_some() {
-                continue;
-            }
-            let number = if claimed.insert(seen) { seen } else { self.maps.push(Vec::new()) };
-            if let Some(slot) = self.maps.get_mut(number as usize) {
-                slot.clone_from(map);
-            }
-            self.map_numbers.insert(map.clone(), number);
-        }
-        let mut moved = Vec::new();
-        for (map, set) in maps.iter().zip(0..) {
-            let number = self.map_numbers.get(map).copied();
-            let slot = self.seen.get_mut(set).zip(number).filter(|(seen, number)| **seen != *number);
-            moved.push(slot.is_some());
-            if let Some((seen, number)) = slot {
-                *seen = number;
-            }
-        }
-        moved
+    /// The number of what rules see of a set of ports in a namespace.
+    fn seen(&mut self, set: u32, namespace: u32, names: &PortNames<'s>) -> u32 {
+        let map = self.read(set, names.scope(namespace), names);
+        self.seen.add(map)
     }
 }
 
@@ -225,10 +211,15 @@ impl<'s> DeclaredPorts<'s> {
 const NO_ADDRESSES: u32 = u32::MAX;
 
 /// Which blocks hold some and which hold all of the addresses of a pod, each block a number of its own.
-fn signature(addresses: usize, mut inside: Vec<u32>) -> Vec<u32> {
+fn signature(addresses: usize, inside: Vec<u32>) -> Vec<u32> {
     if addresses == 0 {
         return vec![NO_ADDRESSES];
     }
+    signature_of_any(addresses, inside)
+}
+
+/// The same for one that has addresses.
+fn signature_of_any(addresses: usize, mut inside: Vec<u32>) -> Vec<u32> {
     inside.sort_unstable();
     let all = |run: &[u32]| u32::from(run.len() == addresses);
     inside.chunk_by(|one, two| one == two).filter_map(|run| Some(run.first()? * 2 + all(run))).collect()
@@ -281,19 +272,22 @@ impl<'s> Network<'s> {
         let strings = self.snapshot.strings();
         let (policies, gates, grouping) = (&self.policies, self.gates.clone(), &mut self.grouping);
         for namespace in self.inventory.namespaces.iter() {
-            let set = grouping.namespace_classes.add(namespace.label_symbols(strings), &policies.namespace_selectors);
+            let set = grouping.namespace_classes.add(0, namespace.label_symbols(strings), &policies.namespace_selectors);
             grouping.namespace_sets.push(set);
             grouping.namespace_groups.push(Vec::new());
         }
         grouping.namespace_classes.settle(&policies.namespace_selectors);
         let around = Surroundings::of(&policies.blocks, self.inventory.pods.numbered().flat_map(|(_, pod)| &pod.addresses));
+        let mut seen: HashMap<(u32, Scope), u32> = HashMap::new();
         for (_, pod) in self.inventory.pods.numbered() {
-            let set = grouping.pod_classes.add(policies.labels_of(pod, strings), &policies.pod_selectors);
+            let set = grouping.pod_classes.add(pod.namespace, policies.labels_of(pod, strings), &policies.pod_selectors);
             let inside = pod.addresses.iter().flat_map(|address| around.around(*address)).copied().collect();
             let signature = grouping.signatures.add(signature(pod.addresses.len(), inside));
-            let ports = grouping.ports.add(named_ports(pod), &policies.port_names);
+            let ports = grouping.ports.sets.add(named_ports(pod));
+            let scope = policies.port_names.scope(pod.namespace);
+            let seen = *seen.entry((ports, scope)).or_insert_with(|| grouping.ports.seen(ports, pod.namespace, &policies.port_names));
             let bearing = gates.as_ref().map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
-            grouping.traits.push(Traits { set, ports, signature, bearing, unit: None });
+            grouping.traits.push(Traits { set, ports, seen, signature, bearing, unit: None });
         }
         grouping.pod_classes.settle(&policies.pod_selectors);
         for number in 0..self.inventory.pods.numbers() {
@@ -311,13 +305,13 @@ impl<'s> Network<'s> {
     /// What makes a pod one unit with others, in its group, which is founded if need be; none for a pod of the host network.
     fn key_of(&mut self, number: u32) -> Option<UnitKey> {
         let pod = self.inventory.pods.get(number as usize).filter(|pod| !pod.host_network)?;
-        let &Traits { set, ports, signature, bearing, .. } = self.grouping.traits.get(number as usize)?;
+        let &Traits { set, seen, signature, bearing, .. } = self.grouping.traits.get(number as usize)?;
         let labels = self.grouping.pod_classes.class(set);
         let group = match self.grouping.group_numbers.get(&(pod.namespace, labels)) {
             Some(&group) => group,
             None => self.found_group(pod.namespace, labels),
         };
-        Some(UnitKey { group, ports: self.grouping.ports.seen.get(ports as usize).copied().unwrap_or(0), signature, bearing })
+        Some(UnitKey { group, ports: seen, signature, bearing })
     }
 
     /// Takes a pod out of its unit.
@@ -460,14 +454,14 @@ impl<'s> Network<'s> {
                 self.apply_again(group);
             }
         }
-        let name_news = self.policies.port_names.news();
-        let moved_ports = if name_news.is_empty() { Vec::new() } else { self.grouping.change_ports(&self.policies.port_names) };
+        let named = self.policies.port_names.changed();
         let block_news = self.policies.blocks.news();
-        let mut moving = self.change_signatures(&block_news);
-        moving.extend((0u32..).zip(self.grouping.traits.iter()).filter_map(|(number, traits)| {
-            let moves = moved.binary_search(&traits.set).is_ok() || moved_ports.get(traits.ports as usize) == Some(&true);
-            (moves && traits.unit.is_some()).then_some(number)
-        }));
+        let mut moving = self.change_ports(&named);
+        moving.extend(self.change_signatures(&block_news));
+        if !moved.is_empty() {
+            let has_moved = |traits: &Traits| traits.unit.is_some() && moved.binary_search(&traits.set).is_ok();
+            moving.extend((0u32..).zip(self.grouping.traits.iter()).filter(|(_, traits)| has_moved(traits)).map(|(number, _)| number));
+        }
         self.move_pods(moving);
         for &number in new {
             self.enter(number);
@@ -478,11 +472,12 @@ impl<'s> Network<'s> {
     fn enter(&mut self, number: u32) {
         let Some(pod) = self.inventory.pods.get(number as usize) else { return };
         let (policies, gates, grouping) = (&self.policies, self.gates.clone(), &mut self.grouping);
-        let set = grouping.pod_classes.add(policies.labels_of(pod, self.snapshot.strings()), &policies.pod_selectors);
+        let set = grouping.pod_classes.add(pod.namespace, policies.labels_of(pod, self.snapshot.strings()), &policies.pod_selectors);
         let signature = grouping.signatures.add(signature(pod.addresses.len(), inside(policies.blocks.numbered(), &pod.addresses)));
-        let ports = grouping.ports.add(named_ports(pod), &policies.port_names);
+        let ports = grouping.ports.sets.add(named_ports(pod));
+        let seen = grouping.ports.seen(ports, pod.namespace, &policies.port_names);
         let bearing = gates.map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
-        grouping.traits.push(Traits { set, ports, signature, bearing, unit: None });
+        grouping.traits.push(Traits { set, ports, seen, signature, bearing, unit: None });
         self.place(number);
     }
 
@@ -492,7 +487,7 @@ impl<'s> Network<'s> {
         grouping.namespace_classes.change(&self.policies.namespace_selectors, &news);
         for &number in relabelled {
             let Some(namespace) = self.inventory.namespaces.get(number as usize) else { continue };
-            let set = grouping.namespace_classes.add(namespace.label_symbols(strings), &self.policies.namespace_selectors);
+            let set = grouping.namespace_classes.add(0, namespace.label_symbols(strings), &self.policies.namespace_selectors);
             if let Some(slot) = grouping.namespace_sets.get_mut(number as usize) {
                 *slot = set;
             } else {
@@ -512,20 +507,60 @@ impl<'s> Network<'s> {
             .map_while(|number| grouping.signatures.get(number))
             .map(|signature| signature.iter().any(|part| news.gone.binary_search(&(part / 2)).is_ok()))
             .collect();
-        let mut found = Vec::new();
+        let mut becoming = Becoming::default();
+        let mut uses: BTreeMap<u32, usize> = BTreeMap::new();
         for (number, pod) in self.inventory.pods.numbered() {
-            let Some(traits) = grouping.traits.get(number as usize).copied() else { continue };
+            let Some(traits) = grouping.traits.get(number as usize) else { continue };
             let new = inside(news.added.iter().filter_map(|&number| Some((number, blocks.get(number)?))), &pod.addresses);
-            if new.is_empty() && loses.get(traits.signature as usize) != Some(&true) {
-                continue;
+            if !new.is_empty() || loses.get(traits.signature as usize) == Some(&true) {
+                let kept = grouping.signatures.get(traits.signature).into_iter().flatten();
+                let kept = kept.filter(|part| **part == NO_ADDRESSES || news.gone.binary_search(&(*part / 2)).is_err());
+                let mut all: Vec<u32> = kept.copied().chain(signature_of_any(pod.addresses.len(), new)).collect();
+                all.sort_unstable();
+                becoming.add(number, traits.signature, all.clone(), || all);
+                uses.entry(traits.signature).or_default();
             }
-            let all = signature(pod.addresses.len(), inside(blocks.numbered(), &pod.addresses));
-            let all = grouping.signatures.add(all);
-            if let Some(traits) = grouping.traits.get_mut(number as usize) {
-                traits.signature = all;
+        }
+        // The others stay as they are.
+        for (number, _) in self.inventory.pods.numbered() {
+            let signature = grouping.traits.get(number as usize).map(|traits| traits.signature);
+            if let Some(uses) = signature.and_then(|signature| uses.get_mut(&signature)) {
+                *uses += 1;
             }
-            if traits.unit.is_some() {
-                found.push(number);
+        }
+        for (signature, uses) in uses {
+            let stay = uses.saturating_sub(becoming.parts.iter().filter(|(before, _, _)| *before == signature).map(|(_, _, often)| often).sum());
+            if let Some(same) = grouping.signatures.get(signature).filter(|_| stay > 0) {
+                becoming.parts.push((signature, same.clone(), stay));
+            }
+        }
+        let numbers = grouping.signatures.become_others(&becoming.parts);
+        grouping.renumber(&becoming.pods, &numbers, |traits| &mut traits.signature)
+    }
+
+    /// Looks at the named ports of pods again where rules name others; the pods that differ now.
+    fn change_ports(&mut self, scopes: &BTreeSet<Scope>) -> Vec<u32> {
+        let (names, grouping) = (&self.policies.port_names, &mut self.grouping);
+        if scopes.contains(&None) {
+            let mut becoming = Becoming::default();
+            for (number, pod) in self.inventory.pods.numbered() {
+                let Some(&Traits { ports, seen, .. }) = grouping.traits.get(number as usize) else { continue };
+                let scope = names.scope(pod.namespace);
+                becoming.add(number, seen, (ports, scope), || grouping.ports.read(ports, scope, names));
+            }
+            let numbers = grouping.ports.seen.become_others(&becoming.parts);
+            return grouping.renumber(&becoming.pods, &numbers, |traits| &mut traits.seen);
+        }
+        let mut found = Vec::new();
+        for namespace in scopes.iter().flatten() {
+            let pods = self.inventory.namespaces.get(*namespace as usize).map(|namespace| namespace.pods.as_slice());
+            for &number in pods.into_iter().flatten() {
+                let Some(traits) = grouping.traits.get(number as usize).copied() else { continue };
+                let seen = grouping.ports.seen(traits.ports, *namespace, names);
+                if let Some(slot) = grouping.traits.get_mut(number as usize).filter(|_| seen != traits.seen) {
+                    slot.seen = seen;
+                    found.extend(traits.unit.map(|_| number));
+                }
             }
         }
         found
@@ -551,7 +586,7 @@ impl<'s> Network<'s> {
 
     /// The ports that rules name, by the number in [`UnitKey::ports`].
     pub(crate) fn port_map(&self, number: u32) -> &[(&'s str, Protocol, u16)] {
-        self.grouping.ports.maps.get(number as usize).map_or(&[], Vec::as_slice)
+        self.grouping.ports.seen.get(number).map_or(&[], Vec::as_slice)
     }
 
     /// The numbers that pods anywhere give a name which rules use, those that are finished left out.
@@ -628,15 +663,21 @@ impl<'s> Grouping<'s> {
         }
     }
 
-    /// Looks at named ports again after rules name others; whether rules see each set of ports as part of other ones now.
-    fn change_ports(&mut self, names: &Register<&'s str>) -> Vec<bool> {
-        let mut uses = vec![0; self.ports.seen.len()];
-        for traits in self.traits.iter().filter(|traits| traits.unit.is_some()) {
-            if let Some(uses) = uses.get_mut(traits.ports as usize) {
-                *uses += 1;
+    /// Gives pods the numbers of their parts; those that have another number now.
+    fn renumber(&mut self, pods: &[(u32, u32)], numbers: &[u32], slot: impl Fn(&mut Traits) -> &mut u32) -> Vec<u32> {
+        let mut found = Vec::new();
+        for &(pod, part) in pods {
+            let (Some(&number), Some(&(mut traits))) = (numbers.get(part as usize), self.traits.get(pod as usize)) else { continue };
+            let known = slot(&mut traits);
+            if *known != number {
+                *known = number;
+                found.extend(traits.unit.map(|_| pod));
+                if let Some(slot) = self.traits.get_mut(pod as usize) {
+                    *slot = traits;
+                }
             }
         }
-        self.ports.change(names, &uses)
+        found
     }
 
     /// What a mesh sees of a pod, by its number.

@@ -6,7 +6,7 @@ use std::fmt;
 use bartizan_cluster::label::{is_label_key, is_label_value};
 use bartizan_cluster::{Interner, Symbol, Value, field};
 
-use crate::sharing::{News, Pages, Register};
+use crate::sharing::{Layered, News, Pages, Register};
 
 /// What one key must be like.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -239,21 +239,26 @@ pub(crate) fn misshapen(selector: Value<'_>) -> Vec<Refusal<'_>> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SelectorId(pub(crate) u32);
 
-/// Selectors, each once.
+/// Selectors, each once, or once for each namespace that is the only one in which it counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Selectors<'s> {
-    register: Register<Selector<'s>>,
+    register: Register<(Scope, Selector<'s>)>,
     strings: &'s Interner,
     /// Each as numbers, in the order of the register.
     matchers: Pages<Matcher>,
+    /// Those in use that count in one namespace, and those that count everywhere.
+    of_scope: Layered<Scope, Vec<u32>>,
     /// Those with words that no object has, by number: inside of longer texts there may be such words.
     wordless: Vec<u32>,
 }
 
+/// The only namespace in which something counts, by its number; none for what counts everywhere.
+pub(crate) type Scope = Option<u32>;
+
 impl<'s> Selectors<'s> {
     /// None yet; their words are those of `strings`.
     pub(crate) fn new(strings: &'s Interner) -> Self {
-        Self { register: Register::default(), strings, matchers: Pages::default(), wordless: Vec::new() }
+        Self { register: Register::default(), strings, matchers: Pages::default(), of_scope: Layered::default(), wordless: Vec::new() }
     }
 
     /// From now on, words may be those of a later snapshot of the same lineage.
@@ -265,18 +270,28 @@ impl<'s> Selectors<'s> {
     pub(crate) fn finds_words(&self, strings: &Interner) -> bool {
         self.wordless.iter().any(|&number| {
             let known = self.matchers.get(number as usize).map(|matcher| matcher.missing);
-            known != self.register.get(number).map(|selector| missing(selector, strings))
+            known != self.register.get(number).map(|(_, selector)| missing(selector, strings))
         })
     }
 
+    /// The number of a selector that counts everywhere.
     pub(crate) fn add(&mut self, selector: Selector<'s>) -> SelectorId {
-        let matcher = (self.register.is_new(&selector)).then(|| Matcher::of(&selector, self.strings));
-        let number = self.register.add(selector);
+        self.add_in(None, selector)
+    }
+
+    /// The number of a selector that is asked about what is in `scope` and about nothing else.
+    pub(crate) fn add_in(&mut self, scope: Scope, selector: Selector<'s>) -> SelectorId {
+        // What selects everything tells nothing apart anywhere.
+        let scope = scope.filter(|_| !selector.is_everything());
+        let scoped = (scope, selector);
+        let matcher = self.register.is_new(&scoped).then(|| Matcher::of(&scoped.1, self.strings));
+        let number = self.register.add(scoped);
         if let Some(matcher) = matcher {
             if matcher.missing > 0 {
                 self.wordless.push(number);
             }
             self.matchers.push(matcher);
+            self.of_scope.slot(scope, Vec::new).push(number);
         }
         SelectorId(number)
     }
@@ -290,11 +305,21 @@ impl<'s> Selectors<'s> {
     }
 
     pub(crate) fn news(&mut self) -> News {
-        self.register.news()
+        let news = self.register.news();
+        for &number in &news.gone {
+            let scope = self.scope(number);
+            self.of_scope.slot(scope, Vec::new).retain(|&other| other != number);
+        }
+        news
     }
 
     pub(crate) fn get(&self, id: SelectorId) -> Option<&Selector<'s>> {
-        self.register.get(id.0)
+        self.register.get(id.0).map(|(_, selector)| selector)
+    }
+
+    /// Where a selector counts.
+    pub(crate) fn scope(&self, number: u32) -> Scope {
+        self.register.get(number).and_then(|(scope, _)| *scope)
     }
 
     /// Where the words are.
@@ -311,12 +336,17 @@ impl<'s> Selectors<'s> {
         self.register.numbered().filter_map(|(number, _)| Some((number, self.matchers.get(number as usize)?)))
     }
 
+    /// Those in use that count in `scope` and nowhere else, with their numbers.
+    pub(crate) fn of_scope(&self, scope: Scope) -> impl Iterator<Item = (u32, &Matcher)> {
+        self.of_scope.get(&scope).into_iter().flatten().filter_map(|&number| Some((number, self.matchers.get(number as usize)?)))
+    }
+
     /// A value of `key` that none of them names.
     pub(crate) fn fresh(&self, key: &str) -> String {
         let named = |wanted: &str| {
             self.register
                 .iter()
-                .flat_map(|selector| &selector.tests)
+                .flat_map(|(_, selector)| &selector.tests)
                 .any(|(tested, test)| *tested == key && matches!(test, Test::In(values) | Test::NotIn(values) if values.contains(&wanted)))
         };
         let numbered = (2..).map(|number| format!("new-{number}"));
@@ -325,7 +355,7 @@ impl<'s> Selectors<'s> {
 
     /// Whether any of them reads another key than `key`.
     pub(crate) fn reads_beyond(&self, key: &str) -> bool {
-        self.register.iter().flat_map(Selector::keys).any(|read| read != key)
+        self.register.iter().flat_map(|(_, selector)| selector.keys()).any(|read| read != key)
     }
 }
 

@@ -16,8 +16,8 @@ use bartizan_cluster::{Interner, Kind, ObjectId, ObjectView, Value, field};
 
 use crate::address::{AddressSet, Family};
 use crate::inventory::Pod;
-use crate::label::{Label, Refusal, Selector, SelectorId, Selectors};
-use crate::sharing::{Layered, Pages, Register};
+use crate::label::{Label, Refusal, Scope, Selector, SelectorId, Selectors};
+use crate::sharing::{Layered, News, Pages, Register};
 use crate::traffic::{Protocol, Traffic};
 use crate::verdict::Cause;
 use demand::Demand;
@@ -142,6 +142,13 @@ pub(crate) struct PodMatch {
     pub(crate) formula: Option<FormulaId>,
 }
 
+impl PodMatch {
+    /// For which pods a rule that guards these uses names of ports: names are those of the pod to which a connection leads.
+    fn scope_of_ports(&self, direction: Direction) -> Scope {
+        if direction == Direction::Ingress { self.namespaces.scope() } else { None }
+    }
+}
+
 /// A set of namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum NamespaceMatch {
@@ -149,6 +156,16 @@ pub(crate) enum NamespaceMatch {
     One(u32),
     /// Those that the selector selects.
     Selected(SelectorId),
+}
+
+impl NamespaceMatch {
+    /// The only namespace in which there may be pods of this set.
+    pub(crate) fn scope(self) -> Scope {
+        match self {
+            NamespaceMatch::One(namespace) => Some(namespace),
+            NamespaceMatch::Selected(_) => None,
+        }
+    }
 }
 
 /// One rule of a policy.
@@ -269,9 +286,58 @@ pub(crate) struct PortMatch<'s> {
     pub(crate) not_named: Vec<(Option<Protocol>, &'s str)>,
 }
 
-impl PortMatch<'_> {
+impl<'s> PortMatch<'s> {
     pub(crate) fn all() -> Self {
         Self { traffic: Traffic::all(), ..Self::default() }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'s str> {
+        self.named.iter().chain(&self.not_named).map(|(_, name)| *name)
+    }
+}
+
+/// The names of ports that rules use: everywhere, or for the pods of one namespace and no others.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PortNames<'s> {
+    register: Register<(Scope, &'s str)>,
+    /// How many names count in each namespace and nowhere else.
+    own: Layered<u32, usize>,
+}
+
+impl<'s> PortNames<'s> {
+    fn add(&mut self, scope: Scope, name: &'s str) {
+        let is_new = self.register.is_new(&(scope, name));
+        self.register.add((scope, name));
+        if let Some(namespace) = scope.filter(|_| is_new) {
+            *self.own.slot(namespace, || 0) += 1;
+        }
+    }
+
+    fn release(&mut self, scope: Scope, name: &'s str) {
+        if let Some(number) = self.register.number(&(scope, name)) {
+            self.register.release(number);
+        }
+    }
+
+    /// Where names came and went since this was asked last.
+    pub(crate) fn changed(&mut self) -> BTreeSet<Scope> {
+        let News { added, gone } = self.register.news();
+        let scope = |number: &u32| self.register.get(*number).map(|(scope, _)| *scope);
+        for namespace in gone.iter().filter_map(scope).flatten() {
+            let own = self.own.slot(namespace, || 0);
+            *own = own.saturating_sub(1);
+        }
+        added.iter().chain(&gone).filter_map(scope).collect()
+    }
+
+    /// Where the names that count in a namespace differ from those that count everywhere: there.
+    pub(crate) fn scope(&self, namespace: u32) -> Scope {
+        self.own.get(&namespace).filter(|&&own| own > 0).map(|_| namespace)
+    }
+
+    /// Whether a rule may use `name` for pods in `scope`.
+    pub(crate) fn are_read(&self, scope: Scope, name: &'s str) -> bool {
+        self.register.number(&(None, name)).is_some() || (scope.is_some() && self.register.number(&(scope, name)).is_some())
     }
 }
 
@@ -296,7 +362,7 @@ pub(crate) struct Policies<'s> {
     pub(crate) blocks: Register<AddressSet>,
     pub(crate) formulas: Register<Formula>,
     /// The names of ports that rules use.
-    pub(crate) port_names: Register<&'s str>,
+    pub(crate) port_names: PortNames<'s>,
     /// Those of objects that are gone are still among them.
     pub(crate) faults: Pages<Fault<'s>>,
     /// NetworkPolicies by the namespace in which they stand, in the order in which they are told.
@@ -328,7 +394,7 @@ impl<'s> Policies<'s> {
             pod_selectors: Selectors::new(strings),
             namespace_selectors: Selectors::new(strings),
             blocks: Register::default(),
-            port_names: Register::default(),
+            port_names: PortNames::default(),
             faults: Pages::default(),
             of_namespace: Layered::default(),
             of_cluster: Vec::new(),
@@ -364,7 +430,7 @@ impl<'s> Policies<'s> {
 
     /// Forgets what is new: everything is.
     pub(crate) fn settle(&mut self) {
-        let _ = (self.pod_selectors.news(), self.namespace_selectors.news(), self.blocks.news(), self.port_names.news(), self.formulas.news());
+        let _ = (self.pod_selectors.news(), self.namespace_selectors.news(), self.blocks.news(), self.port_names.changed(), self.formulas.news());
     }
 
     fn block(&mut self, set: AddressSet) -> u32 {
@@ -436,18 +502,15 @@ impl<'s> Policies<'s> {
         }
         self.release(policy.subject);
         for rule in policy.ingress.iter().chain(&policy.egress).flatten() {
-            let Some(Rule { peers, ports, local, .. }) = self.rules.get(*rule as usize).cloned() else { continue };
+            let Some(Rule { direction, peers, ports, local, .. }) = self.rules.get(*rule as usize).cloned() else { continue };
             for peer in peers.iter().flatten() {
                 self.release_peer(peer);
             }
             if let Some(local) = &local {
                 self.release_demand(local);
             }
-            for (_, name) in ports.named.iter().chain(&ports.not_named) {
-                if let Some(number) = self.port_names.number(name) {
-                    self.port_names.release(number);
-                }
-            }
+            let scope = policy.subject.scope_of_ports(direction);
+            ports.names().for_each(|name| self.port_names.release(scope, name));
         }
         Some(policy)
     }
@@ -522,14 +585,12 @@ impl<'s> Policies<'s> {
         self.all().flat_map(|(_, policy)| policy.ingress.iter().chain(&policy.egress).flatten()).filter_map(|&rule| self.rules.get(rule as usize))
     }
 
-    /// Adds rules that were read and tells their numbers.
-    fn add_rules(&mut self, policy: u32, direction: Direction, drafts: Vec<Draft<'s>>) -> Vec<u32> {
+    /// Adds rules for the pods of `subject` that were read, and tells their numbers.
+    fn add_rules(&mut self, policy: u32, subject: PodMatch, direction: Direction, drafts: Vec<Draft<'s>>) -> Vec<u32> {
         let mut numbers = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let Draft { index, action, peers, ports, local, doubt, place } = draft;
-            for (_, name) in ports.named.iter().chain(&ports.not_named) {
-                self.port_names.add(name);
-            }
+            ports.names().for_each(|name| self.port_names.add(subject.scope_of_ports(direction), name));
             numbers.push(self.rules.push(Rule { policy, index, direction, action, peers, ports, local, doubt, place }));
         }
         numbers

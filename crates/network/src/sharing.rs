@@ -3,6 +3,7 @@
 //! A copy costs a word for each page of a list and each entry of a map that was changed since it was first copied.
 
 use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -273,6 +274,60 @@ impl<T: Clone + Eq + Hash> Register<T> {
     }
 }
 
+/// Things of which each has one number, that of what it was before where possible.
+#[derive(Debug, Clone)]
+pub(crate) struct Numbered<T> {
+    list: Pages<T>,
+    numbers: Layered<T, u32>,
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self { list: Pages::default(), numbers: Layered::default() }
+    }
+}
+
+impl<T: Clone + Eq + Hash + Ord> Numbered<T> {
+    pub(crate) fn add(&mut self, thing: T) -> u32 {
+        self.numbers.get(&thing).copied().unwrap_or_else(|| {
+            let number = self.list.push(thing.clone());
+            self.numbers.insert(thing, number);
+            number
+        })
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<&T> {
+        self.list.get(number as usize)
+    }
+
+    /// What had a number becomes something else, or several things: `parts` tells the number, a thing that it becomes and how often,
+    /// what stays as it is included. The thing that a number becomes most often takes it over, unless it has one; the number of each
+    /// part.
+    pub(crate) fn become_others(&mut self, parts: &[(u32, T, usize)]) -> Vec<u32> {
+        let mut sums: BTreeMap<(u32, &T), usize> = BTreeMap::new();
+        for (before, thing, often) in parts {
+            *sums.entry((*before, thing)).or_default() += often;
+            if let Some(known) = self.get(*before).filter(|known| self.numbers.get(*known) == Some(before)) {
+                self.numbers.remove(known.clone());
+            }
+        }
+        let mut sums: Vec<((u32, &T), usize)> = sums.into_iter().collect();
+        sums.sort_by(|(one, often), (two, others)| others.cmp(often).then_with(|| one.cmp(two)));
+        let mut taken = BTreeSet::new();
+        for ((before, thing), _) in sums {
+            if self.numbers.get(thing).is_some() {
+                continue;
+            }
+            let number = if taken.insert(before) { before } else { self.list.push(thing.clone()) };
+            if let Some(slot) = self.list.get_mut(number as usize) {
+                slot.clone_from(thing);
+            }
+            self.numbers.insert(thing.clone(), number);
+        }
+        parts.iter().map(|(before, thing, _)| self.numbers.get(thing).copied().unwrap_or(*before)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,5 +368,19 @@ mod tests {
         assert_eq!(register.add("one"), one);
         assert!(register.news().is_empty());
         assert_ne!(register.add("two"), two);
+    }
+
+    #[test]
+    fn what_changes_alike_keeps_its_number() {
+        let mut things = Numbered::default();
+        let [one, two, three] = ["one", "two", "three"].map(|thing| things.add(thing));
+        let before = things.clone();
+        // All of `one` become what `two` was, most of `two` become new, and `three` stays.
+        assert_eq!(things.become_others(&[(one, "two", 1), (two, "few", 1), (two, "many", 5)]), [one, 3, two]);
+        assert_eq!([one, two, three, 3].map(|number| things.get(number).copied()), [Some("two"), Some("many"), Some("three"), Some("few")]);
+        assert_eq!(["two", "few", "many", "three"].map(|thing| things.add(thing)), [one, 3, two, three]);
+        assert_eq!(before.get(one), Some(&"one"), "a copy changes alone");
+        // What becomes alike has one number.
+        assert_eq!(things.become_others(&[(one, "same", 1), (two, "same", 2)]), [two, two]);
     }
 }

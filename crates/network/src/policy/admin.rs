@@ -138,8 +138,8 @@ fn read<'s>(object: ObjectView<'s>, dialect: Dialect, enforces: Does, policies: 
         return Some(Blur { subject, ingress: is_in, egress: is_out, may_add: true, cause });
     }
     let number = crate::inventory::count(policies.list.len());
-    let ingress = policies.add_rules(number, Direction::Ingress, ingress);
-    let egress = policies.add_rules(number, Direction::Egress, egress);
+    let ingress = policies.add_rules(number, subject, Direction::Ingress, ingress);
+    let egress = policies.add_rules(number, subject, Direction::Egress, egress);
     policies.add(Policy { object, tier, priority, subject, ingress: Some(ingress), egress: Some(egress), isolates: Isolates::NEITHER });
     None
 }

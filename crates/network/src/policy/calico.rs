@@ -232,7 +232,7 @@ impl<'s> Reader<'_, 's> {
         let [ingress, egress] = [Direction::Ingress, Direction::Egress].map(|direction| {
             let drafts = drafts.next().unwrap_or_default();
             if types.contains(&direction) {
-                return Some(self.policies.add_rules(number, direction, drafts));
+                return Some(self.policies.add_rules(number, subject, direction, drafts));
             }
             self.policies.forget(&[drafts]);
             None

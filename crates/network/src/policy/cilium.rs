@@ -316,7 +316,7 @@ impl<'s> SpecDraft<'s> {
             }
             let rules = side.rules?;
             policies.has_denials |= rules.iter().any(|rule| rule.action == super::Action::Deny);
-            Some(policies.add_rules(number, direction, rules))
+            Some(policies.add_rules(number, subject, direction, rules))
         });
         let is_of_namespace = matches!(subject.namespaces, NamespaceMatch::One(_)) && !is_clusterwide;
         let priority = if is_of_namespace { 0 } else { CLUSTERWIDE_PRIORITY };

@@ -47,23 +47,15 @@ pub(crate) fn read<'s>(object: ObjectView<'s>, namespace: u32, model: Model, pol
         policies.remark(object, unknown.value, format!("the API server drops the unknown field `{}`{meant}", unknown.value.path()));
     }
     let number = crate::inventory::count(policies.list.len());
-    let pods = policies.pod_selectors.add(selector);
+    let subject = PodMatch { namespaces: NamespaceMatch::One(namespace), pods: policies.pod_selectors.add_in(Some(namespace), selector), formula: None };
     let [ingress, egress] = [(Direction::Ingress, ingress), (Direction::Egress, egress)].map(|(direction, drafts)| {
         if types.contains(&direction) {
-            return Some(policies.add_rules(number, direction, drafts));
+            return Some(policies.add_rules(number, subject, direction, drafts));
         }
         policies.forget(&[drafts]);
         None
     });
-    policies.add(Policy {
-        object,
-        tier: Tier::Namespace,
-        priority: calico::network_policy_rank(),
-        subject: PodMatch { namespaces: NamespaceMatch::One(namespace), pods, formula: None },
-        ingress,
-        egress,
-        isolates: Isolates::BOTH,
-    });
+    policies.add(Policy { object, tier: Tier::Namespace, priority: calico::network_policy_rank(), subject, ingress, egress, isolates: Isolates::BOTH });
 }
 
 struct Reader<'p, 's> {
@@ -141,7 +133,7 @@ impl<'s> Reader<'_, 's> {
             }
             None => NamespaceMatch::One(self.namespace),
         };
-        Some(Peer::Pods(PodMatch { namespaces, pods: self.policies.pod_selectors.add(pods), formula: None }))
+        Some(Peer::Pods(PodMatch { namespaces, pods: self.policies.pod_selectors.add_in(namespaces.scope(), pods), formula: None }))
     }
 
     fn block(&mut self, block: Value<'s>) -> Option<Peer<'s>> {
