@@ -1,10 +1,11 @@
 //! What must hold of the readers of `bartizan-gather` for any bytes at all. The fuzz targets call these functions, and so does
 //! `crates/gather/tests/mutations.rs`, which runs everywhere.
 
-use std::io::Write as _;
+use std::io::{self, Read, Write as _};
 
 use bartizan_cluster::PodView;
 use bartizan_gather::files::{self, Request};
+use bartizan_gather::hello::{ANSWER_MAX, Answer, CHAIN_MAX, RECORDS_MAX};
 use bartizan_gather::{Error, Gathered, Note, Road, Silent, saved};
 use jiff::Timestamp;
 
@@ -103,5 +104,53 @@ pub(crate) fn kustomization(bytes: &[u8]) {
     for name in ["web.yaml", "patch.yaml"].into_iter().filter(|name| !read.iter().any(|read| read.ends_with(name))) {
         let is_named = String::from_utf8_lossy(bytes).contains(name.trim_end_matches(".yaml"));
         assert!(is_named || bytes.contains(&b'\\'), "`{name}` was left out though nothing names it");
+    }
+}
+
+/// Bytes that come one by one, and are counted.
+struct Dripping<R> {
+    from: R,
+    count: usize,
+}
+
+impl<R: Read> Read for Dripping<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let end = into.len().min(1);
+        let read = self.from.read(&mut into[..end])?;
+        self.count += read;
+        Ok(read)
+    }
+}
+
+/// What a server answers to a greeting: it is read alike however it drips, it shows no more certificates than are kept, and of an answer that
+/// never ends no more is read than is meant to be.
+pub(crate) fn hello(bytes: &[u8]) {
+    let told = |answer: Result<Answer, _>| answer.map_err(|unread: bartizan_gather::hello::Unread| unread.to_string());
+    let whole = told(Answer::read(&mut &bytes[..]));
+    assert_eq!(whole, told(Answer::read(&mut Dripping { from: bytes, count: 0 })));
+    if let Ok(Answer::Hello { certificates, .. }) = &whole {
+        assert!(certificates.len() <= CHAIN_MAX);
+    }
+    if bytes.is_empty() {
+        return;
+    }
+    let mut endless = Dripping { from: Endless { bytes, at: 0 }, count: 0 };
+    let _read = Answer::read(&mut endless);
+    assert!(endless.count <= ANSWER_MAX + 5 * RECORDS_MAX, "{} bytes were read", endless.count);
+}
+
+/// The same bytes over and over.
+struct Endless<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Read for Endless<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        for byte in into.iter_mut() {
+            *byte = self.bytes[self.at];
+            self.at = (self.at + 1) % self.bytes.len();
+        }
+        Ok(into.len())
     }
 }

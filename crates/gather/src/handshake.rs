@@ -1,7 +1,7 @@
 //! Begins to speak TLS with a server, once for each version, and notes what it says: no further than its certificate, and no word after.
 //!
-//! Old versions and broken suites are spoken by no library worth using, so the greeting is written here and the answer is read here;
-//! every length in it is checked, and no more than a few records are read. No credential is ever sent, nothing is verified,
+//! Old versions and broken suites are spoken by no library worth using, so the greeting is written here and the answer is read in
+//! [`crate::hello`]. No credential is ever sent, nothing is verified,
 //! nothing is judged.
 
 use std::io::{self, Write as _};
@@ -17,18 +17,12 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
 
 use crate::connection::{Timed, connect, host_and_port, told};
-
-/// A server needs some kilobytes for its hello and its chain; more is not read.
-const ANSWER_MAX: usize = 128 << 10;
-
-/// Longer chains are cut.
-const CHAIN_MAX: usize = 16;
+use crate::hello::{Answer, CHAIN_MAX, TLS_1_3, Unread};
 
 /// The versions that are asked for, with their numbers.
 const VERSIONS: [(&str, u16); 4] = [("1.0", 0x0301), ("1.1", 0x0302), ("1.2", 0x0303), ("1.3", 0x0304)];
 
 const TLS_1_2: u16 = 0x0303;
-const TLS_1_3: u16 = 0x0304;
 
 /// Suites that are offered as a client of today or yesterday would.
 const SUITES: [(u16, &str); 23] = [
@@ -132,14 +126,6 @@ enum Failed {
     Speaking(String),
 }
 
-/// What a server answered.
-enum Answer {
-    /// It goes on, with this version and suite, and shows these certificates (if they are not encrypted).
-    Hello { version: u16, suite: u16, certificates: Vec<Certificate> },
-    /// It refuses, with the number of the reason.
-    Alert(u8),
-}
-
 struct Asker<'a> {
     host: &'a str,
     port: u16,
@@ -152,7 +138,7 @@ impl Asker<'_> {
         let mut stream = Timed { stream, deadline: self.deadline };
         let greeting = greeting(self.host, version, suites);
         stream.write_all(&greeting).map_err(|error| Failed::Speaking(spoken(&error)))?;
-        read_answer(&mut stream).map_err(Failed::Speaking)
+        Answer::read(&mut stream).map_err(|unread| Failed::Speaking(unspoken(&unread)))
     }
 
     /// The broken suites to which the server agrees: each time, those that it chose before are left out.
@@ -244,6 +230,13 @@ fn spoken(error: &io::Error) -> String {
     }
 }
 
+fn unspoken(unread: &Unread) -> String {
+    match unread {
+        Unread::Broken(error) => spoken(error),
+        other => other.to_string(),
+    }
+}
+
 /// A list behind its length of two bytes.
 fn with_length(content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len()).unwrap_or(u16::MAX);
@@ -286,128 +279,6 @@ fn greeting(host: &str, version: u16, suites: &[(u16, &str)]) -> Vec<u8> {
     [&[0x16, 0x03, 0x01], with_length(&message).as_slice()].concat()
 }
 
-/// Reads records until the server's hello and certificate are there, or it refuses.
-fn read_answer(stream: &mut impl io::Read) -> Result<Answer, String> {
-    let mut handshake = Vec::new();
-    let mut total = 0;
-    loop {
-        let mut head = [0; 5];
-        if let Err(error) = stream.read_exact(&mut head) {
-            return hello_of(&handshake).map(|hello| hello.answer).ok_or_else(|| spoken(&error));
-        }
-        let [kind, major, _, high, low] = head;
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        if major != 3 || !matches!(kind, 0x14..=0x17) {
-            return Err(if head.starts_with(b"HTTP/") { "it answers in plaintext (HTTP)".to_owned() } else { "it speaks no TLS".to_owned() });
-        }
-        total += length;
-        if total > ANSWER_MAX {
-            return Err(format!("its answer is larger than {} KiB", ANSWER_MAX >> 10));
-        }
-        let mut record = vec![0; length];
-        if let Err(error) = stream.read_exact(&mut record) {
-            return hello_of(&handshake).map(|hello| hello.answer).ok_or_else(|| spoken(&error));
-        }
-        match (kind, record.as_slice()) {
-            (0x15, [_, number, ..]) => return Ok(hello_of(&handshake).map_or(Answer::Alert(*number), |hello| hello.answer)),
-            (0x16, record) => {
-                handshake.extend_from_slice(record);
-                if let Some(hello) = hello_of(&handshake).filter(|hello| hello.is_whole) {
-                    return Ok(hello.answer);
-                }
-            }
-            // What follows a hello of the newest version is encrypted.
-            _ => return hello_of(&handshake).map(|hello| hello.answer).ok_or_else(|| "it speaks no TLS".to_owned()),
-        }
-    }
-}
-
-/// What can be told from the messages of a server so far.
-struct Hello {
-    answer: Answer,
-    /// Whether more messages would tell nothing new.
-    is_whole: bool,
-}
-
-fn hello_of(handshake: &[u8]) -> Option<Hello> {
-    let mut rest = handshake;
-    let (mut hello, mut shown, mut is_whole) = (None, Vec::new(), false);
-    while let Some((&[kind, one, two, three], behind)) = rest.split_first_chunk::<4>() {
-        let length = u32::from_be_bytes([0, one, two, three]) as usize;
-        let Some((body, behind)) = behind.split_at_checked(length) else { break };
-        rest = behind;
-        match kind {
-            2 => hello = Some(server_hello(body)?),
-            11 => (shown, is_whole) = (certificates(body), true),
-            // Nothing comes after it that would tell more.
-            14 => is_whole = true,
-            _ => {}
-        }
-    }
-    let (version, suite) = hello?;
-    Some(Hello { answer: Answer::Hello { version, suite, certificates: shown }, is_whole: is_whole || version == TLS_1_3 })
-}
-
-/// Version and suite of a `ServerHello`.
-fn server_hello(body: &[u8]) -> Option<(u16, u16)> {
-    let mut reader = Reader(body);
-    let written = reader.number()?;
-    reader.take(32)?;
-    let session = reader.take(1)?.first().copied()?;
-    reader.take(usize::from(session))?;
-    let suite = reader.number()?;
-    reader.take(1)?;
-    let mut version = written;
-    if let Some(length) = reader.number() {
-        let mut extensions = Reader(reader.take(usize::from(length))?);
-        while let Some(number) = extensions.number() {
-            let length = extensions.number()?;
-            let content = extensions.take(usize::from(length))?;
-            if let (43, [high, low]) = (number, content) {
-                version = u16::from_be_bytes([*high, *low]);
-            }
-        }
-    }
-    Some((version, suite))
-}
-
-/// The certificates of a `Certificate` message before the newest version, as far as they can be read.
-fn certificates(body: &[u8]) -> Vec<Certificate> {
-    let mut reader = Reader(body);
-    let mut found = Vec::new();
-    let Some(length) = reader.length() else { return found };
-    let mut list = Reader(reader.take(length).unwrap_or_default());
-    while found.len() < CHAIN_MAX {
-        let Some(der) = list.length().and_then(|length| list.take(length)) else { break };
-        found.extend(pem::certificate_of(der));
-    }
-    found
-}
-
-/// The rest of some bytes.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn number(&mut self) -> Option<u16> {
-        let (bytes, rest) = self.0.split_first_chunk::<2>()?;
-        self.0 = rest;
-        Some(u16::from_be_bytes(*bytes))
-    }
-
-    /// A length of three bytes.
-    fn length(&mut self) -> Option<usize> {
-        let (&[one, two, three], rest) = self.0.split_first_chunk::<3>()?;
-        self.0 = rest;
-        Some(u32::from_be_bytes([0, one, two, three]) as usize)
-    }
-}
-
 fn suite_name(number: u16) -> String {
     SUITES.iter().chain(&WEAK).find(|(known, _)| *known == number).map_or_else(|| format!("{number:#06x}"), |(_, name)| (*name).to_owned())
 }
@@ -428,39 +299,6 @@ fn alert_name(number: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A hello of TLS 1.2 in one record.
-    fn hello() -> Vec<u8> {
-        let body = [[0x03, 0x03].as_slice(), &[7; 32], &[0], &[0xc0, 0x2f], &[0]].concat();
-        let message = [&[2, 0, 0, u8::try_from(body.len()).unwrap()], body.as_slice()].concat();
-        let done = [14, 0, 0, 0];
-        let content = [message.as_slice(), &done].concat();
-        [&[0x16, 0x03, 0x03], with_length(&content).as_slice()].concat()
-    }
-
-    #[test]
-    fn an_answer_that_is_cut_or_changed_anywhere_is_read_without_harm() {
-        let whole = hello();
-        assert!(matches!(read_answer(&mut whole.as_slice()), Ok(Answer::Hello { version: TLS_1_2, suite: 0xc02f, .. })));
-        for cut in 0..whole.len() {
-            let _read = read_answer(&mut &whole[..cut]);
-            for value in [0, 1, 0x7f, 0x80, 0xff] {
-                let mut changed = whole.clone();
-                changed[cut] = value;
-                let _read = read_answer(&mut changed.as_slice());
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_tls_is_said_to_be_none() {
-        let reason = |bytes: &[u8]| read_answer(&mut &*bytes).err().unwrap_or_default();
-        assert_eq!(reason(b"HTTP/1.1 400 Bad Request\r\n"), "it answers in plaintext (HTTP)");
-        assert_eq!(reason(b"SSH-2.0-OpenSSH_9.9\r\n"), "it speaks no TLS");
-        assert_eq!(reason(b""), HUNG_UP);
-        let flood = [0x16, 0x03, 0x03, 0xff, 0xff].into_iter().chain(vec![0; 0xffff]).collect::<Vec<u8>>().repeat(8);
-        assert_eq!(reason(&flood), "its answer is larger than 128 KiB");
-    }
 
     #[test]
     fn a_greeting_has_the_lengths_that_it_says() {

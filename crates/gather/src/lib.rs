@@ -5,7 +5,8 @@
 //! hides the rest; it becomes a problem or a missing fact of the snapshot.
 //!
 //! The doors are [`files::gather`], `live::gather` and `live::preflight` (with the feature `live`), and [`saved::write`]; beside them
-//! [`node::read`] for files of a node, and with the feature `live` `issuer::ask` for issuers of tokens and `handshake::probe` for servers.
+//! [`node::read`] for files of a node, and with the feature `live` `issuer::ask` for issuers of tokens and `handshake::probe` for servers, whose
+//! answers [`hello`] reads.
 
 #[cfg(feature = "live")]
 mod connection;
@@ -13,6 +14,7 @@ mod error;
 pub mod files;
 #[cfg(feature = "live")]
 pub mod handshake;
+pub mod hello;
 #[cfg(feature = "live")]
 pub mod issuer;
 #[cfg(feature = "live")]

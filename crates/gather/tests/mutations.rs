@@ -25,6 +25,11 @@ fn ignore_files_hold() {
 }
 
 #[test]
+fn hellos_hold() {
+    run("gather_hello", claims::hello);
+}
+
+#[test]
 fn kustomizations_hold() {
     run("gather_kustomization", claims::kustomization);
 }
