@@ -1,9 +1,10 @@
 //! Certificates that a cluster holds, who uses them, and what is wrong with them.
 //!
 //! [`Certificates::take`] reads them from Secrets, ConfigMaps, webhooks, aggregated APIs, conversion webhooks, Routes and kubeconfigs, and
-//! follows Ingresses, Gateways and mounts to them. What counts are public facts: private keys are known by the hash of their public
+//! follows Ingresses, Gateways with their sets of listeners, policies for backends, and mounts to them. What counts are public facts: private keys are known by the hash of their public
 //! half. That one certificate signed another is told by names, and proven by its signature; what cannot be verified is told as such.
 
+mod backend;
 mod chain;
 mod endpoint;
 mod faults;
@@ -29,6 +30,7 @@ use serde::Serialize;
 use holder::Holder;
 use signature::{Obstacle, Verifier};
 
+pub(crate) use backend::services_with_tls;
 pub use endpoint::Endpoint;
 pub use name::covers;
 
@@ -149,6 +151,9 @@ pub struct Reference {
     /// The object that refers, by its number: for checks.
     #[serde(skip)]
     pub object: bartizan_cluster::ObjectId,
+    /// Whether clients outside ask for the hosts.
+    #[serde(skip)]
+    is_published: bool,
 }
 
 /// Whether what is referred to is there.
@@ -226,6 +231,7 @@ impl Certificates {
         ledger.follow_ingresses();
         ledger.follow_gateways();
         ledger.follow_webhooks();
+        ledger.follow_backends();
         ledger.judge();
         ledger.finish()
     }

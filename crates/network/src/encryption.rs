@@ -14,6 +14,7 @@ use bartizan_report::fault::{Fault, Judgement, Place, Words};
 use bartizan_report::{Severity, fault};
 use serde::Serialize;
 
+use crate::certificate::services_with_tls;
 use crate::door::{Door, Way};
 use crate::inventory::Owner;
 use crate::mesh::{Mesh, MtlsMode, Proxy};
@@ -229,7 +230,7 @@ impl Encryption {
             MeshChoice::Istio => true,
             MeshChoice::None => false,
         };
-        let look = Look { network: &network, mesh: has_mesh.then_some(&mesh), services: services_of(&network) };
+        let look = Look { network: &network, mesh: has_mesh.then_some(&mesh), services: services_of(&network), services_with_tls: services_with_tls(snapshot) };
         let standings = network.standings();
         let owners: BTreeMap<(&str, &str, &str), &Owner<'_>> =
             network.inventory.owners.iter().map(|owner| ((network.inventory.namespace_name(owner.namespace), owner.kind, owner.name), owner)).collect();
@@ -260,6 +261,8 @@ struct Look<'n, 's> {
     mesh: Option<&'n Mesh<'s>>,
     /// The ports of Services that lead to a port of a pod.
     services: BTreeMap<(u32, u16), Vec<(ObjectView<'s>, Value<'s>)>>,
+    /// The names of ports of Services to which policies tell gateways to speak TLS.
+    services_with_tls: BTreeMap<(&'s str, &'s str), BTreeSet<&'s str>>,
 }
 
 /// The written ports of Services, by the pod and port to which they lead.
@@ -309,7 +312,7 @@ impl<'s> Look<'_, 's> {
         let workload = format!("{}/{}/{}", standing.namespace, standing.kind, standing.name);
         let mut paths: Vec<Path> = Vec::new();
         for door in standing.doors.iter().filter(|door| door.protocol == Protocol::Tcp && door.target_port == port) {
-            paths.extend(self.through(door, &guard, speaks));
+            paths.extend(self.through(door, &guard, speaks, (number, port)));
         }
         let (state, reason) = direct(&guard, speaks);
         match standing.from_strangers.holds(Protocol::Tcp, port) {
@@ -378,7 +381,7 @@ impl<'s> Look<'_, 's> {
     }
 
     /// A door as a way.
-    fn through(&self, door: &Door, guard: &Guard<'s>, speaks: Option<bool>) -> Option<Path> {
+    fn through(&self, door: &Door, guard: &Guard<'s>, speaks: Option<bool>, end: (u32, u16)) -> Option<Path> {
         let named = door.object.as_ref().map_or_else(String::new, |object| format!(" {object}"));
         let way = Some(format!("{}{named}", door.way.name()));
         let from = if door.is_on_nodes() { "nodes" } else { "internet" };
@@ -390,7 +393,7 @@ impl<'s> Look<'_, 's> {
         }
         let object = door.object.as_ref().and_then(|reference| self.network.snapshot.find_reference(reference));
         let (state, reason) = match (door.way, object) {
-            (Way::Route, Some(object)) => self.by_route(object, guard, speaks),
+            (Way::Route, Some(object)) => self.by_route(object, guard, speaks, end),
             (Way::LoadBalancer, Some(service)) => route::by_balancer(service, guard, speaks),
             _ => direct(guard, speaks),
         };

@@ -75,6 +75,9 @@ impl<'s> Gates<'s> {
     /// The gates of a mesh; none where nobody can be kept out.
     pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>, model: Model, policies: &mut Policies<'s>) -> Option<Self> {
         let others = || snapshot.of_kind(Kind::Other);
+        if model != Model::NpGuard {
+            istio::remark_on_peers(snapshot, policies);
+        }
         let is_strict = |object: ObjectView<'_>| is_about_tls(object) && mesh::is_strict_anywhere(object);
         let may_be_ambient = snapshot.strings().find(mesh::DATAPLANE_MODE).is_some();
         if model == Model::NpGuard || !(may_be_ambient || others().any(|object| istio::is_one(object) || is_strict(object))) {

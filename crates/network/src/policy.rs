@@ -8,6 +8,7 @@ pub(crate) mod demand;
 pub(crate) mod formula;
 pub(crate) mod istio;
 pub(crate) mod network_policy;
+pub(crate) mod shape;
 pub(crate) mod unmodelled;
 
 use std::collections::BTreeSet;

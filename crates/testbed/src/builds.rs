@@ -223,7 +223,7 @@ pub(crate) fn lock(root: &Path, part: &str) -> Result<File> {
 }
 
 /// The Go release that a module asks for.
-fn go_version(module: &Path) -> String {
+pub(crate) fn go_version(module: &Path) -> String {
     let text = fs::read_to_string(module.join("go.mod")).unwrap_or_default();
     text.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or("of this year").to_owned()
 }

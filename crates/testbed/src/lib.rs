@@ -22,6 +22,7 @@ mod certificate_oracle;
 mod certificates;
 mod client;
 mod control_plane;
+mod definitions;
 mod error;
 mod keeper;
 pub mod kit;
@@ -43,6 +44,7 @@ pub use certificate_oracle::{CertificateOracle, CertificateQuestion, Certificate
 pub use certificates::{Authority, CertificateRequest, Draft, Identity};
 pub use client::{Answer, Client};
 pub use control_plane::{ControlPlane, Options};
+pub use definitions::Definitions;
 pub use error::{Error, Result};
 pub use manifests::{manifests, yaml_files};
 pub use node_world::NodeWorld;

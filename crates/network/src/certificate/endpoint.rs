@@ -29,7 +29,8 @@ const OLD: [&str; 2] = ["1.0", "1.1"];
 impl Certificates {
     /// The addresses at which hosts with certificates are published: `host:port`, sorted. Hosts with wildcards have none.
     pub fn published(&self) -> Vec<String> {
-        let hosts = self.references.iter().flat_map(|reference| reference.hosts.iter().map(|host| (host, reference.port)));
+        let hosts =
+            self.references.iter().filter(|reference| reference.is_published).flat_map(|reference| reference.hosts.iter().map(|host| (host, reference.port)));
         let mut found: Vec<String> = hosts.filter(|(host, _)| !host.contains('*')).map(|(host, port)| format!("{host}:{port}")).collect();
         found.sort();
         found.dedup();

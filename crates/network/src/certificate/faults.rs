@@ -133,6 +133,28 @@ fault!(
     ("write the authority there that signed the certificate", "写入签发该证书的 CA"),
 );
 fault!(
+    AUTHORITIES_MISSING,
+    "authorities-missing",
+    High,
+    ("{bundle} does not exist", "{bundle} 不存在"),
+    (
+        "Without it a gateway cannot verify what is behind: it answers with an error, and must not go on in plaintext.",
+        "没有它，网关无法校验后端：只能返回错误，且不得改用明文。"
+    ),
+    ("create it with the authority as `ca.crt`, or name one that exists", "以 `ca.crt` 写入 CA 来创建它，或引用已存在的对象"),
+);
+fault!(
+    LISTENERS_NOT_ALLOWED,
+    "listeners-not-allowed",
+    Medium,
+    (
+        "Gateway {gateway} lets no listeners of `{namespace}` in (`allowedListeners`)",
+        "Gateway {gateway} 不接纳来自 `{namespace}` 的监听器（`allowedListeners`）"
+    ),
+    ("The listeners are not programmed: there is no TLS, and no service.", "监听器不会生效：没有 TLS，也没有服务。"),
+    ("let the Gateway allow the namespace, or write the listeners into the Gateway", "让 Gateway 接纳该命名空间，或把监听器写入 Gateway"),
+);
+fault!(
     BUNDLE_OTHER_KEY,
     "ca-bundle-other-key",
     High,
@@ -386,10 +408,10 @@ fault!(
     "service-name-not-covered",
     High,
     (
-        "the certificate of {secret} is not for `{service}`, which the API server asks for; it is for {names}",
-        "{secret} 中的证书不适用于 API server 所要求的 `{service}`，只适用于 {names}"
+        "the certificate of {secret} is not for `{service}`, which its caller asks for; it is for {names}",
+        "{secret} 中的证书不适用于调用者所要求的 `{service}`，只适用于 {names}"
     ),
-    ("The API server refuses it, and every call fails.", "API server 会拒绝它，所有调用都会失败。"),
+    ("Whoever calls it, the API server or a gateway, refuses it, and every call fails.", "调用者（API server 或网关）会拒绝它，所有调用都会失败。"),
     ("issue it for that name", "为该名字签发证书"),
 );
 fault!(
@@ -436,7 +458,9 @@ fault!(
 );
 
 /// Every fault, sorted by its name.
-pub(super) static ALL: [&Fault; 41] = [
+pub(super) static ALL: [&Fault; 43] = [
+    &AUTHORITIES_MISSING,
+    &LISTENERS_NOT_ALLOWED,
     &MAY_NOT_SIGN,
     &PATH_TOO_LONG,
     &NAME_FORBIDDEN,

@@ -1,4 +1,5 @@
-//! Who refers to certificates from outside of them: Ingresses, Gateways of the Gateway API and of Istio, and what must be covered.
+//! Who refers to certificates from outside of them: Ingresses, Gateways of the Gateway API with their sets of listeners and of Istio, and
+//! what must be covered.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use bartizan_report::fault::{Judgement, Place};
 use super::holder::{CERTIFICATE, Holder, KEY};
 use super::name::{covers, names_text};
 use super::{Ledger, Reference, ReferenceState, faults, is_stored, text};
-use crate::grant::{self, GATEWAY_GROUP as GATEWAY};
+use crate::grant::{self, GATEWAY_GROUP as GATEWAY, LISTENER_SETS};
 
 const TLS_SECRET: &str = "kubernetes.io/tls";
 
@@ -69,14 +70,17 @@ impl<'s> Ledger<'_, 's> {
     }
 
     pub(super) fn follow_gateways(&mut self) {
-        for gateway in self.others(GATEWAY, "Gateway") {
+        for gateway in self.others(GATEWAY, "Gateway").chain(LISTENER_SETS.into_iter().flat_map(|(group, kind)| self.others(group, kind))).collect::<Vec<_>>() {
+            if self.is_kept_out(gateway) {
+                continue;
+            }
             let routes = self.routes_of(gateway);
             let listeners = gateway.spec().and_then(|spec| spec.entry("listeners"));
             for listener in listeners.into_iter().flat_map(Value::items) {
                 let Some(tls) = listener.get(field::TLS).filter(|tls| text(*tls, "mode") != Some("Passthrough")) else { continue };
                 let references: Vec<Value<'s>> = tls.entry("certificateRefs").into_iter().flat_map(Value::items).collect();
                 let leaves: Vec<Option<Certificate>> = references.iter().map(|reference| self.leaf_of(gateway, *reference)).collect();
-                let hosts = hosts_of(listener, &routes);
+                let hosts = hosts_of(self.snapshot, listener, &routes);
                 for (number, reference) in references.into_iter().enumerate() {
                     let hosts = hosts.iter().filter(|host| is_asked_of(number, host, &leaves)).cloned().collect();
                     self.follow_listener(gateway, reference, hosts, port_of(listener));
@@ -86,6 +90,19 @@ impl<'s> Ledger<'_, 's> {
         for gateway in self.others("networking.istio.io", "Gateway") {
             self.follow_istio(gateway);
         }
+    }
+
+    /// Whether this is a set of listeners whose Gateway is there and lets it not in, which is told.
+    fn is_kept_out(&mut self, set: ObjectView<'s>) -> bool {
+        let Some((parent, gateway)) = grant::parent_of_listeners(self.snapshot, set) else { return false };
+        if grant::lets_listeners_in(self.snapshot, gateway, set) {
+            return false;
+        }
+        let (home, gateway) = (set.namespace().unwrap_or("").to_owned(), format!("{}/{}", gateway.namespace().unwrap_or(""), gateway.name()));
+        let judgement = Judgement::new(&faults::LISTENERS_NOT_ALLOWED, [("gateway", gateway.clone()), ("namespace", home)]);
+        let place = Place::of(self.snapshot, set, parent);
+        self.note(set, place, (Vec::new(), HTTPS), format!("Gateway {gateway}"), ReferenceState::Found, vec![judgement]);
+        true
     }
 
     /// The certificate that a listener refers to, if it is there.
@@ -135,23 +152,22 @@ impl<'s> Ledger<'_, 's> {
         }
     }
 
-    /// The routes that attach to a Gateway of the Gateway API.
+    /// The routes that attach to a Gateway of the Gateway API, or to a set of listeners.
     fn routes_of(&self, gateway: ObjectView<'s>) -> Vec<Attached<'s>> {
         let mut found = Vec::new();
         for kind in ["HTTPRoute", "GRPCRoute", "TLSRoute"] {
             for route in self.others(GATEWAY, kind) {
                 let Some(spec) = route.spec() else { continue };
                 let is_parent = |parent: &Value<'s>| {
-                    parent.str(field::GROUP).unwrap_or(GATEWAY) == GATEWAY
-                        && parent.str(field::KIND).unwrap_or("Gateway") == "Gateway"
+                    parent.str(field::GROUP).unwrap_or(GATEWAY) == gateway.group()
+                        && parent.str(field::KIND).unwrap_or("Gateway") == gateway.kind_name()
                         && parent.str(field::NAME) == Some(gateway.name())
                         && parent.str(field::NAMESPACE).or(route.namespace()) == gateway.namespace()
                 };
                 for parent in spec.entry("parentRefs").into_iter().flat_map(Value::items).filter(is_parent) {
                     let hosts = spec.entry("hostnames").into_iter().flat_map(Value::items).filter_map(Value::as_str).collect();
-                    let labels = route.namespace().and_then(|name| self.snapshot.find(Kind::Namespace, None, name)).and_then(ObjectView::labels);
                     let is_near = route.namespace() == gateway.namespace();
-                    found.push(Attached { section: text(parent, "sectionName"), port: parent.int(field::PORT), hosts, is_near, labels });
+                    found.push(Attached { section: text(parent, "sectionName"), port: parent.int(field::PORT), hosts, is_near, namespace: route.namespace() });
                 }
             }
         }
@@ -206,7 +222,17 @@ impl<'s> Ledger<'_, 's> {
         state: ReferenceState,
         judgements: Vec<Judgement>,
     ) {
-        self.references.push(Reference { name: user.reference().to_string(), place, hosts, port, target, state, judgements, object: user.id() });
+        self.references.push(Reference {
+            name: user.reference().to_string(),
+            place,
+            hosts,
+            port,
+            target,
+            state,
+            judgements,
+            object: user.id(),
+            is_published: true,
+        });
     }
 
     /// Notes that `user` shows the certificate that it carries itself.
@@ -282,17 +308,20 @@ struct Attached<'s> {
     hosts: Vec<&'s str>,
     /// Whether it is in the namespace of the Gateway.
     is_near: bool,
-    /// The labels of its namespace.
-    labels: Option<Value<'s>>,
+    /// Its namespace.
+    namespace: Option<&'s str>,
 }
 
 /// The hosts that a listener serves: those of its routes, as far as they are its own, else its own.
-fn hosts_of(listener: Value<'_>, routes: &[Attached<'_>]) -> Vec<String> {
+fn hosts_of(snapshot: &Snapshot, listener: Value<'_>, routes: &[Attached<'_>]) -> Vec<String> {
     let own = text(listener, "hostname").filter(|host| !host.is_empty());
     let allowed = listener.entry("allowedRoutes").and_then(|allowed| allowed.entry("namespaces"));
     let lets_in = |route: &&Attached<'_>| match allowed.and_then(|allowed| text(allowed, "from")) {
         Some("All") => true,
-        Some("Selector") => allowed.and_then(|allowed| allowed.get(field::SELECTOR)).is_some_and(|wanted| selector::matches(wanted, route.labels)),
+        Some("Selector") => {
+            let wanted = allowed.and_then(|allowed| allowed.get(field::SELECTOR));
+            wanted.zip(route.namespace).is_some_and(|(wanted, home)| grant::selects_namespace(snapshot, wanted, home))
+        }
         Some("None") => false,
         _ => route.is_near,
     };

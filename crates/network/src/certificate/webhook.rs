@@ -22,7 +22,21 @@ const INJECTED: [&str; 5] = [
 ];
 
 /// Who calls webhooks and aggregated APIs.
-const CALLER: &str = "API server";
+const API_SERVER: &str = "API server";
+
+/// Somebody who verifies a server that he calls.
+pub(super) struct Caller<'c> {
+    /// Who it is.
+    pub(super) name: &'c str,
+    /// The host that he asks for.
+    pub(super) host: &'c str,
+}
+
+impl std::fmt::Display for Caller<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} -> {}", self.name, self.host)
+    }
+}
 
 /// Somebody whom the API server calls.
 struct Called<'s> {
@@ -87,34 +101,41 @@ impl<'s> Ledger<'_, 's> {
         } else if bundle.is_empty() {
             found.push(Judgement::new(&faults::BUNDLE_UNREADABLE, []));
         } else if let (Some((namespace, name)), Some(host)) = (address, &host) {
-            found.extend(self.judge_shown(&bundle, self.secrets_behind(namespace, name), host, CALLER));
+            let secrets = self.secrets_behind(namespace, name);
+            found.extend(self.judge_shown(&bundle, secrets, &Caller { name: API_SERVER, host }, &|leaf| covers(leaf, host)));
         }
         if bundle.is_empty() && found.is_empty() {
             return;
         }
         let mut holder = Holder::new(called.name.clone(), HoldingContent::Authorities, place, Some(called.object), bundle);
-        holder.used_by.extend(host.map(|host| format!("{CALLER} -> {host}")));
+        holder.used_by.extend(host.map(|host| Caller { name: API_SERVER, host: &host }.to_string()));
         holder.judgements = found;
         self.holders.push(holder);
     }
 
-    /// Compares a bundle with the certificates that the pods behind a Service have. A certificate for the name that cannot be traced to the
+    /// Compares the bundle of a caller with the certificates that the pods behind a Service have. A certificate that fits what he asks for and that cannot be traced to the
     /// bundle, or one that can and is for another name, is a fault, unless another one fits or may fit. Where neither is there, nothing is known.
-    pub(super) fn judge_shown(&mut self, bundle: &[Certificate], secrets: BTreeSet<(&'s str, &'s str)>, host: &str, caller: &str) -> Option<Judgement> {
+    pub(super) fn judge_shown(
+        &mut self,
+        bundle: &[Certificate],
+        secrets: BTreeSet<(&'s str, &'s str)>,
+        caller: &Caller<'_>,
+        fits: &dyn Fn(&Certificate) -> bool,
+    ) -> Option<Judgement> {
         let mut shown: Vec<(String, Certificate, Outcome)> = Vec::new();
         for (namespace, name) in secrets {
             for &number in self.by_name.get(&(Kind::Secret, namespace, name)).into_iter().flatten() {
                 let Some(holder) = self.holders.get_mut(number).filter(|holder| holder.content == HoldingContent::Chain) else { continue };
                 let Some(leaf) = holder.leaf().filter(|leaf| serves(leaf)).cloned() else { continue };
-                if covers(&leaf, host) {
+                if fits(&leaf) {
                     holder.serves = true;
-                    holder.used_by.insert(format!("{caller} -> {host}"));
+                    holder.used_by.insert(caller.to_string());
                 }
                 let outcome = trace(&leaf, &holder.certificates, bundle, self.now, &mut self.verifier);
                 shown.push((format!("Secret {namespace}/{name}"), leaf, outcome));
             }
         }
-        let for_host = || shown.iter().filter(|(_, leaf, _)| covers(leaf, host));
+        let for_host = || shown.iter().filter(|(_, leaf, _)| fits(leaf));
         if for_host().any(|(_, _, outcome)| *outcome == Outcome::Trusted) {
             return None;
         }
@@ -122,13 +143,13 @@ impl<'s> Ledger<'_, 's> {
         for (secret, leaf, outcome) in for_host() {
             if let Outcome::Unknown(obstacle) = outcome {
                 is_open = true;
-                self.verifier.leave_open(format!("{caller} -> {host}, {secret}: {}", leaf.subject), *obstacle);
+                self.verifier.leave_open(format!("{caller}, {secret}: {}", leaf.subject), *obstacle);
             }
         }
         if is_open {
             return None;
         }
-        let service = || ("service", host.to_owned());
+        let service = || ("service", caller.host.to_owned());
         if let Some((secret, leaf, Outcome::Refused(dead))) = for_host().next() {
             let secret = ("secret", secret.clone());
             return match dead {

@@ -3,7 +3,7 @@
 use bartizan_cluster::{Kind, ObjectView, Value, field};
 
 use super::{Guard, Look, Reason, State};
-use crate::grant::GATEWAY_GROUP;
+use crate::grant::{self, GATEWAY_GROUP, LISTENER_SETS};
 use crate::mesh::MtlsMode;
 
 /// How a way begins.
@@ -31,26 +31,53 @@ const BACKEND: [&str; 6] = [
 
 impl<'s> Look<'_, 's> {
     /// What comes by a route.
-    pub(super) fn by_route(&self, route: ObjectView<'s>, guard: &Guard<'s>, speaks: Option<bool>) -> (State, Reason) {
-        let front = match (route.kind(), route.group(), route.kind_name()) {
-            (Kind::Ingress, _, _) => front_of_ingress(route),
-            (_, GATEWAY_GROUP, _) => self.front_of_gateways(route),
-            _ => return by_openshift(route, guard, speaks),
+    pub(super) fn by_route(&self, route: ObjectView<'s>, guard: &Guard<'s>, speaks: Option<bool>, end: (u32, u16)) -> (State, Reason) {
+        match (route.kind(), route.group(), route.kind_name()) {
+            (Kind::Ingress, _, _) => behind(front_of_ingress(route), backend_says_tls(route), guard, speaks),
+            (_, GATEWAY_GROUP, _) => behind(self.front_of_gateways(route), self.policies_say_tls(route, end), guard, speaks),
+            _ => by_openshift(route, guard, speaks),
+        }
+    }
+
+    /// Whether policies for backends tell gateways to speak TLS to a port of a pod, by every Service through which a route leads there; none
+    /// if they do not for each. Gateways that cannot verify what is there answer with an error, and never in plaintext.
+    fn policies_say_tls(&self, route: ObjectView<'s>, end: (u32, u16)) -> Option<bool> {
+        let rules = route.spec().into_iter().flat_map(|spec| spec.list(field::RULES));
+        let backends: Vec<Value<'s>> = rules.flat_map(|rule| rule.entry("backendRefs").into_iter().flat_map(Value::items)).collect();
+        let is_led = |service: &ObjectView<'s>| {
+            backends
+                .iter()
+                .any(|backend| backend.str(field::NAME) == Some(service.name()) && backend.str(field::NAMESPACE).or(route.namespace()) == service.namespace())
         };
-        behind(front, backend_says_tls(route), guard, speaks)
+        let mut ports = self.services.get(&end).into_iter().flatten().filter(|(service, _)| is_led(service)).peekable();
+        ports.peek()?;
+        let says = |(service, port): &(ObjectView<'s>, Value<'s>)| {
+            let names = self.services_with_tls.get(&(service.namespace().unwrap_or(""), service.name()));
+            names.is_some_and(|names| names.contains("") || port.str(field::NAME).is_some_and(|name| names.contains(name)))
+        };
+        ports.all(says).then_some(true)
     }
 
     /// How what comes by the listeners of a route's Gateways begins: the worst of them.
     fn front_of_gateways(&self, route: ObjectView<'s>) -> Front {
         let parents = route.spec().and_then(|spec| spec.entry("parentRefs")).into_iter().flat_map(Value::items);
         let mut found: Vec<Front> = Vec::new();
-        for parent in parents.filter(|parent| parent.str(field::KIND).unwrap_or("Gateway") == "Gateway") {
+        for parent in parents {
+            let (group, kind) = (parent.str(field::GROUP).unwrap_or(GATEWAY_GROUP), parent.str(field::KIND).unwrap_or("Gateway"));
+            if (group, kind) != (GATEWAY_GROUP, "Gateway") && !LISTENER_SETS.contains(&(group, kind)) {
+                continue;
+            }
             let namespace = parent.str(field::NAMESPACE).or(route.namespace());
-            let gateway = parent.str(field::NAME).and_then(|name| self.network.snapshot.find_other(GATEWAY_GROUP, "Gateway", namespace, name));
+            let gateway = parent.str(field::NAME).and_then(|name| self.network.snapshot.find_other(group, kind, namespace, name));
             let Some(gateway) = gateway else {
                 found.push(Front::Elsewhere);
                 continue;
             };
+            // Listeners that their Gateway keeps out answer nobody.
+            let above = grant::parent_of_listeners(self.network.snapshot, gateway);
+            if above.is_some_and(|(_, above)| !grant::lets_listeners_in(self.network.snapshot, above, gateway)) {
+                continue;
+            }
             let (section, port) = (parent.entry("sectionName").and_then(Value::as_str), parent.int(field::PORT));
             let listeners = gateway.spec().and_then(|spec| spec.entry("listeners")).into_iter().flat_map(Value::items);
             let meant = listeners.filter(|listener| {

@@ -20,7 +20,7 @@ use bartizan_cluster::label::is_dns_subdomain;
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::unmodelled::Blur;
-use super::{Direction, Isolates, Policies, Policy};
+use super::{Direction, Isolates, Policies, Policy, shape};
 use crate::inventory::{Inventory, count};
 use crate::label::Refusal;
 use crate::service::Services;
@@ -198,7 +198,8 @@ impl<'s> Reader<'_, 's> {
         let is_for_hosts = is_global && hosts(&mut page, spec);
         let drafts = [Direction::Ingress, Direction::Egress].map(|direction| self.rules(&mut page, spec, direction));
         let tier_name = Some(page.text(spec, "tier")).filter(|name| !name.is_empty()).unwrap_or(DEFAULT_TIER);
-        let Page { home, refused, remarks, .. } = page;
+        let Page { home, mut refused, remarks, .. } = page;
+        refused.extend(shape::misfits(object, object.spec(), &shape::CALICO, &refused));
         if !refused.is_empty() {
             self.policies.forget(&drafts);
             self.policies.refuse_by(CALICO, object, refused);

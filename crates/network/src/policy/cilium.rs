@@ -12,7 +12,7 @@ mod selector;
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::unmodelled::Blur;
-use super::{Direction, Isolates, NamespaceMatch, PodMatch, Policies, Policy, Tier};
+use super::{Direction, Isolates, NamespaceMatch, PodMatch, Policies, Policy, Tier, shape};
 use crate::address::AddressSet;
 use crate::fabric::Settings;
 use crate::inventory::{Inventory, count};
@@ -116,7 +116,14 @@ pub(crate) fn read_all<'s>(
             doubted: None,
         };
         let drafts = reader.specs(object);
-        let Reader { refused, invalid, remarks, .. } = reader;
+        let Reader { mut refused, invalid, mut remarks, .. } = reader;
+        let root = object.root();
+        for spec in root.get(field::SPEC).into_iter().chain(root.entry("specs").into_iter().flat_map(Value::items)) {
+            let told: Vec<Refusal<'s>> = refused.iter().chain(&invalid).cloned().collect();
+            refused.extend(shape::misfits(object, Some(spec), &shape::CILIUM, &told));
+            let newer = shape::misfits(object, Some(spec), &shape::CILIUM_NEWEST, &told);
+            remarks.extend(newer.into_iter().map(|(place, message)| (place, shape::of_creation(&message))));
+        }
         if !refused.is_empty() || !invalid.is_empty() {
             for draft in &drafts {
                 draft.forget(policies);

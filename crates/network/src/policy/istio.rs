@@ -3,7 +3,7 @@
 
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
-use super::{NamespaceMatch, PodMatch, Policies};
+use super::{NamespaceMatch, PodMatch, Policies, shape};
 use crate::address::{Address, AddressSet, Cidr};
 use crate::inventory::Inventory;
 use crate::label::{Refusal, Selector, misshapen};
@@ -15,6 +15,9 @@ const GATEWAY_LABEL: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// What makes a policy one that nothing enforces.
 const DRY_RUN: &str = "istio.io/dry-run";
+
+/// The longest value of a label.
+const LABEL_MAX: usize = 63;
 
 /// Who refuses it beyond its schema.
 const WEBHOOK: &str = "Istio";
@@ -127,7 +130,9 @@ pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, me
         }
         let mut reader = Reader { policies, home, refused: Vec::new(), invalid: Vec::new(), remarks: Vec::new() };
         let guard = reader.guard(object, namespaces);
-        let Reader { refused, invalid, remarks, .. } = reader;
+        let Reader { mut refused, invalid, remarks, .. } = reader;
+        let told: Vec<Refusal<'s>> = refused.iter().chain(&invalid).cloned().collect();
+        refused.extend(shape::misfits(object, object.spec(), &shape::AUTHORIZATION, &told));
         for (place, message) in remarks {
             policies.remark(object, place, message);
         }
@@ -142,6 +147,34 @@ pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, me
         policies.refuse_by(WEBHOOK, object, invalid);
     }
     guards
+}
+
+/// Tells what the API server refuses of policies about mutual TLS. What they say counts all the same: clusters hold such from before.
+pub(crate) fn remark_on_peers<'s>(snapshot: &'s Snapshot, policies: &mut Policies<'s>) {
+    for policy in snapshot.of_kind(Kind::Other).filter(|object| object.group() == SECURITY && object.kind_name() == "PeerAuthentication") {
+        for (place, message) in peer_refusals(policy) {
+            policies.remark(policy, place, shape::of_creation(&message));
+        }
+    }
+}
+
+fn peer_refusals(policy: ObjectView<'_>) -> Vec<Refusal<'_>> {
+    let mut found = shape::misfits(policy, policy.spec(), &shape::PEERS, &[]);
+    let Some(spec) = policy.spec().filter(|spec| spec.is_map() && policy.uid().is_none()) else { return found };
+    let Some(ports) = spec.entry("portLevelMtls").filter(|ports| ports.is_map()) else { return found };
+    let selects = spec.get(field::SELECTOR).and_then(|selector| selector.get(field::MATCH_LABELS)).is_some_and(|labels| !labels.is_empty());
+    if ports.is_empty() {
+        found.push((ports, "`portLevelMtls` is empty".to_owned()));
+    } else if !selects {
+        found.push((ports, "`portLevelMtls` needs a `selector`".to_owned()));
+    }
+    for (port, setting) in ports.entries() {
+        if !port.parse::<u16>().is_ok_and(|port| port != 0) {
+            found.push((setting, format!("`{port}` is no port: ports are 1 to 65535")));
+        }
+        found.extend(shape::misfits(policy, Some(setting), &shape::PORT_MTLS, &[]));
+    }
+    found
 }
 
 struct Reader<'p, 's> {
@@ -202,6 +235,9 @@ impl<'s> Reader<'_, 's> {
         let selector = written("selector");
         let references = written("targetRefs").into_iter().flat_map(Value::items).chain(written("targetRef"));
         let references: Vec<Value<'s>> = references.collect();
+        if let Some(reference) = written("targetRef").filter(|_| written("targetRefs").is_some_and(|listed| !listed.is_empty())) {
+            self.refused.push((reference, "`targetRef` stands beside `targetRefs`".to_owned()));
+        }
         if selector.is_some() && !references.is_empty() {
             self.invalid.push((references.first().copied()?, "`targetRefs` stands beside `selector`".to_owned()));
         }
@@ -228,6 +264,9 @@ impl<'s> Reader<'_, 's> {
         self.refused.extend(misshapen(selector));
         let labels = selector.get(field::MATCH_LABELS).into_iter().flat_map(Value::entries);
         for (key, value) in labels {
+            if value.as_str().is_some_and(|text| text.len() > LABEL_MAX) {
+                self.refused.push((value, format!("a label is longer than {LABEL_MAX} bytes")));
+            }
             if key.is_empty() || key.contains('*') || value.as_str().is_some_and(|value| value.contains('*')) {
                 self.invalid.push((value, "labels have no stars".to_owned()));
             }

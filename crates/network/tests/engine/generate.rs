@@ -16,7 +16,7 @@ use crate::packets::{End, Packet, is_inside};
 use crate::random::{Block, ClusterPolicy, Dialect, Dice, PORTS, Peer, Port, Requirement, Rule, Selector, Traits, World};
 use crate::world::{check, namespace, pod, policy, question, snapshot};
 
-fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     let mut text = String::new();
     manifests(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name), &mut text);
     text

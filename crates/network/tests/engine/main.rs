@@ -2,12 +2,14 @@
 
 mod admin;
 mod api_server;
+mod backends;
 mod calico;
 mod certificates;
 mod chains;
 mod change;
 mod cilium;
 mod cilium_packets;
+mod custom_resources;
 mod difference;
 mod drawing;
 mod encryption;

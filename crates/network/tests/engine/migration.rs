@@ -1,7 +1,7 @@
 //! From the older policies of the whole cluster to the newer ones: nothing changes, or it is shown what would.
 
 use bartizan_network::{Feature, Migration, Model, Network, Reason, Relation, Remark, migrate, relation};
-use bartizan_testbed::{ControlPlane, Options};
+use bartizan_testbed::{ControlPlane, Definitions, Options};
 use serde_json::Value;
 
 use crate::random::{Traits, World};
@@ -142,22 +142,13 @@ fn a_changed_action_is_refuted() {
     assert_eq!(compared.relation, Relation::Beyond);
 }
 
-/// Where the Go module of the API keeps its definition, of the channel with every field.
-fn definition() -> Value {
-    let tool = std::process::Command::new("go").args(["mod", "download", "-json", "sigs.k8s.io/network-policy-api@v0.2.0"]).output().expect("install Go");
-    let told: Value = serde_json::from_slice(&tool.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&tool.stderr)));
-    let place = std::path::Path::new(told["Dir"].as_str().unwrap()).join("config/crd/experimental/policy.networking.k8s.io_clusternetworkpolicies.yaml");
-    let text = std::fs::read_to_string(&place).unwrap();
-    let world = snapshot(&text);
-    world.objects().next().unwrap().root().to_json()
-}
-
 const COLLECTION: &str = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies";
 
 /// An API server that serves the newer version.
 fn defined() -> ControlPlane {
     let plane = ControlPlane::start(&Options::default().without_controller_manager()).unwrap();
-    let (status, answer) = plane.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition()).unwrap();
+    let definition = Definitions::NetworkPolicyApi.of(&["ClusterNetworkPolicy"]).unwrap().remove(0);
+    let (status, answer) = plane.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition).unwrap();
     assert_eq!(status, 201, "{answer}");
     // The server says when it serves the kind: the watch ends with that.
     let watch = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions?watch=true&timeoutSeconds=2";

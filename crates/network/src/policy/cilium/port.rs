@@ -55,11 +55,13 @@ impl<'s> Reader<'_, 's> {
 
     fn port(&mut self, item: Value<'s>, ports: &mut PortMatch<'s>) -> Option<Cause> {
         self.known_fields(item, &["endPort", "port", "protocol"]);
+        let transport = self.transport(item)?;
         let Some(written) = item.entry("port").filter(|port| !port.is_null()) else {
-            self.refused.push((item, "a port needs `port`".to_owned()));
+            if matches!(transport, Transport::Of(_)) {
+                self.invalid.push((item, "a port needs `port`".to_owned()));
+            }
             return None;
         };
-        let transport = self.transport(item)?;
         let Some(text) = written.as_str() else {
             self.refused.push((written, format!("`{}` is no text: ports stand in quotes", written.display())));
             return None;
@@ -67,7 +69,7 @@ impl<'s> Reader<'_, 's> {
         let Transport::Of(protocols) = transport else { return None };
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             let Ok(first) = text.parse::<u16>() else {
-                self.refused.push((written, format!("`{text}` is no port: ports are 0 to 65535")));
+                self.invalid.push((written, format!("`{text}` is no port: ports are 0 to 65535")));
                 return None;
             };
             let end = self.end_port(item);
@@ -80,7 +82,7 @@ impl<'s> Reader<'_, 's> {
         }
         let lower = text.to_ascii_lowercase();
         if !is_port_name(&lower) {
-            self.refused.push((written, format!("`{text}` is no port and no name of one")));
+            self.invalid.push((written, format!("`{text}` is no port and no name of one")));
             return None;
         }
         // A name that nobody else writes is no pod's.
@@ -108,7 +110,7 @@ impl<'s> Reader<'_, 's> {
             "TCP" => Transport::Of(&[Protocol::Tcp]),
             "UDP" => Transport::Of(&[Protocol::Udp]),
             "SCTP" => Transport::Of(&[Protocol::Sctp]),
-            "ICMP" | "ICMPv6" | "IGMP" | "VRRP" => Transport::Other,
+            "AH" | "ESP" | "GRE" | "ICMP" | "ICMPv6" | "IGMP" | "IPIP" | "IPV6" | "VRRP" => Transport::Other,
             _ => {
                 self.refused.push((written, format!("protocol `{}` is none of `TCP`, `UDP`, `SCTP`, `ICMP`, `ICMPv6`, `ANY`", written.display())));
                 return None;
