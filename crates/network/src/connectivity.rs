@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Address, AddressSet, Family};
 use crate::policy::Direction;
+use crate::reach::Reach;
 use crate::traffic::{Bounds, Traffic};
 use crate::verdict::{Cause, Host, Party, Trace};
 use crate::{Model, Network};
@@ -226,9 +227,10 @@ impl Connectivity<'_, '_> {
 
     /// Tells every pair between which something is allowed or not known, in the order of the peers.
     pub fn walk<E>(&self, mut tell: impl FnMut(Connection) -> Result<(), E>) -> Result<(), E> {
+        let reach = Reach::of(self.network);
         for from in 0..self.sides.len() {
             for to in 0..self.sides.len() {
-                if self.focus.as_ref().is_some_and(|focus| !focus.holds(from, to)) {
+                if self.focus.as_ref().is_some_and(|focus| !focus.holds(from, to)) || !self.may_reach(&reach, from, to) {
                     continue;
                 }
                 let Some((bounds, causes)) = self.between(from, to) else { continue };
@@ -241,6 +243,12 @@ impl Connectivity<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether something may be allowed between two peers; only of pods it may be known that nothing is.
+    fn may_reach(&self, reach: &Reach, from: usize, to: usize) -> bool {
+        let (Some(Side::Units(sources)), Some(Side::Units(targets))) = (self.sides.get(from), self.sides.get(to)) else { return true };
+        sources.iter().any(|(source, _)| targets.iter().any(|(target, _)| reach.may(self.network, *source, *target)))
     }
 
     /// What is allowed between two peers, if that is a matter of policies.

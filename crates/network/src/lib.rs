@@ -38,6 +38,7 @@ mod plane;
 mod policy;
 mod profile;
 mod question;
+mod reach;
 pub mod render;
 mod service;
 mod sharing;

@@ -16,6 +16,7 @@ use crate::address::{Address, AddressSet};
 use crate::door::Way;
 use crate::intent::Intents;
 use crate::policy::{Direction, Tier};
+use crate::reach::Reach;
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Host, Party, Trace};
 
@@ -187,7 +188,7 @@ impl Prover<'_, '_> {
         let known: BTreeSet<String> = before.problems().iter().map(ToString::to_string).collect();
         let new = self.after.problems().iter().filter(|problem| problem.is_loss).map(ToString::to_string).filter(|text| !known.contains(text));
         self.proof.undecided.extend(new);
-        let blurred = self.scope.workloads.iter().flat_map(|&owner| self.matrix.units_of(owner)).filter_map(|unit| self.after.unit(unit));
+        let blurred = self.scope.workloads.iter().flat_map(|&owner| self.matrix.units_of(owner)).filter_map(|&unit| self.after.unit(unit));
         let groups = blurred.filter_map(|unit| self.after.group(unit.key.group));
         let causes = groups.flat_map(|group| &group.blurs).filter_map(|&blur| self.after.blurs.get(blur as usize)).map(|blur| blur.cause.to_string());
         self.proof.undecided.extend(causes);
@@ -199,7 +200,7 @@ impl Prover<'_, '_> {
             let traffic = seen.iter().fold(Traffic::none(), |sum, (traffic, _)| sum.union(traffic));
             let missing = |bounds: &Bounds| !traffic.is_subset(bounds.allowed());
             let is_denied = match (from, to) {
-                (Side::Workload(one), Side::Workload(two)) => self.matrix.each(*one, *two).iter().any(missing),
+                (Side::Workload(one), Side::Workload(two)) => !self.matrix.allows(*one, *two, &traffic),
                 (Side::AnyPod, Side::Workload(owner)) => {
                     let units = self.matrix.units_of(*owner);
                     units.iter().any(|&unit| missing(&self.after.allowed(&Party::unseen(), &self.after.member_party(unit), &traffic, &mut Trace::default())))
@@ -252,7 +253,7 @@ impl Prover<'_, '_> {
         }
         for (side, direction) in [(from, Direction::Egress), (to, Direction::Ingress)] {
             let Side::Workload(owner) = side else { continue };
-            for unit in self.matrix.units_of(*owner) {
+            for &unit in self.matrix.units_of(*owner) {
                 let Some(applied) = self.after.member_party(unit).member.and_then(|member| self.after.applied(member, direction)) else { continue };
                 let before = applied.tiers().iter().filter(|applied| applied.tier < Tier::Namespace);
                 if let Some(rule) = before.flat_map(|applied| &applied.rules).copied().find(|&rule| !self.is_ours(rule)) {
@@ -443,41 +444,59 @@ fn at(network: &Network<'_>, unit: u32, outside: &Party<'_>, direction: Directio
     network.allowed(from, to, &Traffic::all(), &mut Trace::default())
 }
 
-/// What is allowed between workloads; pods that no policy tells apart are asked about once.
+/// What is allowed between workloads; pods that no policy tells apart are asked about once, and those that cannot reach each other
+/// never.
 struct Matrix<'n, 's> {
     network: &'n Network<'s>,
+    reach: Reach,
+    /// The units of the ordinary pods of each workload.
+    units: Vec<Vec<u32>>,
     known: HashMap<(u32, u32), Bounds>,
 }
 
 impl<'n, 's> Matrix<'n, 's> {
     fn of(network: &'n Network<'s>) -> Self {
-        Self { network, known: HashMap::new() }
+        let units_of = |owner: u32| {
+            let pods = network.inventory.owners.get(owner as usize).into_iter().flat_map(crate::inventory::Owner::pods);
+            let mut units: Vec<u32> = pods.filter_map(|&pod| network.unit_of(pod)).collect();
+            units.sort_unstable();
+            units.dedup();
+            units
+        };
+        Self { network, reach: Reach::of(network), units: (0..network.owner_count()).map(units_of).collect(), known: HashMap::new() }
     }
 
     /// The units of the ordinary pods of a workload.
-    fn units_of(&self, owner: u32) -> Vec<u32> {
-        let pods = self.network.inventory.owners.get(owner as usize).into_iter().flat_map(crate::inventory::Owner::pods);
-        let mut units: Vec<u32> = pods.filter_map(|&pod| self.network.unit_of(pod)).collect();
-        units.sort_unstable();
-        units.dedup();
-        units
+    fn units_of(&self, owner: u32) -> &[u32] {
+        self.units.get(owner as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// What is allowed between each two kinds of pods of two workloads.
-    fn each(&mut self, from: u32, to: u32) -> Vec<Bounds> {
-        let (sources, targets) = (self.units_of(from), self.units_of(to));
-        let mut found = Vec::with_capacity(sources.len() * targets.len());
-        for (source, target) in sources.iter().flat_map(|&source| targets.iter().map(move |&target| (source, target))) {
-            let network = self.network;
+    /// Each two kinds of pods of two workloads.
+    fn kinds(&self, from: u32, to: u32) -> impl Iterator<Item = (u32, u32)> {
+        self.units_of(from).iter().flat_map(move |&source| self.units_of(to).iter().map(move |&target| (source, target)))
+    }
+
+    /// What is allowed between each two kinds of pods of two workloads, where anything may be.
+    fn each(&mut self, from: u32, to: u32) -> impl Iterator<Item = &Bounds> {
+        let network = self.network;
+        let asked: Vec<(u32, u32)> = self.kinds(from, to).filter(|(source, target)| self.reach.may(network, *source, *target)).collect();
+        for &(source, target) in &asked {
             let judge = || network.allowed(&network.member_party(source), &network.member_party(target), &Traffic::all(), &mut Trace::default());
-            found.push(self.known.entry((source, target)).or_insert_with(judge).clone());
+            self.known.entry((source, target)).or_insert_with(judge);
         }
-        found
+        asked.into_iter().filter_map(|pair| self.known.get(&pair))
+    }
+
+    /// Whether all of `traffic` is allowed between all of their pods.
+    fn allows(&mut self, from: u32, to: u32, traffic: &Traffic) -> bool {
+        let kinds = self.kinds(from, to).count();
+        let each: Vec<&Bounds> = self.each(from, to).collect();
+        each.len() == kinds && each.into_iter().all(|bounds| traffic.is_subset(bounds.allowed()))
     }
 
     /// Everything that may be allowed between any of their pods.
     fn possible(&mut self, from: u32, to: u32) -> Traffic {
-        self.each(from, to).iter().fold(Traffic::none(), |sum, bounds| sum.union(&bounds.possible))
+        self.each(from, to).fold(Traffic::none(), |sum, bounds| sum.union(&bounds.possible))
     }
 }
 
@@ -486,7 +505,7 @@ pub(super) fn figures(network: &Network<'_>, scope: &Scope) -> Figures {
     let mut matrix = Matrix::of(network);
     let mut figures = Figures { workloads: scope.workloads.len(), ..Figures::default() };
     for (&from, &to) in scope.workloads.iter().flat_map(|from| scope.workloads.iter().map(move |to| (from, to))).filter(|(from, to)| from != to) {
-        let allowed = matrix.each(from, to).iter().fold(Traffic::none(), |sum, bounds| sum.union(bounds.allowed()));
+        let allowed = matrix.each(from, to).fold(Traffic::none(), |sum, bounds| sum.union(bounds.allowed()));
         let ports: u64 =
             Protocol::ALL.into_iter().flat_map(|protocol| allowed.ranges(protocol).to_vec()).map(|(first, last)| u64::from(last - first) + 1).sum();
         figures.pairs += usize::from(ports > 0);

@@ -154,6 +154,12 @@ impl Network<'_> {
         self.grouping.is_in_namespaces(wanted, namespace)
     }
 
+    /// The units of which some pod may have an address that a block means, by number.
+    pub(crate) fn units_at(&self, block: u32, speaks_of_pods: bool) -> Vec<u32> {
+        let may_be_meant = |unit: &u32| self.is_in_block(block, speaks_of_pods, &self.member_party(*unit), &mut Vec::new()) != Match::No;
+        (0..crate::inventory::count(self.grouping.units.len())).filter(may_be_meant).collect()
+    }
+
     fn is_in_block(&self, block: u32, speaks_of_pods: bool, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
         let Some(set) = self.policies.blocks.get(block) else { return Match::No };
         if party.is_pod() && self.model == Model::NpGuard {
