@@ -101,7 +101,7 @@ impl Network<'_> {
         match step.ground {
             Ground::Rule(number) => self.rule_say(number, direction, !step.traffic.unknown().is_empty()).into_iter().collect(),
             Ground::Isolated(tier) => self.isolating(guarded, step.direction, tier, direction),
-            Ground::Apart | Ground::ClosedNode => vec![plain("deny")],
+            Ground::Apart | Ground::ClosedNode | Ground::IsolatedNode => vec![plain("deny")],
             Ground::Tunnel => vec![plain("pass")],
             Ground::Gate(ground) => self.gate_says(ground, step, guarded, plain("deny")),
             Ground::Open | Ground::Unguarded | Ground::OwnNode => vec![plain("allow")],

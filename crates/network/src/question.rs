@@ -371,6 +371,7 @@ impl<'s> Network<'s> {
                 let policies: Vec<String> = self.selecting(guarded, step.direction, tier).iter().map(|policy| policy.object.reference().to_string()).collect();
                 format!("no rule of the policies that select {} allows it ({})", self.name_of(guarded), policies.join(", "))
             }
+            Ground::IsolatedNode => format!("no rule of the policies that guard {} allows it", self.name_of(guarded)),
             Ground::Open => format!("no policy restricts {}", self.name_of(guarded)),
             Ground::Unguarded => format!("policies do not apply to {}", self.name_of(guarded)),
             Ground::Tunnel => "between ambient pods policies of the network see port 15008".to_owned(),

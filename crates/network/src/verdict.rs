@@ -184,6 +184,8 @@ pub(crate) enum Ground {
     Rule(u32),
     /// Policies of this tier select the pod, and none of their rules allows it.
     Isolated(Tier),
+    /// Policies for nodes guard the node, and none of their rules allows it.
+    IsolatedNode,
     /// Nothing has an opinion: it is allowed.
     Open,
     /// The end cannot be selected by policies: an outside address, a node, a pod of the host network.
@@ -260,8 +262,10 @@ impl<'s> Network<'s> {
         let whole = asked;
         let asked = Bounds::known(asked.clone());
         let Some(applied) = subject.member.and_then(|member| self.applied(member, direction)) else {
-            trace.note(|| Step { direction, ground: Ground::Unguarded, traffic: asked.clone() });
-            return self.of_node(direction, subject, asked, trace);
+            if subject.host == Host::No || self.host_policies.is_empty() {
+                trace.note(|| Step { direction, ground: Ground::Unguarded, traffic: asked.clone() });
+            }
+            return self.of_node(direction, subject, peer, asked, trace);
         };
         if self.fabric.enforces_nothing() {
             trace.note(|| Step { direction, ground: Ground::Open, traffic: asked.clone() });

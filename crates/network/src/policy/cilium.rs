@@ -2,8 +2,8 @@
 //! mean. One object may hold several policies (`specs`), each with pods of its own.
 //!
 //! Rules that refuse go before all that allow, whatever policies these stand in. What a policy says of requests and of who must
-//! prove who they are makes what it allows uncertain, never wrong. Policies for nodes are recognised, and what they change is not
-//! known. Start at [`read_all`]; `selector` reads labels, `rule` other ends, `port` traffic.
+//! prove who they are makes what it allows uncertain, never wrong. Policies for nodes are kept beside the others: they
+//! guard no pod. Start at [`read_all`]; `selector` reads labels, `rule` other ends, `port` traffic.
 
 mod port;
 mod rule;
@@ -61,15 +61,27 @@ pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
 #[derive(Debug)]
 pub(crate) struct HostPolicy<'s> {
     pub(crate) nodes: Selector<'s>,
-    ingress: bool,
-    egress: bool,
+    /// Why it is not known whether it guards the nodes that it seems to select.
+    pub(crate) doubt: Option<Cause>,
+    ingress: HostSide,
+    egress: HostSide,
+}
+
+/// What it says about one direction.
+#[derive(Debug)]
+pub(crate) struct HostSide {
+    /// The rules by number; none where it does not apply.
+    pub(crate) rules: Option<Vec<u32>>,
+    pub(crate) isolates: bool,
+    /// Why it is not known what it does.
+    pub(crate) unclear: Option<Cause>,
 }
 
 impl HostPolicy<'_> {
-    pub(crate) fn concerns(&self, direction: Direction) -> bool {
+    pub(crate) fn side(&self, direction: Direction) -> &HostSide {
         match direction {
-            Direction::Ingress => self.ingress,
-            Direction::Egress => self.egress,
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
         }
     }
 }
@@ -173,7 +185,7 @@ struct SpecDraft<'s> {
 /// Whom a policy guards.
 enum Guarded<'s> {
     Pods(PodMatch),
-    Nodes(Selector<'s>),
+    Nodes(Selector<'s>, Option<Cause>),
     /// Nothing that the engine tells.
     Nobody,
 }
@@ -230,7 +242,7 @@ impl<'s> Reader<'_, 's> {
             let unclear = self.unclear.take().or_else(|| self.doubted.clone());
             Side { rules: (is_about || isolates).then_some(rules), isolates, unclear }
         });
-        if let Guarded::Nodes(_) = subject
+        if let Guarded::Nodes(..) = subject
             && sides.iter().flat_map(|side| side.rules.iter().flatten()).any(|rule| matches!(rule.doubt, Some(Cause::SomeRequests(_))))
         {
             self.invalid.push((spec, "a policy for nodes speaks about requests".to_owned()));
@@ -254,7 +266,10 @@ impl<'s> Reader<'_, 's> {
                     self.remarks.push((selector, "Cilium's host firewall is off: policies for nodes do nothing".to_owned()));
                     return Some(Guarded::Nobody);
                 }
-                Some(Guarded::Nodes(self.node_selector(selector)?))
+                let nodes = self.node_selector(selector)?;
+                let odd = nodes.keys().find(|key| !selector::is_counted(key));
+                let doubt = odd.map(|key| Cause::Setting(format!("`labels` of Cilium, by which nodes are told apart by `{key}` or not")));
+                Some(Guarded::Nodes(nodes, doubt))
             }
             (Some(_), Some(_)) => {
                 self.refused.push((spec, "`endpointSelector` stands beside `nodeSelector`".to_owned()));
@@ -301,10 +316,26 @@ impl<'s> SpecDraft<'s> {
     fn enter(self, object: ObjectView<'s>, is_clusterwide: bool, policies: &mut Policies<'s>, read: &mut Read<'s>) {
         let subject = match self.subject {
             Guarded::Pods(pods) => pods,
-            Guarded::Nodes(nodes) => {
-                let [ingress, egress] = self.sides.each_ref().map(|side| side.rules.is_some());
-                policies.forget(&self.sides.map(|side| side.rules.unwrap_or_default()));
-                read.host_policies.push(HostPolicy { nodes, ingress, egress });
+            Guarded::Nodes(nodes, doubt) => {
+                let number = count(policies.list.len());
+                let subject = policies.everybody();
+                let mut directions = DIRECTIONS.into_iter();
+                let [ingress, egress] = self.sides.map(|side| {
+                    let direction = directions.next().unwrap_or(Direction::Ingress);
+                    let unclear = side.unclear.filter(|_| side.rules.is_some());
+                    HostSide { rules: side.rules.map(|rules| policies.add_rules(number, direction, rules)), isolates: side.isolates, unclear }
+                });
+                // It has a name for its rules, and is none of the policies of pods.
+                policies.list.push(Policy {
+                    object,
+                    tier: Tier::Namespace,
+                    priority: CLUSTERWIDE_PRIORITY,
+                    subject,
+                    ingress: None,
+                    egress: None,
+                    isolates: Isolates::NEITHER,
+                });
+                read.host_policies.push(HostPolicy { nodes, doubt, ingress, egress });
                 return;
             }
             Guarded::Nobody => {

@@ -10,7 +10,7 @@ use crate::traffic::{Bounds, Traffic};
 
 impl Network<'_> {
     /// What policies for nodes leave of what nodes send and receive.
-    pub(super) fn of_node(&self, direction: Direction, subject: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+    pub(super) fn of_node(&self, direction: Direction, subject: &Party<'_>, peer: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
         let number = match subject.host {
             Host::Node(number) | Host::Own(Some(number)) => Some(number),
             Host::Own(None) | Host::Somewhere => None,
@@ -20,18 +20,68 @@ impl Network<'_> {
             trace.causes.insert(Cause::Undefined(self.fabric.undefined(Point::GuardsHostPods)));
             return Bounds::maybe(asked.possible);
         }
-        let node = number.and_then(|number| self.inventory.nodes.get(number as usize)).and_then(|node| node.object);
         let guarded = &self.policies.guarded_nodes;
         if number.map_or(!guarded.is_empty(), |number| guarded.contains(&number)) {
             trace.causes.insert(Cause::HostEndpoint);
             return Bounds::maybe(asked.possible);
         }
-        let is_meant = |policy: &&HostPolicy<'_>| policy.concerns(direction) && node.is_none_or(|node| policy.nodes.matches(|key| node.label(key)));
-        if !self.host_policies.iter().any(|policy| is_meant(&policy)) {
+        if self.host_policies.is_empty() { asked } else { self.by_host_policies(direction, number, subject, peer, asked, trace) }
+    }
+
+    /// What Cilium's policies for nodes leave, where its host firewall is on.
+    fn by_host_policies(&self, direction: Direction, node: Option<u32>, subject: &Party<'_>, peer: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+        let object = node.and_then(|number| self.inventory.nodes.get(number as usize)).and_then(|node| node.object);
+        let may_guard =
+            |policy: &&HostPolicy<'_>| policy.side(direction).rules.is_some() && object.is_none_or(|node| policy.nodes.matches(|key| node.label(key)));
+        let guarding: Vec<&HostPolicy<'_>> = self.host_policies.iter().filter(may_guard).collect();
+        if guarding.is_empty() || self.fabric.enforces_nothing() {
+            trace.note(|| Step { direction, ground: Ground::Unguarded, traffic: asked.clone() });
             return asked;
         }
-        trace.causes.insert(Cause::NotModelled("CiliumClusterwideNetworkPolicy with a `nodeSelector` (cilium.io)".to_owned()));
-        Bounds::maybe(asked.possible)
+        let unclear = guarding.iter().find_map(|policy| {
+            let is_unseen = object.is_none() && !policy.nodes.is_everything();
+            policy.side(direction).unclear.clone().or_else(|| policy.doubt.clone()).or_else(|| is_unseen.then_some(Cause::PlacementUnknown))
+        });
+        if let Some(cause) = unclear {
+            trace.causes.insert(cause);
+            return Bounds::maybe(asked.possible);
+        }
+        let decided = self.guarded(direction, &guarding, subject, peer, asked.clone(), trace);
+        if self.fabric.cilium().is_some_and(|settings| settings.guards_hosts.is_none()) && decided != asked {
+            trace.causes.insert(Cause::Setting("`enable-host-firewall` of Cilium".to_owned()));
+            return decided.either(&asked);
+        }
+        decided
+    }
+
+    /// What rules for nodes say: those that refuse first, then those that allow together.
+    fn guarded(&self, direction: Direction, guarding: &[&HostPolicy<'_>], subject: &Party<'_>, peer: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+        let rules = || guarding.iter().flat_map(|policy| policy.side(direction).rules.iter().flatten().copied());
+        let target = if direction == Direction::Ingress { subject } else { peer };
+        let mut open = asked;
+        for number in rules().filter(|&number| self.denies(number)) {
+            let hit = self.hit(number, peer, target, &Bounds::known(open.possible.clone()), trace);
+            if !hit.is_empty() {
+                trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
+                open = open.difference(&hit);
+            }
+        }
+        if !self.fabric.isolates_everybody() && !guarding.iter().any(|policy| policy.side(direction).isolates) {
+            return open;
+        }
+        let mut allowed = Bounds::none();
+        for number in rules().filter(|&number| !self.denies(number)) {
+            let hit = self.hit(number, peer, target, &open, trace);
+            if !hit.is_empty() {
+                trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
+                allowed = allowed.union(&hit);
+            }
+        }
+        let refused = open.difference(&allowed);
+        if !refused.is_empty() {
+            trace.note(|| Step { direction, ground: Ground::IsolatedNode, traffic: refused });
+        }
+        allowed
     }
 
     /// Whether a policy may guard a pod of the host network, if it is one.
@@ -97,12 +147,12 @@ impl Network<'_> {
                     leaves
                 }
                 None => {
-                    let arrives = self.of_node(Direction::Ingress, &target, open, trace);
+                    let arrives = self.of_node(Direction::Ingress, &target, source, open, trace);
                     leaves.intersection(&arrives)
                 }
             };
-        } else if self.fabric.is_cilium() {
-            self.of_node(Direction::Egress, source, open.clone(), trace)
+        } else if self.fabric.is_cilium() && target.member.is_some() {
+            self.of_node(Direction::Egress, source, target, open.clone(), trace)
         } else {
             own(Direction::Egress, trace);
             open.clone()

@@ -387,17 +387,99 @@ fn traffic_with_the_own_node_comes_in_always_and_leaves_as_rules_say() {
 }
 
 #[test]
-fn policies_for_nodes_make_what_nodes_do_unknown_unless_the_host_firewall_is_off() {
-    let host = ccnp("nodes", "nodeSelector: {matchLabels: {zone: two}}, ingress: [{fromEntities: [cluster]}]");
+fn policies_for_nodes_guard_nodes_where_the_host_firewall_is_on() {
+    let host =
+        ccnp("nodes", "nodeSelector: {matchLabels: {zone: two}}, ingress: [{fromEndpoints: [{matchLabels: {app: web}}], toPorts: [{ports: [{port: '80'}]}]}]");
+    let on = settings("enable-host-firewall: 'true'");
     expect(
-        &(shop() + &host),
-        "shop/db Node/two 80 unknown
-         shop/db shop/remote 80 unknown
+        &(shop() + &host + &on),
+        "shop/web Node/two 80 yes
+         tools/web Node/two 80 yes
+         shop/web shop/remote 80 yes
+         shop/web Node/two 81 no
+         shop/db Node/two 80 no
+         shop/db shop/remote 80 no
+         192.0.2.1 Node/two 80 no
+         Node/one Node/two 80 no
          shop/db Node/one 80 yes
+         192.0.2.1 Node/one 80 yes
          Node/two shop/db 80 yes
-         shop/db shop/web 80 yes",
+         Node/two 192.0.2.1 80 yes
+         shop/db shop/other 80 yes",
     );
+    // It is on where somebody says so: without its settings, what would be refused is not known.
+    expect(&(shop() + &host), "shop/web Node/two 80 yes\nshop/db Node/two 80 unknown\nshop/db Node/one 80 yes\nshop/db shop/web 80 yes");
     expect(&(shop() + &host + &settings("enable-host-firewall: 'false'")), "shop/db Node/two 80 yes");
+    expect(&(shop() + &host + &settings("")), "shop/db Node/two 80 yes");
+    expect(&(shop() + &host + &settings("enable-host-firewall: 'true', enable-policy: never")), "shop/db Node/two 80 yes");
+}
+
+#[test]
+fn nodes_are_guarded_in_both_directions_and_from_their_own_pods() {
+    let on = settings("enable-host-firewall: 'true'");
+    let out = ccnp(
+        "nodes",
+        "nodeSelector: {matchLabels: {zone: one}}, egress: [{toEndpoints: [{matchLabels: {app: db}}]}, {toCIDR: [192.0.2.0/24]}, {toEntities: [remote-node]}]",
+    );
+    expect(
+        &(shop() + &out + &on),
+        "Node/one shop/db 80 yes
+         Node/one shop/web 80 no
+         shop/agent shop/web 80 no
+         Node/one shop/other 80 no
+         Node/one Node/two 80 yes
+         Node/one 192.0.2.1 80 yes
+         Node/one 198.51.100.1 80 no
+         Node/two 198.51.100.1 80 yes
+         shop/web 198.51.100.1 80 yes",
+    );
+    let inwards = ccnp("nodes", "nodeSelector: {}, ingressDeny: [{fromEndpoints: [{matchLabels: {app: db}}]}], enableDefaultDeny: {ingress: false}");
+    expect(&(shop() + &inwards + &on), "shop/db Node/one 80 no\nshop/db Node/two 80 no\nshop/web Node/one 80 yes\n192.0.2.1 Node/one 80 yes");
+    let always = settings("enable-host-firewall: 'true', enable-policy: always");
+    expect(&(shop() + &inwards + &always), "shop/web Node/one 80 no");
+}
+
+#[test]
+fn what_a_policy_for_nodes_selects_may_not_be_known() {
+    let on = settings("enable-host-firewall: 'true'");
+    let by_name = ccnp("nodes", "nodeSelector: {matchLabels: {kubernetes.io/hostname: two}}, ingress: [{}]");
+    let named = shop().replace("labels: {zone: two}", "labels: {zone: two, kubernetes.io/hostname: two}");
+    expect(&(named + &by_name + &on), "shop/db Node/two 80 unknown\nshop/db Node/one 80 yes");
+    let strange = pod("shop", "far", "app: far", "nodeName: three, hostNetwork: true", "phase: Running, podIP: 10.0.0.3, hostIP: 10.0.0.3");
+    let by_zone = ccnp("nodes", "nodeSelector: {matchLabels: {zone: two}}, ingress: [{}]");
+    expect(&(shop() + &strange + &by_zone + &on), "shop/db shop/far 80 unknown");
+}
+
+#[test]
+fn what_decides_at_a_node_is_told() {
+    let text = shop()
+        + &ccnp("nodes", "nodeSelector: {matchLabels: {zone: two}}, ingress: [{fromEndpoints: [{matchLabels: {app: web}}]}]")
+        + &settings("enable-host-firewall: 'true'");
+    let snapshot = snapshot(&text);
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    let reason = |from: &str| network.ask(&question(from, "Node/two", "80")).unwrap().reason;
+    assert!(reason("shop/web").contains("allowed by CiliumClusterwideNetworkPolicy nodes, ingress rule 1"), "{}", reason("shop/web"));
+    assert!(reason("shop/db").contains("no rule of the policies that guard Node/two allows it"), "{}", reason("shop/db"));
+}
+
+#[test]
+fn requirements_are_no_fields_of_newer_versions() {
+    let spec =
+        "endpointSelector: {matchLabels: {app: db}}, ingress: [{fromRequires: [{matchLabels: {team: red}}], fromEndpoints: [{matchLabels: {app: web}}]}]";
+    let agents = |tag: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: cilium, namespace: kube-system}}\nspec: {{template: {{spec: {{hostNetwork: true, containers: [{{name: cilium-agent, image: '{tag}'}}]}}}}}}\n"
+        )
+    };
+    expect(&(shop() + &cnp("db", spec)), "shop/web shop/db 80 unknown");
+    for tag in ["quay.io/cilium/cilium:v1.19.0", "quay.io/cilium/cilium:v1.20.0-rc.1@sha256:0f", "registry:5000/cilium:v2.0.1"] {
+        let text = shop() + &cnp("db", spec) + &agents(tag);
+        expect(&text, "shop/web shop/db 80 yes\nshop/other shop/db 80 no");
+        assert!(problems(&text).iter().any(|problem| problem.message.contains("`fromRequires` is no field of the Cilium that runs")));
+    }
+    for tag in ["quay.io/cilium/cilium:v1.18.4", "cilium", "registry:5000/cilium", "cilium:latest"] {
+        expect(&(shop() + &cnp("db", spec) + &agents(tag)), "shop/web shop/db 80 unknown");
+    }
 }
 
 #[test]

@@ -60,9 +60,20 @@ struct Policy {
 /// Labels by source and key.
 type Identity = BTreeMap<(&'static str, String), String>;
 
+/// A policy for nodes with these labels.
+#[derive(Debug, Clone)]
+struct HostPolicy {
+    subject: random::Selector,
+    ingress: Side,
+    egress: Side,
+}
+
 pub(crate) struct Cluster {
     world: World,
     policies: Vec<Policy>,
+    host_policies: Vec<HostPolicy>,
+    /// Whether the host firewall is on.
+    guards_hosts: bool,
 }
 
 const NAMESPACE: &str = "io.kubernetes.pod.namespace";
@@ -94,7 +105,13 @@ impl Cluster {
         let world = World::roll(seed, Traits { hosts: true, cluster_policies: false, ipv6: true });
         let mut dice = Dice(seed ^ 0xc111);
         let policies = dice.one_or_more(3, |dice| policy(dice, &world));
-        Self { world, policies }
+        let host_policies = dice.some(2, |dice| HostPolicy {
+            subject: dice.some(1, |dice| random::Requirement(dice.one_of(&KEYS), dice.one_of(&["In", "NotIn"]), vec![dice.one_of(&VALUES)])),
+            ingress: side(dice),
+            egress: side(dice),
+        });
+        let guards_hosts = !dice.once_in(4);
+        Self { world, policies, host_policies, guards_hosts }
     }
 
     /// What an end is to a pod on `node`.
@@ -134,12 +151,39 @@ impl Cluster {
         if from == to {
             return true;
         }
-        let leaves = self.world.pod(from).is_none_or(|pod| self.passes_side(from, pod.node, to, packet, false, opens_names));
-        let arrives = self.world.pod(to).is_none_or(|pod| {
+        let hosts = (self.world.host_of(from), self.world.host_of(to));
+        // What a node sends to itself is nobody's business.
+        if hosts.0.is_some() && hosts.0 == hosts.1 {
+            return true;
+        }
+        let leaves = match (self.world.pod(from), hosts.0) {
+            (Some(pod), _) => self.passes_side(from, pod.node, to, packet, false, opens_names),
+            (None, Some(node)) => self.passes_node(node, to, packet, false, opens_names),
+            (None, None) => true,
+        };
+        let arrives = match (self.world.pod(to), hosts.1) {
             // The node of a pod always reaches it.
-            self.world.host_of(from) == Some(pod.node) || self.passes_side(to, pod.node, from, packet, true, opens_names)
-        });
+            (Some(pod), _) => hosts.0 == Some(pod.node) || self.passes_side(to, pod.node, from, packet, true, opens_names),
+            (None, Some(node)) => self.passes_node(node, from, packet, true, opens_names),
+            (None, None) => true,
+        };
         leaves && arrives
+    }
+
+    /// What policies for a node say.
+    fn passes_node(&self, node: usize, peer: End, packet: Packet, is_ingress: bool, opens_names: bool) -> bool {
+        let other = self.identity(peer, node);
+        let over = self.host_policies.iter().filter(|policy| self.guards_hosts && matches(&policy.subject, &self.world.nodes[node].labels));
+        let (mut allowed, mut isolated) = (false, false);
+        for policy in over {
+            let side = if is_ingress { &policy.ingress } else { &policy.egress };
+            if side.deny.iter().any(|rule| self.hits(rule, None, &other, peer, packet, is_ingress, !opens_names)) {
+                return false;
+            }
+            allowed |= side.allow.iter().any(|rule| self.hits(rule, None, &other, peer, packet, is_ingress, opens_names));
+            isolated |= side.default_deny.unwrap_or(!side.allow.is_empty() || !side.deny.is_empty());
+        }
+        allowed || !isolated
     }
 
     fn passes_side(&self, own: End, node: usize, peer: End, packet: Packet, is_ingress: bool, opens_names: bool) -> bool {
@@ -260,23 +304,38 @@ impl Cluster {
                 Some(namespace) => ("CiliumNetworkPolicy", format!(", namespace: {}", self.world.namespaces[namespace].name)),
                 None => ("CiliumClusterwideNetworkPolicy", String::new()),
             };
-            let mut spec = format!("endpointSelector: {}", selector_yaml(&policy.subject));
-            let mut defaults = Vec::new();
-            for (name, prefix, side) in [("ingress", "from", &policy.ingress), ("egress", "to", &policy.egress)] {
-                for (key, rules) in [(name.to_owned(), &side.allow), (format!("{name}Deny"), &side.deny)] {
-                    if !rules.is_empty() {
-                        write!(spec, ", {key}: [{}]", rules.iter().map(|rule| rule_yaml(rule, prefix)).collect::<Vec<_>>().join(", ")).unwrap();
-                    }
-                }
-                defaults.extend(side.default_deny.map(|is_on| format!("{name}: {is_on}")));
-            }
-            if !defaults.is_empty() {
-                write!(spec, ", enableDefaultDeny: {{{}}}", defaults.join(", ")).unwrap();
-            }
+            let spec = format!("endpointSelector: {}{}", selector_yaml(&policy.subject), sides_yaml(&policy.ingress, &policy.egress));
             write!(text, "---\napiVersion: cilium.io/v2\nkind: {kind}\nmetadata: {{name: cilium-{at}{place}}}\nspec: {{{spec}}}\n").unwrap();
         }
+        for (at, policy) in self.host_policies.iter().enumerate() {
+            let spec = format!("nodeSelector: {}{}", random::selector_yaml(&policy.subject), sides_yaml(&policy.ingress, &policy.egress));
+            write!(text, "---\napiVersion: cilium.io/v2\nkind: CiliumClusterwideNetworkPolicy\nmetadata: {{name: nodes-{at}}}\nspec: {{{spec}}}\n").unwrap();
+        }
+        let on = self.guards_hosts;
+        write!(
+            text,
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: cilium-config, namespace: kube-system}}\ndata: {{enable-host-firewall: '{on}'}}\n"
+        )
+        .unwrap();
         text
     }
+}
+
+fn sides_yaml(ingress: &Side, egress: &Side) -> String {
+    let mut spec = String::new();
+    let mut defaults = Vec::new();
+    for (name, prefix, side) in [("ingress", "from", ingress), ("egress", "to", egress)] {
+        for (key, rules) in [(name.to_owned(), &side.allow), (format!("{name}Deny"), &side.deny)] {
+            if !rules.is_empty() {
+                write!(spec, ", {key}: [{}]", rules.iter().map(|rule| rule_yaml(rule, prefix)).collect::<Vec<_>>().join(", ")).unwrap();
+            }
+        }
+        defaults.extend(side.default_deny.map(|is_on| format!("{name}: {is_on}")));
+    }
+    if !defaults.is_empty() {
+        write!(spec, ", enableDefaultDeny: {{{}}}", defaults.join(", ")).unwrap();
+    }
+    spec
 }
 
 fn is_reserved(identity: &Identity, word: &str) -> bool {
@@ -325,12 +384,15 @@ fn rule(dice: &mut Dice) -> Rule {
     Rule { ends, ports }
 }
 
-fn policy(dice: &mut Dice, world: &World) -> Policy {
-    let side = |dice: &mut Dice| Side {
+fn side(dice: &mut Dice) -> Side {
+    Side {
         allow: dice.some(2, rule),
         deny: if dice.once_in(3) { dice.some(1, rule) } else { Vec::new() },
         default_deny: if dice.once_in(4) { Some(dice.once_in(2)) } else { None },
-    };
+    }
+}
+
+fn policy(dice: &mut Dice, world: &World) -> Policy {
     Policy {
         namespace: if dice.once_in(3) { None } else { Some(dice.below(world.namespaces.len())) },
         subject: selector(dice, false),
@@ -371,9 +433,9 @@ fn rule_yaml(rule: &Rule, prefix: &str) -> String {
 }
 
 fn agrees(cluster: &Cluster) -> Result<(), TestCaseError> {
-    // What nodes and outside addresses do among themselves is no business of these policies.
-    let is_pod = |end: End| cluster.world.pod(end).is_some();
-    let pairs = cluster.world.pairs().into_iter().filter(|&(from, to)| is_pod(from) || is_pod(to));
+    // What outside addresses do among themselves is no business of these policies.
+    let is_inside = |end: End| cluster.world.pod(end).is_some() || cluster.world.host_of(end).is_some();
+    let pairs = cluster.world.pairs().into_iter().filter(|&(from, to)| is_inside(from) || is_inside(to));
     meet((&cluster.world, &cluster.yaml()), pairs, &["TCP", "UDP", "SCTP"], |packet| cluster.lets_through(packet))
 }
 

@@ -339,7 +339,7 @@ fn labels_yaml(labels: &Labels) -> String {
     labels.iter().map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join(", ")
 }
 
-fn selector_yaml(selector: &Selector) -> String {
+pub(crate) fn selector_yaml(selector: &Selector) -> String {
     let one = |Requirement(key, operator, values): &Requirement| {
         let values = if values.is_empty() { String::new() } else { format!(", values: [{}]", values.join(", ")) };
         format!("{{key: {key}, operator: {operator}{values}}}")

@@ -12,6 +12,9 @@ use crate::verdict::Cause;
 const FROM: [&str; 7] = ["fromEndpoints", "fromEntities", "fromCIDR", "fromCIDRSet", "fromNodes", "fromGroups", "fromRequires"];
 const TO: [&str; 9] = ["toEndpoints", "toEntities", "toCIDR", "toCIDRSet", "toNodes", "toGroups", "toRequires", "toServices", "toFQDNs"];
 
+/// From this version on, rules have no `fromRequires` and `toRequires`.
+const WITHOUT_REQUIREMENTS: (u32, u32) = (1, 19);
+
 /// Of these an empty list means nobody.
 const EMPTY_IS_NOBODY: [&str; 5] = ["Endpoints", "Entities", "CIDR", "CIDRSet", "Nodes"];
 
@@ -119,6 +122,11 @@ impl<'s> Reader<'_, 's> {
         let mut chosen: Option<&str> = None;
         let mut peers = Vec::new();
         for (way, list) in &mut used {
+            if way == "Requires" && self.settings.version.is_some_and(|version| version >= WITHOUT_REQUIREMENTS) {
+                let place = rule.entry(&format!("{prefix}Requires")).unwrap_or(rule);
+                self.remarks.push((place, format!("`{prefix}Requires` is no field of the Cilium that runs: it does nothing")));
+                continue;
+            }
             if way == "Requires" {
                 self.unclear = Some(Cause::NotModelled(format!("`{prefix}Requires` (cilium.io)")));
                 continue;

@@ -43,7 +43,7 @@ const NOT_COUNTED: [&str; 13] = [
 const BETA: &str = "beta.kubernetes.io";
 
 /// Whether Cilium tells pods apart by a label.
-fn is_counted(key: &str) -> bool {
+pub(super) fn is_counted(key: &str) -> bool {
     COUNTED.iter().any(|start| key.starts_with(start)) || !(NOT_COUNTED.iter().any(|start| key.starts_with(start)) || key.contains(BETA))
 }
 
