@@ -81,11 +81,11 @@ pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, se
     let tiers = Tiers::read(snapshot, policies);
     let sets = Sets::read(snapshot, inventory, policies);
     policies.pod_space = Some(set::pod_space(snapshot));
-    policies.guarded_nodes = sets.guarded_nodes();
     let mut reader = Reader { snapshot, inventory, services, policies, tiers, sets, blurs: Vec::new() };
     for object in snapshot.of_kind(Kind::Other).filter(|object| is_policy(*object) && is_current(snapshot, *object)) {
         reader.policy(object);
     }
+    reader.policies.guarded_nodes = reader.sets.guarded_nodes();
     reader.blurs
 }
 
@@ -208,9 +208,10 @@ impl<'s> Reader<'_, 's> {
         for (place, message) in remarks {
             self.policies.remark(object, place, message);
         }
+        let guards_hosts = is_global && self.sets.guard(&subject, self.inventory);
         if is_for_hosts {
             self.policies.forget(&drafts);
-            self.about_hosts(object, spec);
+            self.about_hosts(object, spec, guards_hosts);
             return;
         }
         let subject = subject.to_wish(self.snapshot, &mut self.policies.absent_words);
@@ -241,18 +242,21 @@ impl<'s> Reader<'_, 's> {
         let isolates = Isolates { ingress: tier.isolates, egress: tier.isolates };
         self.policies.add(Policy { object, tier: tier.tier, priority: tier.rank_of(order), subject, ingress, egress, isolates });
         if is_global && spec.entry("applyOnForward").and_then(Value::as_bool) == Some(true) {
-            self.about_hosts(object, spec);
+            self.about_hosts(object, spec, guards_hosts);
         }
     }
 
-    /// What a policy that reaches host endpoints makes unknown: if there are any, everything that crosses a node.
-    fn about_hosts(&mut self, object: ObjectView<'s>, spec: Value<'s>) {
-        if self.policies.guarded_nodes.is_empty() {
+    /// What a policy that reaches host endpoints makes unknown: if it selects any, everything that crosses a node.
+    fn about_hosts(&mut self, object: ObjectView<'s>, spec: Value<'s>, guards_hosts: bool) {
+        if !self.sets.has_hosts() {
             let message = "it is for host endpoints, and none is in the input: it changes nothing that is asked here";
             let is_for_hosts_alone = spec.entry("preDNAT").or_else(|| spec.entry("doNotTrack")).and_then(Value::as_bool) == Some(true);
             if is_for_hosts_alone {
                 self.policies.remark(object, spec, message.to_owned());
             }
+            return;
+        }
+        if !guards_hosts {
             return;
         }
         let subject = self.policies.everybody();

@@ -27,13 +27,28 @@ struct Labelled {
 #[derive(Debug)]
 pub(super) struct Sets {
     list: Vec<Labelled>,
-    /// The nodes with host endpoints, by number.
-    nodes: BTreeSet<u32>,
+    hosts: Vec<HostEndpoint>,
 }
+
+/// The host endpoint of a node.
+#[derive(Debug)]
+struct HostEndpoint {
+    node: Option<u32>,
+    /// What it is called by selectors, by its place in the list.
+    labelled: usize,
+    /// Whether it is all of the node's interfaces, with a profile that lets everything through that no policy decides: those that
+    /// Calico makes by itself are like this.
+    is_open: bool,
+    /// Whether any policy selects it.
+    is_selected: bool,
+}
+
+/// The profile that lets everything through.
+const ALLOWS_ALL: &str = "projectcalico-default-allow";
 
 impl Sets {
     pub(super) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Self {
-        let mut sets = Self { list: Vec::new(), nodes: BTreeSet::new() };
+        let mut sets = Self { list: Vec::new(), hosts: Vec::new() };
         for object in snapshot.of_kind(Kind::Other).filter(|object| is_group(object.group()) && is_current(snapshot, *object)) {
             match object.kind_name() {
                 "NetworkSet" | "GlobalNetworkSet" => sets.network_set(object, inventory, policies),
@@ -68,7 +83,10 @@ impl Sets {
 
     fn host_endpoint<'s>(&mut self, object: ObjectView<'s>, inventory: &Inventory<'s>) {
         let node = object.spec().and_then(|spec| spec.entry("node")).and_then(Value::as_str).and_then(|name| inventory.node(name));
-        self.nodes.extend(node);
+        let text = |name: &str| object.spec().and_then(|spec| spec.entry(name));
+        let is_whole = text("interfaceName").and_then(Value::as_str) == Some("*");
+        let is_allowed = text("profiles").is_some_and(|profiles| profiles.items().any(|profile| profile.as_str() == Some(ALLOWS_ALL)));
+        self.hosts.push(HostEndpoint { node, labelled: self.list.len(), is_open: is_whole && is_allowed, is_selected: false });
         let expected = object.spec().and_then(|spec| spec.entry("expectedIPs")).into_iter().flat_map(Value::items);
         let expected = expected.filter_map(|item| item.as_str()?.parse::<Address>().ok());
         let of_node = node.and_then(|node| inventory.nodes.get(node as usize)).into_iter().flat_map(|node| node.addresses.iter().copied());
@@ -77,8 +95,25 @@ impl Sets {
         self.list.push(Labelled { labels: stored::labels(object), namespace: None, addresses });
     }
 
+    /// Notes which host endpoints a policy selects; whether it selects any.
+    pub(super) fn guard(&mut self, meaning: &Meaning<'_>, inventory: &Inventory<'_>) -> bool {
+        let mut is_any = false;
+        for host in &mut self.hosts {
+            let is_selected = self.list.get(host.labelled).is_some_and(|labelled| meaning.holds(&|key| labelled.label(key, inventory)));
+            host.is_selected |= is_selected;
+            is_any |= is_selected;
+        }
+        is_any
+    }
+
+    /// Whether there is any host endpoint.
+    pub(super) fn has_hosts(&self) -> bool {
+        !self.hosts.is_empty()
+    }
+
+    /// The nodes of which host endpoints may keep something: all but those that let everything through and that no policy selects.
     pub(super) fn guarded_nodes(&self) -> BTreeSet<u32> {
-        self.nodes.clone()
+        self.hosts.iter().filter(|host| host.is_selected || !host.is_open).filter_map(|host| host.node).collect()
     }
 
     /// What a selector selects, of one namespace or anywhere: pods, and the addresses of everything else.
