@@ -323,7 +323,7 @@ impl<'s> SpecDraft<'s> {
                 let [ingress, egress] = self.sides.map(|side| {
                     let direction = directions.next().unwrap_or(Direction::Ingress);
                     let unclear = side.unclear.filter(|_| side.rules.is_some());
-                    HostSide { rules: side.rules.map(|rules| policies.add_rules(number, direction, rules)), isolates: side.isolates, unclear }
+                    HostSide { rules: side.rules.map(|rules| policies.add_rules(number, subject, direction, rules)), isolates: side.isolates, unclear }
                 });
                 // It has a name for its rules, and is none of the policies of pods.
                 policies.list.push(Policy {

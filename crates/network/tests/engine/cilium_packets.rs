@@ -114,6 +114,11 @@ impl Cluster {
         Self { world, policies, host_policies, guards_hosts }
     }
 
+    /// The same without policies for nodes.
+    pub(crate) fn without_host_policies(self) -> Self {
+        Self { host_policies: Vec::new(), ..self }
+    }
+
     /// What an end is to a pod on `node`.
     fn identity(&self, end: End, node: usize) -> Identity {
         let mut identity = Identity::new();
@@ -311,12 +316,14 @@ impl Cluster {
             let spec = format!("nodeSelector: {}{}", random::selector_yaml(&policy.subject), sides_yaml(&policy.ingress, &policy.egress));
             write!(text, "---\napiVersion: cilium.io/v2\nkind: CiliumClusterwideNetworkPolicy\nmetadata: {{name: nodes-{at}}}\nspec: {{{spec}}}\n").unwrap();
         }
-        let on = self.guards_hosts;
-        write!(
-            text,
-            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: cilium-config, namespace: kube-system}}\ndata: {{enable-host-firewall: '{on}'}}\n"
-        )
-        .unwrap();
+        if !self.host_policies.is_empty() {
+            let on = self.guards_hosts;
+            write!(
+                text,
+                "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: cilium-config, namespace: kube-system}}\ndata: {{enable-host-firewall: '{on}'}}\n"
+            )
+            .unwrap();
+        }
         text
     }
 }
