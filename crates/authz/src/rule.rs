@@ -370,3 +370,37 @@ pub(crate) const EMPTY: Symbol = field::EMPTY;
 pub(crate) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More than there are bits in a hint, so that some share one.
+    const WORDS: u32 = 100;
+
+    #[test]
+    fn words_that_share_a_bit_are_told_apart() {
+        let mut book = RuleBook::new();
+        let words: Vec<String> = (0..WORDS).map(|number| format!("word-{number}")).collect();
+        let known = book.list(words.iter().map(String::as_str));
+        let symbols = book.words_of(known).to_vec();
+        let (all, own) = (book.list(["*"].into_iter()), book.list(["word-7"].into_iter()));
+        let none = book.list([].into_iter());
+        let rules = [
+            Rule { verbs: own, groups: all, resources: all, names: none, urls: none },
+            Rule { verbs: all, groups: own, resources: all, names: none, urls: none },
+            Rule { verbs: all, groups: all, resources: own, names: none, urls: none },
+            Rule { verbs: all, groups: all, resources: all, names: own, urls: none },
+        ];
+        for rule in rules {
+            let rule = book.rule(rule);
+            let set = book.set(vec![rule]);
+            let allowed = |word: &&Symbol| {
+                let word = Some(**word);
+                book.first_match(set, Wanted::Resource { verb: word, group: word, resource: word, any: None, name: word }).is_some()
+            };
+            let allowed: Vec<&str> = symbols.iter().filter(allowed).map(|&word| book.text(word)).collect();
+            assert_eq!(allowed, ["word-7"]);
+        }
+    }
+}

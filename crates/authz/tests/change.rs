@@ -351,3 +351,25 @@ fn a_snapshot_of_another_lineage_is_resolved_anew() {
     let next = Authz::resolve(&one, &options).with(&other);
     assert_eq!((next.steps(), next.roles().len()), (0, 1));
 }
+
+#[test]
+fn a_secret_stays_within_reach_of_a_node_as_long_as_one_of_its_pods_mentions_it() {
+    let pod = |name: &str| {
+        json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "namespace": "one" }, "spec": {
+            "nodeName": "n1", "containers": [{ "name": "c", "image": "i" }], "volumes": [{ "name": "v", "secret": { "secretName": "key" } }] } })
+    };
+    let request = Request { user: User::node("n1"), action: Action::on("get", Resource::new("", "secrets").within("one").named("key")) };
+    let start: &'static Snapshot = Box::leak(Box::new(snapshot(&[pod("a"), pod("b")], Provenance::Live)));
+    let mut authz = Authz::resolve(start, &Options { default_policy: DefaultPolicy::None, ..Options::default() });
+    assert_eq!(authz.decide(&request).is_allowed(), Some(true));
+    let mut known = start;
+    for (name, is_left) in [("a", true), ("b", false)] {
+        let gone = known.objects().find(|object| object.name() == name).unwrap().reference();
+        let delta = Delta { removed: vec![gone], added: Vec::new(), sources: Vec::new() };
+        let later: &'static Snapshot = Box::leak(Box::new(known.with(delta)));
+        let next = authz.with(later);
+        assert_eq!((next.decide(&request).is_allowed(), authz.decide(&request).is_allowed()), (Some(is_left), Some(true)));
+        (known, authz) = (later, next);
+    }
+    assert_eq!(authz.steps(), 2);
+}

@@ -249,3 +249,32 @@ subjects: []
     assert_eq!(subjects("cluster-admin"), ["system:masters"]);
     assert_eq!(subjects("system:discovery"), [""; 0]);
 }
+
+#[test]
+fn a_rule_that_is_taken_in_twice_stands_once() {
+    let twice = AGGREGATED
+        .replace("{to: ring}}\nrules: [{verbs: [get]", "{to: ring, also: leaf}}\nrules: [{verbs: [get]")
+        .replace("[{matchLabels: {to: ring}}]", "[{matchLabels: {to: ring}}, {matchLabels: {also: leaf}}]");
+    assert_ne!(twice, AGGREGATED);
+    let snapshot = world::files(&twice);
+    let authz = Authz::resolve(&snapshot, &PURE);
+    for name in ["all", "ring"] {
+        let rules: Vec<String> = authz.find_role(None, name).unwrap().rules().map(|rule| rule.to_string()).collect();
+        assert_eq!(rules, [r#"get pods in """#], "{name}");
+    }
+}
+
+#[test]
+fn a_binding_of_the_whole_cluster_cannot_give_a_role() {
+    for place in ["", ", namespace: shop", ", namespace: ''"] {
+        let text = one_rule("{verbs: [get], apiGroups: [''], resources: [pods]}")
+            .replace("kind: ClusterRole\nmetadata: {name: r}", &format!("kind: Role\nmetadata: {{name: r{place}}}"))
+            .replace("kind: ClusterRole, name: r", "kind: Role, name: r");
+        let snapshot = world::files(&text);
+        let authz = Authz::resolve(&snapshot, &PURE);
+        assert_eq!((authz.roles().len(), authz.dangling().count()), (1, 1), "{text}");
+        for action in [pods("get"), Action::on("get", Resource::new("", "pods"))] {
+            assert_eq!(authz.decide(&Request { user: User::new("alice", [""; 0]), action }).is_allowed(), Some(false), "{text}");
+        }
+    }
+}
