@@ -1,10 +1,11 @@
 //! `cargo xtask bench authz`: the engine beside Kubernetes' own authorizer, the real API server and kubectl-rbac-guard.
 //!
 //! All of them get one world of 20,000 bindings, 5,000 roles and 10,000 service accounts, and the same questions. Ours and
-//! Kubernetes' authorizer measure themselves in process on one core; the others are watched from outside.
+//! Kubernetes' authorizer measure themselves in process on one core; the others are watched from outside. What one change costs and how
+//! fast an audit log is taken in stand beside their budgets.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -90,21 +91,86 @@ pub(super) fn run(flags: &[String]) -> Result<()> {
     say(&format!("| who can become whom, everybody | {:.0} ms | | |", own.escalations_ms));
     say(&format!("| memory | {:.0} MB | {:.0} MB | |", own.held_mb, theirs.heap_mb));
     batch(&list, &questions)?;
+    let missed: Vec<&str> = [changes(&world)?, log()?].into_iter().flatten().collect();
     if !quick {
         server(&estate, &specs)?;
     }
-    guard(&estate, &specs, place.path(), install)
+    guard(&estate, &specs, place.path(), install)?;
+    if missed.is_empty() { Ok(()) } else { bail!("over budget: {}", missed.join(", ")) }
+}
+
+/// What one change may take, 99 times of 100, in milliseconds.
+const CHANGE_BUDGET: f64 = 10.0;
+const KINDS_OF_CHANGE: [&str; 12] = [
+    "binding-added",
+    "binding-replaced",
+    "binding-removed",
+    "binding-for-everybody-added",
+    "role-added",
+    "role-replaced",
+    "role-removed",
+    "cluster-role-replaced",
+    "aggregated-role-added",
+    "account-added",
+    "namespace-added",
+    "pod-added",
+];
+
+/// What a change of one object costs after everything was resolved, in process.
+fn changes(world: &Path) -> Result<Option<&'static str>> {
+    let mut command = Command::new(example("bartizan-authz", "change_speed")?);
+    command.arg(world);
+    let run = watch(command, Limit::none())?.context("the changes were not measured")?;
+    say("One change taken over and a question asked, 100 tried of each kind; then 300 one after the other; ms");
+    say("| change | p50 | p99 |\n|---|---|---|");
+    for kind in KINDS_OF_CHANGE.into_iter().chain(["each", "in-a-row"]) {
+        say(&format!("| {} | {} | {} |", kind.replace('-', " "), run.stage(&format!("{kind}-p50")), run.stage(&format!("{kind}-p99"))));
+    }
+    let p99: f64 = run.stage("each-p99").parse().context("no changes were measured")?;
+    say(&format!("budget of one change, 99 times of 100: {CHANGE_BUDGET} ms; {:.0} MB", run.peak_megabytes));
+    Ok((p99 > CHANGE_BUDGET).then_some("one change"))
+}
+
+/// Events of an audit log that have to go into the index of what was used, each second of a processor.
+const EVENTS_BUDGET: f64 = 200_000.0;
+
+/// What `crates/audit/examples/audit_speed.rs` prints.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Indexed {
+    events: usize,
+    megabytes: f64,
+    indexed_each_second: f64,
+    parsed_each_second: f64,
+}
+
+/// From the bytes of an audit log to the index of what was used.
+fn log() -> Result<Option<&'static str>> {
+    let output = Command::new(example("bartizan-audit", "audit_speed")?).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let mut runs: Vec<Indexed> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    runs.sort_by(|one, two| one.indexed_each_second.total_cmp(&two.indexed_each_second));
+    let run = runs.get(runs.len() / 2).context("no events were measured")?;
+    say(&format!(
+        "audit log of {} events, {:.0} MB: {:.0} events into the index for each second of a processor (budget {EVENTS_BUDGET:.0}), {:.0} only parsed",
+        run.events, run.megabytes, run.indexed_each_second, run.parsed_each_second
+    ));
+    Ok((run.indexed_each_second < EVENTS_BUDGET).then_some("the audit log"))
+}
+
+/// An example of a crate, built.
+fn example(package: &str, name: &str) -> Result<PathBuf> {
+    let status = crate::cargo().args(["build", "--release", "--quiet", "--package", package, "--example", name]).status()?;
+    if !status.success() {
+        bail!("the example `{name}` does not build");
+    }
+    Ok(target().join("release/examples").join(name))
 }
 
 fn ours(world: &Path, questions: &Path) -> Result<Own> {
-    let arguments = ["build", "--release", "--quiet", "--package", "bartizan-authz", "--example", "measure"];
-    let status = crate::cargo().args(arguments).status()?;
-    if !status.success() {
-        bail!("the example `measure` does not build");
-    }
+    let measure = example("bartizan-authz", "measure")?;
     let mut runs: Vec<Own> = Vec::new();
     for _ in 0..RUNS {
-        let output = Command::new(target().join("release/examples/measure")).arg(world).arg(questions).output()?;
+        let output = Command::new(&measure).arg(world).arg(questions).output()?;
         runs.push(serde_json::from_slice(&output.stdout).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?);
     }
     runs.sort_by(|one, two| one.decide_ns.total_cmp(&two.decide_ns));
