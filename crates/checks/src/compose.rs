@@ -1,8 +1,12 @@
 //! From a judgement to a report: what was read, what was assumed, what was missing, and what was found.
 
 use bartizan_cluster::component::{Component, ComponentView};
+use bartizan_cluster::embedded::Embedded;
+use bartizan_cluster::node_file::{FileContent, FileFault, NodeFiles};
+use bartizan_cluster::pem::PemFacts;
 use bartizan_cluster::read::ProblemKind;
-use bartizan_cluster::{Kind, Provenance, Snapshot};
+use bartizan_cluster::token_file::TokenFile;
+use bartizan_cluster::{Kind, Location, PlacedProblem, Provenance, Snapshot};
 use bartizan_report::{Coverage, MissingFact, Narrowing, ReadCounts, Report, ReportProblem, SCHEMA, SourceNote, Stage, Tool};
 
 use crate::run::{Judgement, Selection};
@@ -20,6 +24,49 @@ pub struct Reading {
     pub skipped: usize,
     /// Whether the caller named the Kubernetes version.
     pub version_given: bool,
+    /// Whether files of a node were looked for.
+    pub has_node: bool,
+    /// What was wrong with them.
+    pub node_problems: Vec<ReportProblem>,
+}
+
+/// What kept files of a node from being read. One that is not there is nothing wrong.
+pub fn node_problems(files: &NodeFiles) -> Vec<ReportProblem> {
+    let mut problems = Vec::new();
+    for file in files.of_node.values() {
+        match &file.content {
+            Err(FileFault::Absent) => {}
+            Err(fault) => problems.push(ReportProblem {
+                kind: ProblemKind::Unreadable.name().to_owned(),
+                source: file.name.clone(),
+                location: None,
+                message: fault.to_string(),
+                lost: true,
+            }),
+            Ok(FileContent::Configuration(snapshot)) => problems.extend(snapshot.problems().iter().map(problem)),
+            Ok(FileContent::Pem(PemFacts { faults, .. }) | FileContent::Tokens(TokenFile { faults, .. })) => {
+                problems.extend(faults.iter().map(|fault| ReportProblem {
+                    kind: ProblemKind::Parse.name().to_owned(),
+                    source: file.name.clone(),
+                    location: Some(Location { file: file.name.clone(), line: fault.line, column: 1 }),
+                    message: fault.message.clone(),
+                    lost: true,
+                }));
+            }
+            Ok(FileContent::Words(_)) => {}
+        }
+    }
+    problems
+}
+
+fn problem(problem: &PlacedProblem) -> ReportProblem {
+    ReportProblem {
+        kind: problem.kind.name().to_owned(),
+        source: problem.source.clone(),
+        location: problem.location.clone(),
+        message: problem.message.clone(),
+        lost: problem.kind.is_loss(),
+    }
 }
 
 /// Makes the report of a judgement.
@@ -76,18 +123,13 @@ fn coverage(snapshot: &Snapshot, reading: &Reading) -> Coverage {
         message: "the file changed while it was judged, so that places in it are not known; scan it again".to_owned(),
         lost: true,
     });
-    let problems = snapshot
-        .problems()
-        .iter()
-        .map(|problem| ReportProblem {
-            kind: problem.kind.name().to_owned(),
-            source: problem.source.clone(),
-            location: problem.location.clone(),
-            message: problem.message.clone(),
-            lost: problem.kind.is_loss(),
-        })
-        .chain(lost)
-        .collect();
+    let mut problems: Vec<ReportProblem> = snapshot.problems().iter().map(problem).chain(lost).collect();
+    // A file of a node may lie among the sources too.
+    for beside in &reading.node_problems {
+        if !problems.contains(beside) {
+            problems.push(beside.clone());
+        }
+    }
     let mut missing: Vec<MissingFact> = snapshot.circumstances().missing.iter().filter(|missing| missing.reason.is_loss()).map(MissingFact::from).collect();
     missing.sort();
     missing.dedup();
@@ -101,14 +143,19 @@ fn coverage(snapshot: &Snapshot, reading: &Reading) -> Coverage {
         },
         problems,
         missing,
-        not_in_source: not_in_source(snapshot),
+        not_in_source: not_in_source(snapshot, reading),
     }
 }
 
 /// Facts that this kind of source does not have.
-fn not_in_source(snapshot: &Snapshot) -> Vec<String> {
-    let mut facts = vec!["node-files".to_owned()];
-    let is_component = |component| !ComponentView::all(component, snapshot).is_empty();
+fn not_in_source(snapshot: &Snapshot, reading: &Reading) -> Vec<String> {
+    let mut facts = Vec::new();
+    if !reading.has_node {
+        facts.push("node-files".to_owned());
+    }
+    let told = Embedded::all(snapshot);
+    let is_told = |component| told.iter().any(|map| !map.components(component).is_empty());
+    let is_component = |component| !ComponentView::all(component, snapshot).is_empty() || is_told(component);
     if ![Component::ApiServer, Component::ControllerManager, Component::Etcd].into_iter().any(is_component) {
         facts.push("component-flags".to_owned());
     }

@@ -49,6 +49,7 @@ pub(crate) const fn joined<const N: usize>(mut one: &[Kind], mut two: &[Kind]) -
 #[derive(Debug)]
 pub struct Ground<'a> {
     pub(crate) snapshot: &'a Snapshot,
+    files: &'a NodeFiles,
     pub(crate) workloads: Vec<Workload<'a>>,
     by_namespace: HashMap<&'a str, Vec<usize>>,
     /// Objects that a later one of the same name takes the place of.
@@ -65,8 +66,8 @@ pub struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    /// Prepares a snapshot for judgement.
-    pub fn new(snapshot: &'a Snapshot) -> Self {
+    /// Prepares a snapshot for judgement, and the files of a node with it.
+    pub fn with(snapshot: &'a Snapshot, files: &'a NodeFiles) -> Self {
         let workloads = snapshot.workloads();
         let mut by_namespace: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, workload) in workloads.iter().enumerate() {
@@ -77,6 +78,7 @@ impl<'a> Ground<'a> {
         let overridden = snapshot.duplicates().map(|(earlier, later)| (earlier.id(), later)).collect();
         Self {
             snapshot,
+            files,
             workloads,
             by_namespace,
             overridden,
@@ -263,7 +265,7 @@ impl<'a> Facts<'a> {
         for kind in mechanisms.iter().flat_map(|mechanism| mechanism.reads()) {
             self.declared(*kind);
         }
-        self.ground.logins.get_or_init(|| Inventory::take(self.ground.snapshot, &NodeFiles::default(), &[]))
+        self.ground.logins.get_or_init(|| Inventory::take(self.ground.snapshot, self.ground.files, &[]))
     }
 
     /// Why not every object of the kinds that the judge declares is known, if one of them was asked for and not had.

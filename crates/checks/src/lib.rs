@@ -36,7 +36,7 @@ pub use compose::{Reading, compose};
 pub use entry::{Entry, Judge, Judged, Logins};
 pub use facts::Facts;
 pub use right::{Exceptions, Grants, Named, Right};
-pub use run::{Focus, Judgement, Selection, judge, selected};
+pub use run::{Focus, Judgement, Selection, judge, judge_with, selected};
 
 /// Every check, family by family, each family sorted by id.
 pub static CATALOGUE: &[&[&Entry]] = &[cluster::ALL, identity::ALL, namespace::ALL, network::ALL, object::ALL, pod_security::ALL, relation::ALL, workload::ALL];

@@ -32,8 +32,8 @@ pub(crate) fn look<'a>(wanted: &'static Logins, facts: &Facts<'a>, snapshot: &'a
     for login in sections.iter().flat_map(|section| &section.logins) {
         for judgement in &login.judgements {
             let Some(&key) = wanted.faults.iter().find(|&&fault| fault == judgement.fault.id) else { continue };
-            let Some(subject) = login.place.subject() else { continue };
-            faults.entry(subject.clone()).or_default().push(raised(key, login, judgement, snapshot));
+            let Some(subject) = login.place.subject().cloned().or_else(|| login.place.file.as_deref().map(file)) else { continue };
+            faults.entry(subject).or_default().push(raised(key, login, judgement, snapshot));
         }
     }
     if !faults.is_empty() {
@@ -46,6 +46,11 @@ pub(crate) fn look<'a>(wanted: &'static Logins, facts: &Facts<'a>, snapshot: &'a
     let unseen = unseen.map(|unseen| Missing { fact: unseen.fact.clone(), scope: "cluster".to_owned(), reason: Reason::NotInSource });
     let is_judged = sections.iter().all(|section| !section.logins.is_empty() || section.state == State::Off);
     if is_judged { Found::Nothing } else { Found::NoSubject(unseen) }
+}
+
+/// A file of a node, as the subject of a finding.
+fn file(name: &str) -> ObjectRef {
+    ObjectRef { api_version: String::new(), kind: "File".to_owned(), namespace: None, name: name.to_owned() }
 }
 
 fn raised<'a>(key: &'static str, login: &Login, judgement: &Judgement, snapshot: &'a Snapshot) -> Raised<'a> {

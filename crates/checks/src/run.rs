@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::component::ComponentView;
 use bartizan_cluster::embedded::Embedded;
+use bartizan_cluster::node_file::NodeFiles;
 use bartizan_cluster::selector::LabelSelector;
 use bartizan_cluster::{
     ContainerView, FieldPath, Kind, KubernetesVersion, Locator, Missing, ObjectRef, ObjectView, PodView, Provenance, Reason, Snapshot, Workload,
@@ -149,8 +150,13 @@ pub fn entries(selection: &Selection, version: KubernetesVersion) -> Vec<&'stati
 
 /// Judges a snapshot.
 pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
+    judge_with(snapshot, &NodeFiles::default(), selection)
+}
+
+/// Judges a snapshot, and the files of a node with it: certificates, tokens and configurations that are no objects.
+pub fn judge_with(snapshot: &Snapshot, files: &NodeFiles, selection: &Selection) -> Judgement {
     let embedded = Embedded::all(snapshot);
-    let ground = Ground::new(snapshot);
+    let ground = Ground::with(snapshot, files);
     let entries = selected(selection, snapshot);
     let focus = &selection.focus;
     let run = Run { ground: &ground, snapshot, focus, trace: selection.trace };

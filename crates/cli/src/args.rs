@@ -246,6 +246,9 @@ pub(crate) enum Format {
 pub(crate) struct Scan {
     #[command(flatten)]
     pub(crate) sources: Sources,
+    /// Directory in which the file system of a control-plane node lies (`/` on the node itself); without SOURCE, its manifests are read.
+    #[arg(long, value_name = "DIR", help_heading = "Sources")]
+    pub(crate) node_root: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) narrowing: Narrowing,
     #[command(flatten)]

@@ -50,6 +50,7 @@ fn report_of(path: &Path, options: &args::Diff, terminal: &Terminal) -> Result<R
         files: gathered.files,
         skipped: gathered.skipped.total(),
         version_given: options.kubernetes_version.is_some(),
+        ..bartizan_checks::Reading::default()
     };
     Ok(bartizan_checks::compose(&gathered.snapshot, judgement, &selection, &reading))
 }

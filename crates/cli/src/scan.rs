@@ -1,10 +1,11 @@
 //! `bartizan scan`
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use bartizan_checks::{Focus, Judgement, Selection, benchmark};
+use bartizan_cluster::node_file::NodeFiles;
 use bartizan_cluster::selector::LabelSelector;
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Source};
 use bartizan_gather::{Gathered, Road};
@@ -20,7 +21,10 @@ use crate::settings::Settings;
 use crate::{catalogue, source};
 
 pub(crate) fn run(scan: &Scan, global: &Global, terminal: &Terminal) -> Result<Outcome> {
-    let settings = Settings::load(&scan.sources, &scan.narrowing, &scan.outputs, &scan.fail_on, global)?;
+    let mut settings = Settings::load(&scan.sources, &scan.narrowing, &scan.outputs, &scan.fail_on, global)?;
+    if let Some(root) = scan.node_root.as_ref().filter(|_| settings.sources.arguments().is_empty()) {
+        settings.sources.sources = vec![root.join(source::MANIFESTS)];
+    }
     let terminal = &terminal.speaking(settings.language.unwrap_or(terminal.language));
     let (sources, narrowing, outputs) = (&settings.sources, &settings.narrowing, &settings.outputs);
     output::check(outputs)?;
@@ -36,7 +40,9 @@ pub(crate) fn run(scan: &Scan, global: &Global, terminal: &Terminal) -> Result<O
     clock.stage("read", terminal);
     tell_absent(&gathered.snapshot, &selection.focus, terminal);
     let waivers = settings.waivers(&gathered.snapshot)?;
-    let report = judged(&gathered, &selection, &settings, &waivers);
+    let root = scan.node_root.clone().or_else(|| node_among(&sources.arguments()));
+    let files = source::node_files(&gathered.snapshot, root.as_deref(), Vec::new())?;
+    let report = judged(&gathered, &files, &selection, &settings, &waivers);
     clock.stage("judge", terminal);
     let pages = Pages::new(catalogue::checks());
     // Findings about waivers point into the configuration file.
@@ -71,12 +77,18 @@ fn compared(comparison: &Comparison, language: Language) -> String {
     }
 }
 
+/// The only argument in which the file system of a node lies, or a copy of what matters of it.
+fn node_among(arguments: &[PathBuf]) -> Option<PathBuf> {
+    let mut found = arguments.iter().filter(|argument| ["etc/kubernetes", "var/lib/kubelet"].iter().any(|part| argument.join(part).is_dir()));
+    found.next().filter(|_| found.next().is_none()).cloned()
+}
+
 /// The report of what was gathered, with what is accepted marked so.
-pub(crate) fn judged(gathered: &Gathered, selection: &Selection, settings: &Settings, waivers: &Waivers) -> Report {
+fn judged(gathered: &Gathered, files: &NodeFiles, selection: &Selection, settings: &Settings, waivers: &Waivers) -> Report {
     let snapshot = &gathered.snapshot;
-    let mut judgement = bartizan_checks::judge(snapshot, selection);
+    let mut judgement = bartizan_checks::judge_with(snapshot, files, selection);
     accept(&mut judgement, waivers, snapshot, selection, settings, gathered.road);
-    bartizan_checks::compose(snapshot, judgement, selection, &source::reading(gathered, &settings.sources))
+    bartizan_checks::compose(snapshot, judgement, selection, &source::reading(gathered, &settings.sources, files))
 }
 
 fn accept(judgement: &mut Judgement, waivers: &Waivers, snapshot: &Snapshot, selection: &Selection, settings: &Settings, road: Road) {

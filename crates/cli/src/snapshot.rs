@@ -1,6 +1,7 @@
 //! `bartizan snapshot`
 
 use anyhow::Result;
+use bartizan_cluster::node_file::NodeFiles;
 use bartizan_gather::saved;
 use bartizan_report::{Language, Outcome, Stage};
 
@@ -19,7 +20,7 @@ pub(crate) fn run(take: &TakeSnapshot, global: &Global, terminal: &Terminal) -> 
         Language::English => format!("{objects} objects in `{file}`; scan them with `bartizan scan {file}`"),
         Language::Chinese => format!("`{file}` 中保存了 {objects} 个对象；用 `bartizan scan {file}` 扫描"),
     });
-    let reading = source::reading(&gathered, &take.sources);
+    let reading = source::reading(&gathered, &take.sources, &NodeFiles::default());
     let report = bartizan_checks::compose(&gathered.snapshot, bartizan_checks::Judgement::default(), &everything, &reading);
     Ok(if report.coverage.is_incomplete() { Outcome::Incomplete } else { Outcome::Clean })
 }

@@ -1,11 +1,14 @@
 //! From the arguments of a command to the facts it judges.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use bartizan_authz::login;
 use bartizan_checks::Reading;
-use bartizan_cluster::Kind;
-use bartizan_gather::{Gathered, files};
+use bartizan_cluster::node_file::{FileKind, NodeFiles};
+use bartizan_cluster::{Kind, Snapshot};
+use bartizan_gather::{Gathered, files, node};
 use bartizan_report::Outcome;
 use jiff::Timestamp;
 
@@ -36,9 +39,21 @@ pub(crate) fn gather(sources: &Sources, namespaces: &[String], objects: &[String
     Ok(gathered)
 }
 
+/// Where a node keeps the manifests of its control plane.
+pub(crate) const MANIFESTS: &str = "etc/kubernetes/manifests";
+
+/// The files of the node whose file system lies in `root` that have to do with what `snapshot` shows, and files that are given outright.
+pub(crate) fn node_files(snapshot: &Snapshot, root: Option<&Path>, given: Vec<(FileKind, PathBuf)>) -> Result<NodeFiles> {
+    let wanted = if root.is_some() { login::wanted(snapshot) } else { Vec::new() };
+    let of_node = wanted.into_iter().map(|file| (file.path, file.kind)).collect();
+    Ok(node::read(&node::Request { root: root.map(Path::to_path_buf), of_node, given })?)
+}
+
 /// What the report says of the reading.
-pub(crate) fn reading(gathered: &Gathered, sources: &Sources) -> Reading {
+pub(crate) fn reading(gathered: &Gathered, sources: &Sources, files: &NodeFiles) -> Reading {
     Reading {
+        has_node: files.has_node,
+        node_problems: bartizan_checks::compose::node_problems(files),
         road: gathered.road.name().to_owned(),
         names: gathered.names.clone(),
         files: gathered.files,

@@ -151,3 +151,48 @@ fn an_issuer_is_asked_under_the_authorities_that_a_flag_names() {
         assert!(!said.is_empty() && said.contains(reason) && bad["issuer"].is_null(), "{reason}: {bad}");
     }
 }
+
+/// A copy of what matters of a node: what is no manifest is judged by `scan` as by `authz logins`.
+#[test]
+fn a_scan_sees_the_files_of_a_node() {
+    let authority = Authority::new("cluster").unwrap();
+    let admin = authority.client("kubernetes-super-admin", &["system:masters"]).unwrap();
+    let kubelet =
+        "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nauthentication: {anonymous: {enabled: true}}\nauthorization: {mode: Webhook}\n";
+    let files = directory(&[
+        ("node/etc/kubernetes/manifests/kube-apiserver.yaml", SERVER),
+        ("node/etc/kubernetes/pki/apiserver-kubelet-client.crt", &admin.certificate),
+        ("node/etc/kubernetes/pki/ca.crt", "no certificate \u{e9}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+        ("node/etc/kubernetes/admin.conf", ": : {["),
+        ("node/var/lib/kubelet/config.yaml", kubelet),
+    ]);
+    let checks = ["--check", "masters-certificate", "--check", "kubelet-anonymous"];
+    let found = |arguments: &[&str]| {
+        let ran = run(files.path(), &[&["scan"], arguments, &checks, &["-o", "json"]].concat(), "", &[]);
+        let report = ran.report();
+        let findings = report["findings"].as_array().unwrap().iter();
+        let findings: Vec<String> = findings
+            .map(|one| format!("{} {} {}", one["check"].as_str().unwrap(), one["subject"]["kind"].as_str().unwrap(), one["subject"]["name"].as_str().unwrap()))
+            .collect();
+        let problems = report["coverage"]["problems"].as_array().unwrap().iter();
+        let lost: Vec<String> = problems.filter(|problem| problem["lost"] == true).map(|problem| problem["source"].as_str().unwrap().to_owned()).collect();
+        let unseen = report["coverage"]["not_in_source"].to_string();
+        (ran.code, findings, lost, unseen.contains("node-files"))
+    };
+    let whole = (
+        1,
+        vec![
+            "kubelet-anonymous KubeletConfiguration node/var/lib/kubelet/config.yaml".to_owned(),
+            "masters-certificate File node/etc/kubernetes/pki/apiserver-kubelet-client.crt".to_owned(),
+        ],
+        vec!["node/etc/kubernetes/admin.conf".to_owned(), "node/etc/kubernetes/pki/ca.crt".to_owned()],
+        false,
+    );
+    assert_eq!(found(&["node"]), whole, "a directory in which a node lies");
+    assert_eq!(found(&["--node-root", "node"]), whole, "its manifests, and the files beside them");
+    assert_eq!(found(&["node/etc/kubernetes/manifests", "--node-root", "node"]), whole);
+    // The manifests alone say nothing of the files.
+    assert_eq!(found(&["node/etc/kubernetes/manifests"]), (0, Vec::new(), Vec::new(), true));
+    let shown = run(files.path(), &["scan", "node", "-o", "concise", "--check", "masters-certificate"], "", &[]);
+    assert!(shown.stdout.contains("node/etc/kubernetes/pki/ca.crt:2:1: not judged[parse]"), "{}", shown.stdout);
+}

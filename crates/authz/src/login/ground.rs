@@ -173,7 +173,9 @@ impl<'a> Ground<'a> {
     /// Every configuration of the kind `kind`, wherever it was read.
     pub(super) fn configurations(&self, kind: &str) -> Vec<Configured<'a>> {
         let files = self.files.of_node.values().chain(self.files.given.iter().map(|(_, file)| file));
-        let of_files = files.filter_map(|file| match &file.content {
+        // A file of the node may lie among the sources of the snapshot too, and is one all the same.
+        let is_read = |file: &&'a NodeFile| !self.snapshot.sources().any(|source| source.name() == file.name);
+        let of_files = files.filter(is_read).filter_map(|file| match &file.content {
             Ok(FileContent::Configuration(snapshot)) => Some(&**snapshot),
             _ => None,
         });

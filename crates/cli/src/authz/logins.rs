@@ -31,9 +31,6 @@ Examples:
 const WANTED: [Kind; 7] =
     [Kind::Pod, Kind::Secret, Kind::ConfigMap, Kind::ServiceAccount, Kind::RoleBinding, Kind::ClusterRoleBinding, Kind::CertificateSigningRequest];
 
-/// Where a node keeps the manifests of its control plane.
-const MANIFESTS: &str = "etc/kubernetes/manifests";
-
 /// `bartizan authz logins`
 #[derive(Debug, Args)]
 pub(crate) struct Logins {
@@ -84,7 +81,7 @@ fn gather(options: &Logins, global: &Global, terminal: &Terminal) -> Result<Gath
     let mut sources = options.sources.to_sources();
     if sources.arguments().is_empty() {
         if let Some(root) = &options.node_root {
-            sources.sources = vec![root.join(MANIFESTS)];
+            sources.sources = vec![root.join(source::MANIFESTS)];
         } else if !(options.pem.is_empty() && options.tokens.is_empty()) {
             // Files were given: no cluster is meant.
             let mut request = files::Request::new(Vec::<PathBuf>::new(), sources.now.unwrap_or_else(Timestamp::now));
@@ -97,13 +94,11 @@ fn gather(options: &Logins, global: &Global, terminal: &Terminal) -> Result<Gath
 
 fn read_files(options: &Logins, gathered: &Gathered) -> Result<NodeFiles> {
     let given = |kind: FileKind, paths: &[PathBuf]| paths.iter().map(|path| (kind, path.clone())).collect::<Vec<_>>();
-    let wanted = login::wanted(&gathered.snapshot);
-    let request = node::Request {
-        root: options.node_root.clone(),
-        of_node: wanted.into_iter().map(|file| (file.path, file.kind)).collect(),
-        given: [given(FileKind::Pem, &options.pem), given(FileKind::Tokens, &options.tokens)].concat(),
-    };
-    Ok(node::read(&request)?)
+    source::node_files(
+        &gathered.snapshot,
+        options.node_root.as_deref(),
+        [given(FileKind::Pem, &options.pem), given(FileKind::Tokens, &options.tokens)].concat(),
+    )
 }
 
 /// How long one issuer may take.
