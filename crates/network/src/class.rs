@@ -187,6 +187,11 @@ impl Classes {
         is_marked != is_broad
     }
 
+    /// Of the selectors that mark a class, those that count everywhere: of more than one namespace, these alone tell classes apart.
+    pub(crate) fn marking_everywhere(&self, class: ClassId, selectors: &Selectors<'_>) -> Vec<u32> {
+        self.marking(class).iter().copied().filter(|&number| selectors.scope(number).is_none()).collect()
+    }
+
     /// The selectors that mark a class.
     fn marking(&self, class: ClassId) -> &[u32] {
         self.classes.get(class.0 as usize).map_or(&[], |selectors| selectors)

@@ -246,7 +246,7 @@ impl Connectivity<'_, '_> {
     }
 
     /// Whether something may be allowed between two peers; only of pods it may be known that nothing is.
-    fn may_reach(&self, reach: &Reach, from: usize, to: usize) -> bool {
+    pub(crate) fn may_reach(&self, reach: &Reach, from: usize, to: usize) -> bool {
         let (Some(Side::Units(sources)), Some(Side::Units(targets))) = (self.sides.get(from), self.sides.get(to)) else { return true };
         sources.iter().any(|(source, _)| targets.iter().any(|(target, _)| reach.may(self.network, *source, *target)))
     }

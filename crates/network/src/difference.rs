@@ -9,6 +9,7 @@ use crate::Network;
 use crate::address::{Address, AddressSet};
 use crate::connectivity::{Connectivity, Peer, PeerKind};
 use crate::policy::Direction;
+use crate::reach::Reach;
 use crate::traffic::{Bounds, Traffic};
 use crate::verdict::Cause;
 
@@ -88,42 +89,42 @@ impl Change {
 /// One of the two networks with its peers.
 struct Half<'n, 's> {
     connectivity: Connectivity<'n, 's>,
-    /// The positions of the peers of each name.
-    places: BTreeMap<String, Vec<usize>>,
+    reach: Reach,
 }
 
-/// What may be compared: its name, and a peer of it without a variant.
-type Names = BTreeMap<String, Peer>;
+/// Something that may be compared.
+struct Named {
+    /// A peer of it without a variant.
+    peer: Peer,
+    /// Its positions among the peers of each network.
+    before: Vec<usize>,
+    after: Vec<usize>,
+}
 
 impl<'n, 's> Half<'n, 's> {
-    fn of(network: &'n Network<'s>, names: &mut Names) -> Self {
-        let connectivity = network.connectivity();
-        let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (peer, at) in connectivity.peers().iter().zip(0..).filter(|(peer, _)| peer.kind != PeerKind::Cidr) {
-            let peer = peer.without_variant();
-            places.entry(peer.id.clone()).or_default().push(at);
-            names.insert(peer.id.clone(), peer);
-        }
-        Self { connectivity, places }
+    fn of(network: &'n Network<'s>) -> Self {
+        Self { connectivity: network.connectivity(), reach: Reach::of(network) }
     }
 
-    fn places(&self, name: &str) -> &[usize] {
-        self.places.get(name).map_or(&[], Vec::as_slice)
+    /// Every peer but addresses, with its position.
+    fn named(&self) -> impl Iterator<Item = (usize, Peer)> {
+        let peers = (0..).zip(self.connectivity.peers()).filter(|(_, peer)| peer.kind != PeerKind::Cidr);
+        peers.map(|(at, peer)| (at, peer.without_variant()))
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.places.contains_key(name)
+    /// What is allowed between two at these positions: nothing where one of them is not there.
+    fn between(&self, from: &[usize], to: &[usize], causes: &mut BTreeSet<Cause>) -> Bounds {
+        let pairs = from.iter().flat_map(|&from| to.iter().map(move |&to| (from, to)));
+        let allowed = |(from, to)| {
+            let is_closed = from != to && !self.connectivity.may_reach(&self.reach, from, to);
+            if is_closed { Some((Bounds::none(), BTreeSet::new())) } else { self.connectivity.between(from, to) }
+        };
+        summed_up(pairs.filter_map(allowed), causes)
     }
 
-    /// What is allowed between two names: nothing where one of them is not there.
-    fn between(&self, from: &str, to: &str, causes: &mut BTreeSet<Cause>) -> Bounds {
-        let pairs = self.places(from).iter().flat_map(|&from| self.places(to).iter().map(move |&to| (from, to)));
-        summed_up(pairs.filter_map(|(from, to)| self.connectivity.between(from, to)), causes)
-    }
-
-    /// What is allowed between a name and an address, which is the one that begins on the way in.
-    fn with_address(&self, name: &str, address: Address, direction: Direction, causes: &mut BTreeSet<Cause>) -> Bounds {
-        summed_up(self.places(name).iter().filter_map(|&place| self.connectivity.with_address(place, address, direction)), causes)
+    /// What is allowed between what is at these positions and an address, which is the one that begins on the way in.
+    fn with_address(&self, places: &[usize], address: Address, direction: Direction, causes: &mut BTreeSet<Cause>) -> Bounds {
+        summed_up(places.iter().filter_map(|&place| self.connectivity.with_address(place, address, direction)), causes)
     }
 }
 
@@ -145,58 +146,64 @@ fn summed_up(each: impl Iterator<Item = (Bounds, BTreeSet<Cause>)>, causes: &mut
 
 /// Every connection in which the two networks differ, in the order of the names of its ends. Both must be of one model.
 pub fn difference(before: &Network<'_>, after: &Network<'_>) -> Vec<Change> {
-    let mut names = Names::new();
-    let (before_half, after_half) = (Half::of(before, &mut names), Half::of(after, &mut names));
-    let comparison = Comparison { before: before_half, after: after_half, names };
+    let comparison = Comparison { before: Half::of(before), after: Half::of(after) };
+    let mut names: BTreeMap<String, Named> = BTreeMap::new();
+    for (half, is_after) in [(comparison.before.named().collect::<Vec<_>>(), false), (comparison.after.named().collect(), true)] {
+        for (at, peer) in half {
+            let named = names.entry(peer.id.clone()).or_insert_with(|| Named { peer, before: Vec::new(), after: Vec::new() });
+            if is_after { named.after.push(at) } else { named.before.push(at) }
+        }
+    }
+    let names: Vec<Named> = names.into_values().collect();
     let mut changes = Vec::new();
-    for from in comparison.names.keys() {
-        for to in comparison.names.keys().filter(|to| *to != from) {
+    for (from, number) in names.iter().zip(0..) {
+        for (to, _) in names.iter().zip(0..).filter(|(_, other)| *other != number) {
             changes.extend(comparison.between(from, to));
         }
     }
     let classes = shared_classes(before, after);
-    for (name, _) in comparison.names.iter().filter(|(_, peer)| peer.kind == PeerKind::PodOwner) {
+    for named in names.iter().filter(|named| named.peer.kind == PeerKind::PodOwner) {
         for direction in [Direction::Ingress, Direction::Egress] {
-            changes.extend(comparison.with_addresses(name, &classes, direction));
+            changes.extend(comparison.with_addresses(named, &classes, direction));
         }
     }
     changes.sort_by(|one, two| (&one.from, &one.to).cmp(&(&two.from, &two.to)));
     changes
 }
 
+impl Named {
+    fn end(&self) -> DiffPeer {
+        DiffPeer { peer: self.peer.clone(), was: !self.before.is_empty(), is: !self.after.is_empty() }
+    }
+}
+
 struct Comparison<'n, 's, 't> {
     before: Half<'n, 's>,
     after: Half<'n, 't>,
-    names: Names,
 }
 
 impl Comparison<'_, '_, '_> {
-    fn end(&self, name: &str) -> Option<DiffPeer> {
-        Some(DiffPeer { peer: self.names.get(name)?.clone(), was: self.before.has(name), is: self.after.has(name) })
-    }
-
-    fn between(&self, from: &str, to: &str) -> Option<Change> {
+    fn between(&self, from: &Named, to: &Named) -> Option<Change> {
         let mut causes = BTreeSet::new();
-        let before = self.before.between(from, to, &mut causes);
-        let after = self.after.between(from, to, &mut causes);
-        let (from, to) = (self.end(from)?, self.end(to)?);
-        (before != after).then(|| change(from, to, before, after, causes))
+        let before = self.before.between(&from.before, &to.before, &mut causes);
+        let after = self.after.between(&from.after, &to.after, &mut causes);
+        (before != after).then(|| change(from.end(), to.end(), before, after, causes))
     }
 
     /// What differs between a workload and addresses, those alike together.
-    fn with_addresses(&self, name: &str, classes: &[AddressSet], direction: Direction) -> Vec<Change> {
+    fn with_addresses(&self, named: &Named, classes: &[AddressSet], direction: Direction) -> Vec<Change> {
         let mut merged: BTreeMap<(Bounds, Bounds, BTreeSet<Cause>), AddressSet> = BTreeMap::new();
         for class in classes {
             let Some(address) = class.first() else { continue };
             let mut causes = BTreeSet::new();
-            let before = self.before.with_address(name, address, direction, &mut causes);
-            let after = self.after.with_address(name, address, direction, &mut causes);
+            let before = self.before.with_address(&named.before, address, direction, &mut causes);
+            let after = self.after.with_address(&named.after, address, direction, &mut causes);
             if before != after {
                 let set = merged.entry((before, after, causes)).or_default();
                 *set = set.union(class);
             }
         }
-        let Some(workload) = self.end(name) else { return Vec::new() };
+        let workload = named.end();
         let mut changes = Vec::new();
         for ((before, after, causes), set) in merged {
             for text in set.texts(self.before.connectivity.model()) {

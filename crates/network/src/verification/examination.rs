@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashMapExt as _};
+
 use super::{Claim, Verified, Witness};
 use crate::Network;
 use crate::address::{self, Address, AddressSet};
-use crate::class::ClassId;
 use crate::exposure::Imagined;
 use crate::grouping::Applied;
 use crate::policy::{Action, Direction, Entity, NamespaceMatch, Peer, Policy, Rule, Tier};
@@ -52,11 +53,14 @@ struct Fate {
     overruled: Option<(u32, Witness)>,
 }
 
-/// Units that cluster-wide selectors, named ports and blocks do not tell apart, with their namespaces, sorted by these.
+/// Units that cluster-wide selectors, named ports and blocks do not tell apart, with the ranks of their namespaces, sorted by these.
 type Kind = Vec<(u32, u32)>;
 
 struct Examination<'n, 's> {
     network: &'n Network<'s>,
+    /// The place of each namespace in the order of their names: their numbers are others after a change than in a network resolved
+    /// anew.
+    ranks: Vec<u32>,
     kinds: Vec<Kind>,
     fates: BTreeMap<u32, Fate>,
     /// The policies without which something would be different.
@@ -69,24 +73,26 @@ impl Network<'_> {
     /// What policies do that nobody can have meant, and how many pairs had to be looked at for that.
     pub fn examine(&self) -> Examined {
         let mut found = Vec::new();
+        let ranks = self.ranks();
         let mut examination =
-            Examination { network: self, kinds: self.kinds(), fates: BTreeMap::new(), needed: BTreeSet::new(), ties: BTreeMap::new(), pairs: 0 };
+            Examination { network: self, kinds: self.kinds(&ranks), ranks, fates: BTreeMap::new(), needed: BTreeSet::new(), ties: BTreeMap::new(), pairs: 0 };
         let mut examined = Vec::new();
         let imagined: Vec<_> = self.policies.all().map(|(number, policy)| (number, self.applied_to_newcomer(policy))).collect();
         for direction in [Direction::Ingress, Direction::Egress] {
             let mut subjects: BTreeMap<(&Applied, &[u32], u32), Subject<'_>> = BTreeMap::new();
             for ((number, policy), (_, newcomer)) in self.policies.all().zip(&imagined) {
-                let units = self.units_of(policy.subject);
+                let mut units = self.units_of(policy.subject);
                 if units.is_empty() {
                     continue;
                 }
+                units.sort_by_key(|&unit| self.representative(unit));
                 examined.push(number);
                 if policy.rules(direction).is_none() {
                     continue;
                 }
                 examination.add_subjects(direction, number, &units, newcomer, &mut subjects);
             }
-            // Not by the numbers of rules, which are others after a change than in a network resolved anew.
+            // Not by the numbers of rules or units, which are others after a change than in a network resolved anew.
             let mut subjects: Vec<&Subject<'_>> = subjects.values().collect();
             subjects.sort_by_key(|subject| {
                 let pod = subject.pods.as_ref().and_then(|(_, pods)| pods.first());
@@ -127,19 +133,33 @@ impl Network<'_> {
         idle.collect()
     }
 
+    fn ranks(&self) -> Vec<u32> {
+        let mut names: Vec<u32> = (0..crate::inventory::count(self.inventory.namespaces.len())).collect();
+        names.sort_by_key(|&number| self.inventory.namespace_name(number));
+        let mut ranks = vec![0; names.len()];
+        for (rank, number) in (0u32..).zip(names) {
+            if let Some(slot) = ranks.get_mut(number as usize) {
+                *slot = rank;
+            }
+        }
+        ranks
+    }
+
     /// All units, those together that only rules about their own namespace can tell apart.
-    fn kinds(&self) -> Vec<Kind> {
-        let mut kinds: BTreeMap<(Option<ClassId>, ClassId, u32, u32), Kind> = BTreeMap::new();
-        for group in self.grouping.groups.iter() {
+    fn kinds(&self, ranks: &[u32]) -> Vec<Kind> {
+        let mut kinds: HashMap<_, Kind> = HashMap::new();
+        for group in self.grouping.groups.iter().filter(|group| !group.units.is_empty()) {
+            let marking = self.grouping.pod_classes.marking_everywhere(group.labels, &self.policies.pod_selectors);
             for &number in &group.units {
                 let Some(key) = self.unit(number).map(|unit| unit.key) else { continue };
-                let kind = (self.grouping.namespace_class(group.namespace), group.labels, key.ports, key.signature);
-                kinds.entry(kind).or_default().push((group.namespace, number));
+                let ports: Vec<_> = self.port_map(key.ports).iter().copied().filter(|(name, _, _)| self.policies.port_names.are_read(None, name)).collect();
+                let kind = (self.grouping.namespace_class(group.namespace), marking.clone(), ports, key.signature);
+                kinds.entry(kind).or_default().push((ranks.get(group.namespace as usize).copied().unwrap_or(0), number));
             }
         }
         let mut kinds: Vec<Kind> = kinds.into_values().collect();
         for kind in &mut kinds {
-            kind.sort_unstable_by_key(|&(namespace, unit)| (namespace, self.representative(unit)));
+            kind.sort_unstable_by_key(|&(rank, unit)| (rank, self.representative(unit)));
         }
         kinds
     }
@@ -254,7 +274,9 @@ impl<'n, 's> Examination<'n, 's> {
             take_two(&mut pods, &found.pods);
             add(Other::Pods(unit, pods), has_names.then_some(found.key.ports));
         }
-        (0..crate::inventory::count(network.inventory.nodes.len())).for_each(|node| add(Other::Node(node), None));
+        let mut nodes: Vec<u32> = (0..crate::inventory::count(network.inventory.nodes.len())).collect();
+        nodes.sort_by_key(|&node| network.inventory.nodes.get(node as usize).map(|node| node.name));
+        nodes.into_iter().for_each(|node| add(Other::Node(node), None));
         if peers.iter().any(|peer| matches!(peer, Peer::Entity(..))) {
             add(Other::OwnNode, None);
             add(Other::Node(UNKNOWN_NODE), None);
@@ -283,12 +305,13 @@ impl<'n, 's> Examination<'n, 's> {
             })
             .collect();
         let mut units: Vec<u32> = named.iter().flat_map(|&namespace| network.units_in(namespace)).collect();
+        let named: BTreeSet<u32> = named.iter().filter_map(|&namespace| self.ranks.get(namespace as usize).copied()).collect();
         for kind in &self.kinds {
             let mut at = 0;
             let mut taken = 0;
-            while let Some(&(namespace, unit)) = kind.get(at).filter(|_| taken < 2) {
-                if named.contains(&namespace) {
-                    at = kind.partition_point(|(other, _)| *other <= namespace);
+            while let Some(&(rank, unit)) = kind.get(at).filter(|_| taken < 2) {
+                if named.contains(&rank) {
+                    at = kind.partition_point(|(other, _)| *other <= rank);
                     continue;
                 }
                 units.push(unit);

@@ -114,11 +114,6 @@ impl Cluster {
         Self { world, policies, host_policies, guards_hosts }
     }
 
-    /// The same without policies for nodes.
-    pub(crate) fn without_host_policies(self) -> Self {
-        Self { host_policies: Vec::new(), ..self }
-    }
-
     /// What an end is to a pod on `node`.
     fn identity(&self, end: End, node: usize) -> Identity {
         let mut identity = Identity::new();
