@@ -276,7 +276,9 @@ impl<'n, 's> Examination<'n, 's> {
         }
         let mut nodes: Vec<u32> = (0..crate::inventory::count(network.inventory.nodes.len())).collect();
         nodes.sort_by_key(|&node| network.inventory.nodes.get(node as usize).map(|node| node.name));
-        nodes.into_iter().for_each(|node| add(Other::Node(node), None));
+        for node in nodes {
+            add(Other::Node(node), None);
+        }
         if peers.iter().any(|peer| matches!(peer, Peer::Entity(..))) {
             add(Other::OwnNode, None);
             add(Other::Node(UNKNOWN_NODE), None);
