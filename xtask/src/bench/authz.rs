@@ -118,7 +118,7 @@ const KINDS_OF_CHANGE: [&str; 12] = [
 
 /// What a change of one object costs after everything was resolved, in process.
 fn changes(world: &Path) -> Result<Option<&'static str>> {
-    let mut command = Command::new(example("bartizan-authz", "change_speed")?);
+    let mut command = Command::new(example("bartizan-authz", "access_change_speed")?);
     command.arg(world);
     let run = watch(command, Limit::none())?.context("the changes were not measured")?;
     say("One change taken over and a question asked, 100 tried of each kind; then 300 one after the other; ms");

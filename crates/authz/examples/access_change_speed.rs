@@ -1,4 +1,4 @@
-//! Measures what a change costs after everything was resolved: `change_speed WORLD.json`, where WORLD is an array of objects as
+//! Measures what a change costs after everything was resolved: `access_change_speed WORLD.json`, where WORLD is an array of objects as
 //! `cargo xtask bench authz` makes it, which runs this. It tells milliseconds on standard error.
 
 use std::error::Error;
@@ -149,7 +149,7 @@ fn tell(out: &mut impl std::io::Write, name: &str, mut times: Vec<Duration>) -> 
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let world = std::env::args().nth(1).ok_or("usage: change_speed WORLD.json")?;
+    let world = std::env::args().nth(1).ok_or("usage: access_change_speed WORLD.json")?;
     let objects: Vec<Value> = serde_json::from_slice(&std::fs::read(world)?)?;
     let circumstances = Circumstances {
         provenance: Provenance::Files,
