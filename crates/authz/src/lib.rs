@@ -66,7 +66,6 @@ pub mod restriction;
 pub mod review;
 mod rule;
 mod server;
-mod shared;
 mod subsumption;
 pub mod usage;
 mod writing;

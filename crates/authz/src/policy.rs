@@ -13,10 +13,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bartizan_cluster::access::User;
+use bartizan_cluster::sharing::{Layered, Pages};
 use bartizan_cluster::{KubernetesVersion, Location, Missing, ObjectId, ObjectView, Snapshot, Spot, Symbol, Value};
 
 use crate::rule::{RuleBook, SetId};
-use crate::shared::{Layered, Things};
 use index::Index;
 use number::{Listed, Number};
 
@@ -170,16 +170,16 @@ pub(crate) struct Policy<'s> {
     repairs: bool,
     /// Whether there was no room for all rules of aggregated roles.
     pub(crate) is_cut: bool,
-    roles: Things<Role>,
+    roles: Pages<Role>,
     /// Those that are there: ClusterRoles by name, then Roles by namespace and name.
     listed_roles: Listed,
     role_slots: Layered<(bool, Symbol, Symbol), u32>,
-    bindings: Things<Binding>,
+    bindings: Pages<Binding>,
     /// Those that are there, in the order in which they are asked.
     listed_bindings: Listed,
     /// The places in the order of the bindings of each namespace.
     namespaces: Layered<Symbol, Range<u32>>,
-    principals: Things<Principal>,
+    principals: Pages<Principal>,
     users: Layered<Symbol, PrincipalId>,
     groups: Layered<Symbol, PrincipalId>,
     missing: Arc<[Missing]>,

@@ -6,10 +6,9 @@
 use std::sync::Arc;
 
 use bartizan_cluster::access::{Action, Target};
+use bartizan_cluster::sharing::{Layered, Pages};
 use bartizan_cluster::{Interner, Symbol, Value, field};
 use foldhash::{HashMap, HashMapExt as _};
-
-use crate::shared::{Layered, Things};
 
 /// A list of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,11 +126,11 @@ pub(crate) struct RuleBook {
     /// The words of rules alone: few beside the names of roles, bindings and subjects.
     spoken: Layered<Box<str>, Symbol>,
     star: Symbol,
-    lists: Things<List>,
+    lists: Pages<List>,
     list_ids: Layered<Box<[Symbol]>, ListId>,
-    rules: Things<(Rule, Hints)>,
+    rules: Pages<(Rule, Hints)>,
     rule_ids: Layered<Rule, RuleId>,
-    sets: Things<Set>,
+    sets: Pages<Set>,
     set_ids: Layered<Box<[RuleId]>, SetId>,
 }
 
@@ -141,14 +140,14 @@ impl RuleBook {
         let star = words.intern("*");
         Self {
             words,
-            spoken: Layered::new(),
+            spoken: Layered::default(),
             star,
-            lists: Things::new(),
-            list_ids: Layered::new(),
-            rules: Things::new(),
-            rule_ids: Layered::new(),
-            sets: Things::new(),
-            set_ids: Layered::new(),
+            lists: Pages::default(),
+            list_ids: Layered::default(),
+            rules: Pages::default(),
+            rule_ids: Layered::default(),
+            sets: Pages::default(),
+            set_ids: Layered::default(),
         }
     }
 
@@ -160,11 +159,8 @@ impl RuleBook {
     /// Puts what copies have added among what they share, if that has become much.
     pub(crate) fn settle(&mut self) {
         self.spoken.settle();
-        self.lists.settle();
         self.list_ids.settle();
-        self.rules.settle();
         self.rule_ids.settle();
-        self.sets.settle();
         self.set_ids.settle();
     }
 

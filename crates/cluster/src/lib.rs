@@ -33,6 +33,7 @@ mod scalar;
 pub mod schema;
 pub mod secret;
 pub mod selector;
+pub mod sharing;
 pub mod shelf;
 pub mod snapshot;
 pub mod source;

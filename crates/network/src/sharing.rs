@@ -1,73 +1,9 @@
-//! Lists and maps whose copies share what they do not change: what a network after a change is made of.
-//!
-//! A copy costs a word for each page of a list and each entry of a map that was changed since it was first copied.
+//! Lists and registers whose copies share what they do not change: what a network after a change is made of.
 
-use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
-use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt as _};
-
-/// So many items are copied when one of a shared page changes.
-const PAGE: usize = 256;
-
-/// A list that grows, in shared pages.
-#[derive(Debug, Clone)]
-pub(crate) struct Pages<T> {
-    pages: Vec<Arc<Vec<T>>>,
-    length: usize,
-}
-
-impl<T> Default for Pages<T> {
-    fn default() -> Self {
-        Self { pages: Vec::new(), length: 0 }
-    }
-}
-
-impl<T> Pages<T> {
-    pub(crate) fn len(&self) -> usize {
-        self.length
-    }
-
-    pub(crate) fn get(&self, at: usize) -> Option<&T> {
-        self.pages.get(at / PAGE)?.get(at % PAGE)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.pages.iter().flat_map(|page| page.iter())
-    }
-}
-
-impl<T: Clone> Pages<T> {
-    /// Adds an item and tells its number.
-    pub(crate) fn push(&mut self, item: T) -> u32 {
-        let number = crate::inventory::count(self.length);
-        self.length += 1;
-        if let Some(page) = self.pages.last_mut().filter(|page| page.len() < PAGE) {
-            Arc::make_mut(page).push(item);
-        } else {
-            let mut page = Vec::with_capacity(PAGE);
-            page.push(item);
-            self.pages.push(Arc::new(page));
-        }
-        number
-    }
-
-    pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
-        Arc::make_mut(self.pages.get_mut(at / PAGE)?).get_mut(at % PAGE)
-    }
-}
-
-impl<T: Clone> FromIterator<T> for Pages<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        let mut pages = Self::default();
-        for item in items {
-            pages.push(item);
-        }
-        pages
-    }
-}
+pub(crate) use bartizan_cluster::sharing::{Layered, Pages};
 
 /// A list of which items can be taken away; the others keep their numbers.
 #[derive(Debug, Clone)]
@@ -108,67 +44,6 @@ impl<T: Clone> Slots<T> {
     /// What is there, with its numbers.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &T)> {
         (0u32..).zip(self.pages.iter()).filter_map(|(number, item)| Some((number, item.as_ref()?)))
-    }
-}
-
-/// A map under what was changed of it.
-#[derive(Debug, Clone)]
-pub(crate) struct Layered<K, V> {
-    below: Arc<HashMap<K, V>>,
-    /// `None` for what is gone.
-    above: HashMap<K, Option<V>>,
-}
-
-impl<K, V> Default for Layered<K, V> {
-    fn default() -> Self {
-        Self { below: Arc::new(HashMap::new()), above: HashMap::new() }
-    }
-}
-
-impl<K: Eq + Hash, V> Layered<K, V> {
-    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
-        if !self.above.is_empty()
-            && let Some(found) = self.above.get(key)
-        {
-            return found.as_ref();
-        }
-        self.below.get(key)
-    }
-
-    /// The map itself, as long as nobody shares it.
-    fn own(&mut self) -> Option<&mut HashMap<K, V>> {
-        if self.above.is_empty() { Arc::get_mut(&mut self.below) } else { None }
-    }
-
-    pub(crate) fn insert(&mut self, key: K, value: V) {
-        match self.own() {
-            Some(own) => _ = own.insert(key, value),
-            None => _ = self.above.insert(key, Some(value)),
-        }
-    }
-
-    pub(crate) fn remove(&mut self, key: K) {
-        match self.own() {
-            Some(own) => _ = own.remove(&key),
-            None => _ = self.above.insert(key, None),
-        }
-    }
-
-    /// The value of `key`, to be changed; what `make` gives if there is none.
-    pub(crate) fn slot(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V
-    where
-        K: Clone,
-        V: Clone,
-    {
-        if self.own().is_some() {
-            // Nobody shares it, so that nothing is copied here.
-            return Arc::make_mut(&mut self.below).entry(key).or_insert_with(make);
-        }
-        let below = self.below.get(&key);
-        self.above.entry(key).or_insert_with(|| below.cloned()).get_or_insert_with(make)
     }
 }
 
@@ -331,27 +206,6 @@ impl<T: Clone + Eq + Hash + Ord> Numbered<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_copy_changes_alone() {
-        let one: Pages<u32> = (0..1_000).collect();
-        let mut two = one.clone();
-        *two.get_mut(600).unwrap() = 7;
-        two.push(1_000);
-        assert_eq!((one.get(600), one.len()), (Some(&600), 1_000));
-        assert_eq!((two.get(600), two.get(1_000), two.len()), (Some(&7), Some(&1_000), 1_001));
-
-        let mut under = Layered::default();
-        under.insert("a", 1);
-        under.insert("b", 2);
-        let mut over = under.clone();
-        over.remove("a");
-        *over.slot("b", || 0) += 10;
-        over.insert("c", 3);
-        assert_eq!(["a", "b", "c"].map(|key| under.get(key).copied()), [Some(1), Some(2), None]);
-        assert_eq!(["a", "b", "c"].map(|key| over.get(key).copied()), [None, Some(12), Some(3)]);
-        assert_eq!(*over.slot("a", || 5), 5, "what is gone begins anew");
-    }
 
     #[test]
     fn what_is_not_used_any_more_is_forgotten() {

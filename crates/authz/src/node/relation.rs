@@ -3,11 +3,10 @@
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use bartizan_cluster::sharing::Layered;
 use bartizan_cluster::snapshot::Changes;
 use bartizan_cluster::{Interner, Kind, ObjectView, PodView, Provenance, Snapshot, Symbol, Value, field};
 use foldhash::HashMap;
-
-use crate::shared::Layered;
 
 /// What a kubelet can be related to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,7 +86,7 @@ impl<'s, 'r> Reader<'s, 'r> {
     fn add(&mut self, thing: Thing, namespace: &str, name: &str, node: &str) {
         if !name.is_empty() {
             let (namespace, name, node) = (self.symbol(namespace), self.symbol(name), self.symbol(node));
-            self.relations.nodes.change((thing, namespace, name), |homes| mention(homes, node, self.turn));
+            mention(self.relations.nodes.slot((thing, namespace, name), Homes::default), node, self.turn);
         }
     }
 
@@ -165,7 +164,7 @@ impl<'s, 'r> Reader<'s, 'r> {
         } else if volume.get(field::EPHEMERAL).is_some() {
             let name = format!("{}-{}", pod.object().name(), volume.str(field::NAME).unwrap_or(""));
             let (namespace, node) = (self.symbol(namespace), self.symbol(node));
-            self.relations.made.change((namespace, name), |homes| mention(homes, node, self.turn));
+            mention(self.relations.made.slot((namespace, name), Homes::default), node, self.turn);
         }
     }
 }
@@ -218,7 +217,7 @@ impl Volumes {
 
 impl Relations {
     pub(super) fn read(snapshot: &Snapshot) -> Self {
-        let mut relations = Self { nodes: Layered::new(), made: Layered::new(), volumes: Arc::new(Volumes::read(snapshot)) };
+        let mut relations = Self { nodes: Layered::default(), made: Layered::default(), volumes: Arc::new(Volumes::read(snapshot)) };
         let mut reader = Reader::of(snapshot, Turn::Comes, &mut relations);
         for object in [Kind::Pod, Kind::Other].into_iter().flat_map(|kind| snapshot.of_kind(kind)) {
             reader.read(object);

@@ -48,11 +48,8 @@ impl<'s> Policy<'s> {
     /// Puts what changes brought among what is shared, if that has become much.
     fn settle(&mut self) {
         self.book.settle();
-        self.roles.settle();
         self.role_slots.settle();
-        self.bindings.settle();
         self.namespaces.settle();
-        self.principals.settle();
         self.users.settle();
         self.groups.settle();
     }

@@ -6,13 +6,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bartizan_cluster::access::SERVICE_ACCOUNT_PREFIX;
+use bartizan_cluster::sharing::{Layered, Pages};
 use bartizan_cluster::{Kind, KubernetesVersion, ObjectView, Provenance, Snapshot, Symbol, Value, field};
 
 use super::{Binding, BindingId, Counting, Holding, Index, Listed, Number, Policy, Principal, PrincipalId, Role, StoredOrigin, Subject, SubjectKind, index};
 use crate::aggregation::{self, Part};
 use crate::default_policy;
 use crate::rule::{EMPTY, Rule, RuleBook, RuleId, SetId, count};
-use crate::shared::{Layered, Things};
 
 pub(super) const ROLES: [Kind; 2] = [Kind::ClusterRole, Kind::Role];
 pub(super) const BINDINGS: [Kind; 2] = [Kind::ClusterRoleBinding, Kind::RoleBinding];
@@ -28,15 +28,15 @@ impl<'s> Policy<'s> {
             default: version.map(|version| (version, Arc::new(default_policy::snapshot(version)))),
             repairs,
             is_cut: false,
-            roles: Things::new(),
+            roles: Pages::default(),
             listed_roles: Listed::default(),
-            role_slots: Layered::new(),
-            bindings: Things::new(),
+            role_slots: Layered::default(),
+            bindings: Pages::default(),
             listed_bindings: Listed::default(),
-            namespaces: Layered::new(),
-            principals: Things::new(),
-            users: Layered::new(),
-            groups: Layered::new(),
+            namespaces: Layered::default(),
+            principals: Pages::default(),
+            users: Layered::default(),
+            groups: Layered::default(),
             missing: snapshot.circumstances().missing.iter().filter(|missing| plurals.contains(&missing.fact.as_str())).cloned().collect(),
             room: index::BUDGET,
         };

@@ -90,7 +90,7 @@ pub(super) fn node_blocks(network: &Network<'_>, told: &[AddressBlock]) -> Optio
         return Some(told.iter().map(|block| Block::of(block.0)).collect());
     }
     let nodes = &network.inventory.nodes;
-    let is_known = nodes.len() > 0 && nodes.iter().all(|node| node.object.is_some() && !node.addresses.is_empty());
+    let is_known = !nodes.is_empty() && nodes.iter().all(|node| node.object.is_some() && !node.addresses.is_empty());
     let mut blocks: Vec<Block> = nodes.iter().flat_map(|node| &node.addresses).copied().map(Block::single).collect();
     blocks.sort();
     blocks.dedup();
