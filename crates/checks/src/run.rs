@@ -159,7 +159,7 @@ pub fn judge_with(snapshot: &Snapshot, files: &NodeFiles, selection: &Selection)
     let ground = Ground::with(snapshot, files);
     let entries = selected(selection, snapshot);
     let focus = &selection.focus;
-    let run = Run { ground: &ground, snapshot, focus, trace: selection.trace };
+    let run = Run { ground: &ground, snapshot, embedded: &embedded, focus, trace: selection.trace };
     let subject_by_subject = || {
         let by_workload = ground.workloads.par_iter().fold(|| run.bench(), |bench, workload| run.workload(&entries, workload, bench));
         let mut parts: Vec<Judgement> = by_workload.map(|bench| bench.judgement).collect();
@@ -172,7 +172,7 @@ pub fn judge_with(snapshot: &Snapshot, files: &NodeFiles, selection: &Selection)
     let of_the_whole = || {
         let of_configurations = snapshot.configurations().map(|document| run.configuration(&entries, document).judgement);
         let mut parts: Vec<Judgement> = of_configurations.collect();
-        parts.extend(embedded.iter().map(|map| run.embedded(&entries, map).judgement));
+        parts.extend(embedded.iter().map(|map| run.told(&entries, map).judgement));
         parts.push(run.cluster(&entries).judgement);
         parts.push(run.logins(&entries).judgement);
         parts
@@ -199,6 +199,8 @@ struct Bench<'a> {
 struct Run<'g, 'a> {
     ground: &'a Ground<'a>,
     snapshot: &'a Snapshot,
+    /// What kubeadm keeps in ConfigMaps.
+    embedded: &'a [Embedded],
     focus: &'g Focus,
     trace: bool,
 }
@@ -315,7 +317,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// The components that kubeadm was told to make, by what it keeps in a ConfigMap, where none of their kind is to be seen.
-    fn embedded(&self, entries: &[&'static Entry], embedded: &'a Embedded) -> Bench<'a> {
+    fn told(&self, entries: &[&'static Entry], embedded: &'a Embedded) -> Bench<'a> {
         let mut bench = self.bench();
         let Some(map) = embedded.map(self.snapshot).filter(|map| self.focus.holds(&map.reference(), Some(*map))) else { return bench };
         let subject = Subject { reference: Some(map.reference()), object: Some(map), scope: Scope::Object, replicas: None, broken_chain: false };
@@ -393,7 +395,7 @@ impl<'a> Run<'_, 'a> {
         let is_from_files = self.snapshot.circumstances().provenance == Provenance::Files;
         let kinds: Vec<Kind> = match entry.judge {
             Judge::Component(component, _) => {
-                let is_told = || Embedded::all(self.snapshot).iter().any(|map| !map.components(component).is_empty());
+                let is_told = || self.embedded.iter().any(|map| !map.components(component).is_empty());
                 return (ComponentView::all(component, self.snapshot).is_empty() && !is_told()).then(|| missing("component-flags"));
             }
             Judge::Login(wanted) => {

@@ -81,7 +81,7 @@ fn eval(eval: &Eval, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let mut clock = Clock::start(eval.timings);
     let gathered = gather(&eval.sources.to_sources(), global, terminal)?;
     clock.stage("read", terminal);
-    let network = Network::resolve_under(&gathered.snapshot, Model::Kubernetes, eval.cni);
+    let network = Network::resolve_under(&gathered.snapshot, Model::Kubernetes, eval.enforcer.cni);
     clock.stage("resolve", terminal);
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let mut out = BufWriter::new(io::stdout().lock());
@@ -117,7 +117,7 @@ fn answer(network: &Network<'_>, question: Result<Question, QuestionError>, out:
 
 fn explain(why: &Why, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let gathered = gather(&why.sources.to_sources(), global, terminal)?;
-    let network = Network::resolve_under(&gathered.snapshot, Model::Kubernetes, why.cni);
+    let network = Network::resolve_under(&gathered.snapshot, Model::Kubernetes, why.enforcer.cni);
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let query = Query { from: why.from.clone(), to: why.to.clone(), port: WrittenPort::Text(why.port.clone()), protocol: Some(why.protocol.clone()) };
     let explanation = Question::try_from(query).and_then(|question| network.explain(&question))?;
@@ -152,7 +152,7 @@ fn write_explanation(explanation: &Explanation, language: Language, out: &mut im
 
 fn connectivity(options: &Connectivity, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let gathered = gather(&options.sources, global, terminal)?;
-    let network = Network::resolve_under(&gathered.snapshot, model(options.compat), options.cni);
+    let network = Network::resolve_under(&gathered.snapshot, model(options.compat), options.enforcer.cni);
     let mut is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let connectivity = network.connectivity().focus(&focus(&options.focus)?)?;
     let mut out = BufWriter::new(io::stdout().lock());
@@ -186,7 +186,7 @@ fn focus(options: &FocusOptions) -> Result<Focus> {
 
 fn exposure(options: &Exposure, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let gathered = gather(&options.sources, global, terminal)?;
-    let network = Network::resolve_under(&gathered.snapshot, model(options.compat), options.cni);
+    let network = Network::resolve_under(&gathered.snapshot, model(options.compat), options.enforcer.cni);
     let mut is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let mut out = BufWriter::new(io::stdout().lock());
     if options.compat == Some(Compat::NpGuard) {
@@ -207,7 +207,7 @@ fn exposure(options: &Exposure, global: &Global, terminal: &Terminal) -> Result<
 
 fn diff(options: &Diff, terminal: &Terminal) -> Result<Outcome> {
     let [before, after] = [read_side(&options.before, options, terminal)?, read_side(&options.after, options, terminal)?];
-    let networks = [&before, &after].map(|gathered| Network::resolve_under(&gathered.snapshot, model(options.compat), options.cni));
+    let networks = [&before, &after].map(|gathered| Network::resolve_under(&gathered.snapshot, model(options.compat), options.enforcer.cni));
     let mut is_incomplete = false;
     for (gathered, network) in [&before, &after].into_iter().zip(&networks) {
         is_incomplete |= tell_problems(&gathered.snapshot, network, terminal);
@@ -240,7 +240,7 @@ fn diff(options: &Diff, terminal: &Terminal) -> Result<Outcome> {
 fn verify(options: &Verify, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let intents = options.intents.as_deref().map(read_intents).transpose()?;
     let gathered = gather(&options.sources, global, terminal)?;
-    let network = Network::resolve_under(&gathered.snapshot, Model::Kubernetes, options.cni);
+    let network = Network::resolve_under(&gathered.snapshot, Model::Kubernetes, options.enforcer.cni);
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     if let Some(path) = &options.against {
         return against(options, &network, path, is_incomplete, terminal);
@@ -265,7 +265,7 @@ fn verify(options: &Verify, global: &Global, terminal: &Terminal) -> Result<Outc
 /// Compares what two sources allow, and tells the connections that refute what was to be proven.
 fn against(options: &Verify, network: &Network<'_>, path: &Path, is_incomplete: bool, terminal: &Terminal) -> Result<Outcome> {
     let other = read_files(path, options.sources.now, options.sources.kubernetes_version, terminal)?;
-    let other_network = Network::resolve_under(&other.snapshot, Model::Kubernetes, options.cni);
+    let other_network = Network::resolve_under(&other.snapshot, Model::Kubernetes, options.enforcer.cni);
     let is_incomplete = is_incomplete | tell_problems(&other.snapshot, &other_network, terminal);
     let Compared { relation, mut shown } = relation(network, &other_network);
     shown.retain(|one| match options.relation {

@@ -64,6 +64,21 @@ pub fn pairs(value: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
+/// Whether the values of a flag, which is given so often, switch the feature `name` on or off; and the flag that stands last of those that
+/// have to do with it.
+pub fn switched_by<T>(given: impl IntoIterator<Item = (T, impl AsRef<str>)>, name: &str, stage: Stage) -> Option<(bool, T)> {
+    let mut gates = FeatureGates::default();
+    let mut last = None;
+    for (flag, value) in given {
+        let value = value.as_ref();
+        gates.take(value);
+        if pairs(value).any(|(gate, _)| concerns(gate, name, stage)) {
+            last = Some(flag);
+        }
+    }
+    gates.switched(name, stage).zip(last)
+}
+
 /// Whether a gate of a flag's value switches the feature `name` of stage `stage`, by its own name or with others.
 pub fn concerns(gate: &str, name: &str, stage: Stage) -> bool {
     gate == name || matches!((gate, stage), (ALL_ALPHA, Stage::Alpha) | (ALL_BETA, Stage::Beta))

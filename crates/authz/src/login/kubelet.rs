@@ -3,12 +3,12 @@
 //! What is not said stands for something else in a configuration file than on a command line without one: there, everybody may do
 //! everything.
 
-use bartizan_cluster::feature::{FeatureGates, Stage, concerns, pairs};
+use bartizan_cluster::feature::{Stage, switched_by};
 use bartizan_cluster::{ObjectView, Value, group_of};
 
 use super::Place;
 use super::fault::{Judgement, fault};
-use super::ground::{Configured, FlagValue, Flags, Ground};
+use super::ground::{Configured, Flags, Ground};
 use super::{Login, Mechanism, Section, State, UnseenFact};
 
 fault!(
@@ -260,15 +260,9 @@ fn of_flags(file: Option<Settings>, flags: &Flags) -> Settings {
     if let Some(found) = flags.switch("rotate-certificates") {
         settings.rotation = Some(found);
     }
-    let given = flags.all("feature-gates");
-    let mut gates = FeatureGates::default();
-    for value in &given {
-        gates.take(&value.text);
-    }
-    if let Some(is_on) = gates.switched(SERVING_ROTATION, Stage::Beta) {
-        // The flag that stands last and has to do with it.
-        let has_to_do = |value: &&FlagValue| pairs(&value.text).any(|(gate, _)| concerns(gate, SERVING_ROTATION, Stage::Beta));
-        settings.serving_rotation = given.iter().rfind(has_to_do).map(|value| (is_on, value.place.clone()));
+    let given = flags.all("feature-gates").into_iter().map(|value| (value.place, value.text));
+    if let Some(found) = switched_by(given, SERVING_ROTATION, Stage::Beta) {
+        settings.serving_rotation = Some(found);
     }
     settings
 }

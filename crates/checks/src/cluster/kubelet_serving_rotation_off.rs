@@ -1,7 +1,7 @@
 //! `kubelet-serving-rotation-off`: kubelets cannot renew their serving certificates.
 
 use bartizan_cluster::component::{Component, ComponentView, Given};
-use bartizan_cluster::feature::{FeatureGates, Stage as Maturity, concerns, pairs};
+use bartizan_cluster::feature::{Stage as Maturity, concerns, pairs, switched_by};
 use bartizan_report::{Check, Severity, Stage};
 
 use super::wrong_flag;
@@ -24,17 +24,8 @@ const FEATURE: &str = "RotateKubeletServerCertificate";
 
 fn judge<'a>(manager: ComponentView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     let given: Vec<Given<'a>> = manager.given().into_iter().filter(|flag| flag.name == "feature-gates").collect();
-    let value = |flag: &Given<'a>| flag.value.clone().or_else(|| flag.next.clone()).unwrap_or_default();
-    let mut gates = FeatureGates::default();
-    for flag in &given {
-        gates.take(&value(flag));
-    }
-    if gates.switched(FEATURE, Maturity::Beta) != Some(false) {
-        return out.done();
-    }
-    // The flag that stands last and has to do with it.
-    let has_to_do = |flag: &&Given<'a>| pairs(&value(flag)).any(|(gate, _)| concerns(gate, FEATURE, Maturity::Beta));
-    let Some(place) = given.iter().rfind(has_to_do).map(|flag| flag.word) else { return out.done() };
+    let values = given.iter().map(|flag| (flag.word, flag.value.clone().or_else(|| flag.next.clone()).unwrap_or_default()));
+    let Some((false, place)) = switched_by(values, FEATURE, Maturity::Beta) else { return out.done() };
     match manager.flag("feature-gates").filter(|_| given.len() == 1) {
         Some(flag) => {
             let left = flag.items().filter(|item| pairs(item).all(|(gate, _)| gate != FEATURE)).map(str::to_owned);

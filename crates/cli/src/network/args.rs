@@ -69,8 +69,16 @@ Examples:
 A line of a batch: {\"from\": \"shop/web-0\", \"to\": \"shop/Service/db\", \"port\": 5432, \"protocol\": \"TCP\"}";
 
 /// The words for what enforces policies.
-pub(super) fn cni() -> impl TypedValueParser<Value = Cni> {
+fn cni() -> impl TypedValueParser<Value = Cni> {
     PossibleValuesParser::new(Cni::ALL.map(Cni::name)).try_map(|word| word.parse::<Cni>())
+}
+
+/// Who enforces, for all questions about traffic.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Enforcer {
+    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
+    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model")]
+    pub(crate) cni: Option<Cni>,
 }
 
 /// Where facts come from, for commands whose plain arguments are something else.
@@ -145,9 +153,8 @@ pub(crate) struct Eval {
     pub(crate) timings: bool,
     #[command(flatten)]
     pub(crate) sources: NamedSources,
-    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
-    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model")]
-    pub(crate) cni: Option<Cni>,
+    #[command(flatten)]
+    pub(crate) enforcer: Enforcer,
 }
 
 /// `bartizan network explain`
@@ -167,9 +174,8 @@ pub(crate) struct Why {
     pub(crate) output: crate::args::ListFormat,
     #[command(flatten)]
     pub(crate) sources: NamedSources,
-    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
-    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model")]
-    pub(crate) cni: Option<Cni>,
+    #[command(flatten)]
+    pub(crate) enforcer: Enforcer,
 }
 
 /// `bartizan network connectivity`
@@ -181,13 +187,12 @@ pub(crate) struct Connectivity {
     #[arg(short, long, value_enum, default_value_t = ConnectivityFormat::Text, help_heading = "Output")]
     pub(crate) output: ConnectivityFormat,
     /// Answer as another tool does: its model of a cluster, and its format.
-    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output")]
+    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output", conflicts_with = "cni")]
     pub(crate) compat: Option<Compat>,
     #[command(flatten)]
     pub(crate) focus: FocusOptions,
-    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
-    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model", conflicts_with = "compat")]
-    pub(crate) cni: Option<Cni>,
+    #[command(flatten)]
+    pub(crate) enforcer: Enforcer,
 }
 
 /// What of a list is looked at.
@@ -225,11 +230,10 @@ pub(crate) struct Exposure {
     #[arg(short, long, value_enum, default_value_t = TableFormat::Text, help_heading = "Output")]
     pub(crate) output: TableFormat,
     /// Answer as another tool does: its model of a cluster, and its format.
-    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output")]
+    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output", conflicts_with = "cni")]
     pub(crate) compat: Option<Compat>,
-    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
-    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model", conflicts_with = "compat")]
-    pub(crate) cni: Option<Cni>,
+    #[command(flatten)]
+    pub(crate) enforcer: Enforcer,
 }
 
 /// `bartizan network verify`
@@ -250,9 +254,8 @@ pub(crate) struct Verify {
     /// Format.
     #[arg(short, long, value_enum, default_value_t = crate::args::ListFormat::Text, help_heading = "Output")]
     pub(crate) output: crate::args::ListFormat,
-    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
-    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model")]
-    pub(crate) cni: Option<Cni>,
+    #[command(flatten)]
+    pub(crate) enforcer: Enforcer,
 }
 
 /// `bartizan network migrate`
@@ -287,7 +290,7 @@ pub(crate) struct Diff {
     #[arg(short, long, value_enum, default_value_t = TableFormat::Text, help_heading = "Output")]
     pub(crate) output: TableFormat,
     /// Answer as another tool does: its model of a cluster, and its format.
-    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output")]
+    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output", conflicts_with = "cni")]
     pub(crate) compat: Option<Compat>,
     /// Kubernetes version to judge manifests for.
     #[arg(long, value_name = "1.N", help_heading = "Sources")]
@@ -295,9 +298,8 @@ pub(crate) struct Diff {
     /// Count the facts as observed at this time (RFC 3339).
     #[arg(long, value_name = "TIME", help_heading = "Sources")]
     pub(crate) now: Option<Timestamp>,
-    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
-    #[arg(long, value_name = "CNI", value_parser = cni(), help_heading = "Model", conflicts_with = "compat")]
-    pub(crate) cni: Option<Cni>,
+    #[command(flatten)]
+    pub(crate) enforcer: Enforcer,
 }
 
 /// What `verify --against` is to prove.

@@ -84,9 +84,8 @@ pub(crate) struct Generate {
     /// Policies as YAML, or everything as JSON.
     #[arg(short, long, value_enum, default_value_t = Written::Yaml, help_heading = "Output")]
     pub(crate) output: Written,
-    /// What enforces policies, which matters where their specification leaves room; without it, that is inferred from what is read.
-    #[arg(long, value_name = "CNI", value_parser = super::args::cni(), help_heading = "Model")]
-    pub(crate) cni: Option<bartizan_network::Cni>,
+    #[command(flatten)]
+    pub(crate) enforcer: super::args::Enforcer,
 }
 
 /// What becomes of hosts outside.
@@ -131,7 +130,7 @@ pub(super) fn run(options: &Generate, global: &Global, terminal: &Terminal) -> R
     sources.live.all_resources = true;
     let wanted: Vec<Kind> = super::WANTED.into_iter().chain(WANTED).collect();
     let gathered = source::gather(&sources, &[], &[], &wanted, global, terminal)?;
-    let network = bartizan_network::Network::resolve_under(&gathered.snapshot, bartizan_network::Model::Kubernetes, options.cni);
+    let network = bartizan_network::Network::resolve_under(&gathered.snapshot, bartizan_network::Model::Kubernetes, options.enforcer.cni);
     let is_incomplete = super::tell_problems(&gathered.snapshot, &network, terminal);
     let observed: Vec<(String, Flows)> = options.flows.iter().map(|file| observe(file)).collect::<Result<_>>()?;
     let mut is_incomplete = is_incomplete;
@@ -211,7 +210,7 @@ fn request<'i>(options: &Generate, intents: Option<&'i bartizan_network::Intents
             Kinds::Cilium => Format::Cilium,
             Kinds::Calico => Format::Calico,
         },
-        cni: options.cni,
+        cni: options.enforcer.cni,
     }
 }
 
