@@ -204,12 +204,15 @@ impl Classes {
                 self.learn(number, matcher);
             }
         }
-        let scopes: BTreeSet<Scope> = news.added.iter().chain(&news.gone).map(|&number| selectors.scope(number)).collect();
+        let mut scopes: BTreeMap<Scope, News> = BTreeMap::new();
+        for &number in &news.added {
+            scopes.entry(selectors.scope(number)).or_default().added.push(number);
+        }
+        for &number in &news.gone {
+            scopes.entry(selectors.scope(number)).or_default().gone.push(number);
+        }
         let mut moved = Vec::new();
-        for scope in scopes {
-            let is_of_it = |number: &u32| selectors.scope(*number) == scope;
-            let [added, gone] = [&news.added, &news.gone].map(|numbers| numbers.iter().copied().filter(is_of_it).collect());
-            let news = News { added, gone };
+        for (scope, news) in scopes {
             match scope {
                 Some(namespace) => moved.extend(self.change_in(namespace, selectors, &news)),
                 None => moved.extend(self.change_everywhere(selectors, &news)),
@@ -228,11 +231,11 @@ impl Classes {
             let labels = self.labels(set);
             let marking = added.iter().filter(|(_, matcher)| marks(matcher, labels, selectors.strings())).map(|(number, _)| *number);
             let class = self.class(set);
-            let (before, lost) = (self.marking(class), self.loses(class, news));
-            let list: Vec<u32> = before.iter().copied().filter(|number| lost.binary_search(number).is_err()).chain(marking).collect();
-            if lost.is_empty() && list.len() == before.len() {
+            let marking: Vec<u32> = marking.collect();
+            if marking.is_empty() && self.loses(class, news).is_empty() {
                 continue;
             }
+            let list = self.keeps(class, news).chain(marking).collect();
             let class = self.class_with(list);
             if let Some(slot) = self.class_of.get_mut(set.0 as usize) {
                 *slot = class;
@@ -301,6 +304,11 @@ impl Classes {
         news.gone.iter().copied().filter(|number| list.binary_search(number).is_ok()).collect()
     }
 
+    /// Those that stay.
+    fn keeps(&self, class: ClassId, news: &News) -> impl Iterator<Item = u32> {
+        self.marking(class).iter().copied().filter(|number| news.gone.binary_search(number).is_err())
+    }
+
     fn divide(&mut self, parts: BTreeMap<(ClassId, u32), Vec<SetId>>, marks: &Marks, news: &News) -> Vec<SetId> {
         let mut parts: Vec<((ClassId, u32), Vec<SetId>)> = parts.into_iter().collect();
         // The largest part of a class keeps its number, so that the fewest things move.
@@ -308,10 +316,8 @@ impl Classes {
         let mut claimed = BTreeSet::new();
         let mut moved = Vec::new();
         for ((class, new), sets) in parts {
-            let lost = self.loses(class, news);
-            let kept = self.marking(class).iter().copied().filter(|number| lost.binary_search(number).is_err());
             let new = marks.lists.get(new as usize).into_iter().flatten();
-            let mut list: Vec<u32> = kept.chain(new.copied()).collect();
+            let mut list: Vec<u32> = self.keeps(class, news).chain(new.copied()).collect();
             list.sort_unstable();
             let target = match self.by_selectors.get(list.as_slice()) {
                 Some(&target) => target,

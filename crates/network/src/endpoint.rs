@@ -170,14 +170,7 @@ impl<'s> Network<'s> {
                 _ => break,
             }
         }
-        let wanted = |written: &&ServicePort<'_>| {
-            written.protocol == protocol
-                && match port {
-                    PortName::Number(number) => written.port == *number,
-                    PortName::Name(name) => written.name == name,
-                }
-        };
-        let Some(written) = service.ports.iter().find(wanted) else {
+        let Some(written) = service.port(protocol, port) else {
             return match port {
                 PortName::Name(name) => Err(QuestionError::NoPort(name.clone())),
                 PortName::Number(number) => Ok(Translation::Nowhere(format!("Service {} has no port {protocol} {number}", label(service)))),

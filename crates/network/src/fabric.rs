@@ -90,7 +90,7 @@ const TO_HOST: &str = "FELIX_DEFAULTENDPOINTTOHOSTACTION";
 
 /// Whether an object is the configuration of what enforces.
 pub(crate) fn is_settings(object: ObjectView<'_>) -> bool {
-    let runs_agents = || object.kind() == Kind::DaemonSet && matches!(object.name(), "cilium" | CALICO_AGENTS);
+    let runs_agents = || object.kind() == Kind::DaemonSet && [CILIUM_AGENTS.0, CALICO_AGENTS].contains(&object.name());
     is_cilium_config(object) || calico::is_configuration(object) || runs_agents()
 }
 
@@ -278,12 +278,8 @@ impl<'s> Settings<'s> {
 
 /// The version of Cilium's agents, from the tag of their image.
 fn version(snapshot: &Snapshot) -> Option<(u32, u32)> {
-    let agents = snapshot.of_kind(Kind::DaemonSet).filter(|object| object.name() == CILIUM_AGENTS.0);
-    let images = agents.filter_map(|object| {
-        let containers = object.spec()?.get(field::TEMPLATE)?.get(field::SPEC)?.get(field::CONTAINERS)?;
-        let agent = containers.items().find(|container| container.str(field::NAME) == Some(CILIUM_AGENTS.1))?;
-        agent.str(field::IMAGE)
-    });
+    let images = agents(snapshot, CILIUM_AGENTS.0)
+        .filter_map(|containers| containers.items().find(|container| container.str(field::NAME) == Some(CILIUM_AGENTS.1))?.str(field::IMAGE));
     let of_image = |image: &str| {
         let tag = image.split('@').next()?.rsplit_once(':')?.1.strip_prefix('v')?;
         let mut numbers = tag.split('.');
@@ -292,13 +288,17 @@ fn version(snapshot: &Snapshot) -> Option<(u32, u32)> {
     images.into_iter().find_map(of_image)
 }
 
+/// The containers of whatever runs agents on nodes under this name.
+fn agents<'s>(snapshot: &'s Snapshot, name: &str) -> impl Iterator<Item = Value<'s>> {
+    let agents = snapshot.of_kind(Kind::DaemonSet).filter(move |object| object.name() == name);
+    agents.filter_map(|object| object.spec()?.walk(&[field::TEMPLATE, field::SPEC, field::CONTAINERS]))
+}
+
 impl Felix {
     fn of(snapshot: &Snapshot) -> Self {
         let configured = snapshot.of_kind(Kind::Other).filter(|object| calico::is_configuration(*object) && object.name() == "default");
         let written = configured.filter_map(|object| object.spec()?.entry("defaultEndpointToHostAction")?.as_str()).last();
-        let agents = snapshot.of_kind(Kind::DaemonSet).filter(|object| object.name() == CALICO_AGENTS);
-        let told = agents.filter_map(|object| {
-            let containers = object.spec()?.get(field::TEMPLATE)?.get(field::SPEC)?.get(field::CONTAINERS)?;
+        let told = agents(snapshot, CALICO_AGENTS).filter_map(|containers| {
             let variables = containers.items().flat_map(|container| container.list(field::ENV));
             variables.filter(|variable| variable.str(field::NAME) == Some(TO_HOST)).filter_map(|variable| variable.entry("value")?.as_str()).last()
         });

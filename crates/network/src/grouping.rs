@@ -3,7 +3,7 @@
 //! A group knows the rules that apply to it. Nothing here grows with the square of anything: a pod is looked at once, a group
 //! once for each policy that may select it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 
 use foldhash::{HashMap, HashMapExt as _};
@@ -508,9 +508,12 @@ impl<'s> Network<'s> {
             .map(|signature| signature.iter().any(|part| news.gone.binary_search(&(part / 2)).is_ok()))
             .collect();
         let mut becoming = Becoming::default();
-        let mut uses: BTreeMap<u32, usize> = BTreeMap::new();
+        // How many pods have each signature, and how many of them have another one now.
+        let mut uses = vec![(0, 0); loses.len()];
         for (number, pod) in self.inventory.pods.numbered() {
             let Some(traits) = grouping.traits.get(number as usize) else { continue };
+            let Some((having, changing)) = uses.get_mut(traits.signature as usize) else { continue };
+            *having += 1;
             let new = inside(news.added.iter().filter_map(|&number| Some((number, blocks.get(number)?))), &pod.addresses);
             if !new.is_empty() || loses.get(traits.signature as usize) == Some(&true) {
                 let kept = grouping.signatures.get(traits.signature).into_iter().flatten();
@@ -518,20 +521,13 @@ impl<'s> Network<'s> {
                 let mut all: Vec<u32> = kept.copied().chain(signature_of_any(pod.addresses.len(), new)).collect();
                 all.sort_unstable();
                 becoming.add(number, traits.signature, all.clone(), || all);
-                uses.entry(traits.signature).or_default();
+                *changing += 1;
             }
         }
         // The others stay as they are.
-        for (number, _) in self.inventory.pods.numbered() {
-            let signature = grouping.traits.get(number as usize).map(|traits| traits.signature);
-            if let Some(uses) = signature.and_then(|signature| uses.get_mut(&signature)) {
-                *uses += 1;
-            }
-        }
-        for (signature, uses) in uses {
-            let stay = uses.saturating_sub(becoming.parts.iter().filter(|(before, _, _)| *before == signature).map(|(_, _, often)| often).sum());
-            if let Some(same) = grouping.signatures.get(signature).filter(|_| stay > 0) {
-                becoming.parts.push((signature, same.clone(), stay));
+        for (signature, (having, changing)) in (0u32..).zip(uses).filter(|(_, (having, changing))| *changing > 0 && having > changing) {
+            if let Some(same) = grouping.signatures.get(signature) {
+                becoming.parts.push((signature, same.clone(), having - changing));
             }
         }
         let numbers = grouping.signatures.become_others(&becoming.parts);

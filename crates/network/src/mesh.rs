@@ -173,18 +173,19 @@ impl<'s> Mesh<'s> {
     /// they are unless they say otherwise, does not.
     pub(crate) fn has_waypoint(&self, pod: PodView<'_>) -> bool {
         let label = |key: &str| pod.labels().and_then(|labels| labels.entry(key)).and_then(Value::as_str);
-        let name = label(WAYPOINT).or_else(|| self.namespace(pod.namespace())?.label(WAYPOINT));
-        let home = label(WAYPOINT_HOME).or_else(|| self.namespace(pod.namespace())?.label(WAYPOINT_HOME)).unwrap_or(pod.namespace());
-        name.filter(|name| *name != NO_WAYPOINT).is_some_and(|name| self.serves(home, name, "service"))
+        self.has_waypoint_but(label, pod.namespace(), "service")
     }
 
     /// Whether one may stand in front of a Service.
     pub(crate) fn has_waypoint_for(&self, service: ObjectView<'_>) -> bool {
-        let home = service.namespace().unwrap_or("");
-        let namespace = || self.namespace(home);
-        let name = service.label(WAYPOINT).or_else(|| namespace()?.label(WAYPOINT));
-        let place = service.label(WAYPOINT_HOME).or_else(|| namespace()?.label(WAYPOINT_HOME)).unwrap_or(home);
-        name.filter(|name| *name != NO_WAYPOINT).is_some_and(|name| self.serves(place, name, "workload"))
+        self.has_waypoint_but(|key| service.label(key), service.namespace().unwrap_or(""), "workload")
+    }
+
+    /// Whether what has these labels, or its namespace, asks for one that may serve anything but what is named.
+    fn has_waypoint_but<'l>(&'l self, label: impl Fn(&str) -> Option<&'l str>, namespace: &'l str, but: &str) -> bool {
+        let asked = |key: &str| label(key).or_else(|| self.namespace(namespace)?.label(key));
+        let name = asked(WAYPOINT).filter(|name| *name != NO_WAYPOINT);
+        name.is_some_and(|name| self.serves(asked(WAYPOINT_HOME).unwrap_or(namespace), name, but))
     }
 
     /// Whether a proxy for requests may serve anything but what is named; one that is not in the input may serve everything.

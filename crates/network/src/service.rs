@@ -4,6 +4,7 @@ use bartizan_cluster::{Interner, Kind, ObjectView, Snapshot, Value, field};
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::address::Address;
+use crate::endpoint::PortName;
 use crate::inventory::{Inventory, count};
 use crate::label::{Matcher, Selector};
 use crate::traffic::Protocol;
@@ -21,6 +22,17 @@ pub(crate) struct Service<'s> {
     pub(crate) namespace: u32,
     pub(crate) backend: Backend<'s>,
     pub(crate) ports: Vec<ServicePort<'s>>,
+}
+
+impl<'s> Service<'s> {
+    /// Its port of this number or name.
+    pub(crate) fn port(&self, protocol: Protocol, asked: &PortName) -> Option<&ServicePort<'s>> {
+        let is_asked = |port: &&ServicePort<'_>| match asked {
+            PortName::Number(number) => port.port == *number,
+            PortName::Name(name) => port.name == name,
+        };
+        self.ports.iter().filter(|port| port.protocol == protocol).find(is_asked)
+    }
 }
 
 /// What stands behind a Service.
@@ -211,22 +223,25 @@ fn endpoints(value: Value<'_>) -> WrittenEndpoints<'_> {
 /// name of its pods.
 pub(crate) fn cluster_addresses(object: ObjectView<'_>) -> Option<Vec<Address>> {
     let Some(spec) = object.spec() else { return Some(Vec::new()) };
-    let written: Vec<&str> =
-        spec.str(field::CLUSTER_IP).into_iter().chain(spec.entry("clusterIPs").into_iter().flat_map(Value::items).filter_map(Value::as_str)).collect();
+    let written: Vec<&str> = given_by_cluster(spec).collect();
     let mut addresses: Vec<Address> = written.iter().filter_map(|text| text.parse().ok()).collect();
     addresses.sort_unstable();
     addresses.dedup();
     (!written.contains(&"None")).then_some(addresses)
 }
 
+/// What a Service says of the addresses that the cluster has for it, as it is written.
+fn given_by_cluster(spec: Value<'_>) -> impl Iterator<Item = &str> {
+    spec.str(field::CLUSTER_IP).into_iter().chain(spec.entry("clusterIPs").into_iter().flat_map(Value::items).filter_map(Value::as_str))
+}
+
 /// The addresses at which a Service answers: its own, those that it claims, and those of its load balancer that nodes
 /// translate themselves.
 fn virtual_addresses(object: ObjectView<'_>) -> Vec<Address> {
     let Some(spec) = object.spec() else { return Vec::new() };
-    let own = spec.str(field::CLUSTER_IP).into_iter().chain(spec.entry("clusterIPs").into_iter().flat_map(Value::items).filter_map(Value::as_str));
     let claimed = spec.strings(field::EXTERNAL_IPS);
     let status = object.root().get(field::STATUS).and_then(|status| status.entry("loadBalancer"));
     let balancers = status.and_then(|status| status.get(field::INGRESS)).into_iter().flat_map(Value::items);
     let translated = balancers.filter(|entry| entry.entry("ipMode").and_then(Value::as_str) != Some("Proxy")).filter_map(|entry| entry.entry("ip")?.as_str());
-    own.chain(claimed).chain(translated).filter_map(|text| text.parse().ok()).collect()
+    given_by_cluster(spec).chain(claimed).chain(translated).filter_map(|text| text.parse().ok()).collect()
 }

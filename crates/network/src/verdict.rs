@@ -347,11 +347,21 @@ impl<'s> Network<'s> {
 
     /// Of `asked`, what no rule refuses before any other allows it.
     fn not_denied(&self, direction: Direction, rules: &[u32], peer: &Party<'_>, target: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
+        if self.policies.has_denials { self.without_denied(direction, rules.iter().copied(), peer, target, asked, trace) } else { asked }
+    }
+
+    /// The same by the rules of any policies.
+    fn without_denied(
+        &self,
+        direction: Direction,
+        rules: impl Iterator<Item = u32>,
+        peer: &Party<'_>,
+        target: &Party<'_>,
+        asked: Bounds,
+        trace: &mut Trace,
+    ) -> Bounds {
         let mut open = asked;
-        if !self.policies.has_denials {
-            return open;
-        }
-        for number in rules.iter().copied().filter(|&number| self.denies(number)) {
+        for number in rules.filter(|&number| self.denies(number)) {
             if open.is_empty() {
                 break;
             }

@@ -52,9 +52,7 @@ impl<'s> Ledger<'_, 's> {
                 continue;
             }
             let expected = expected(validation, hostname);
-            for target in spec.entry("targetRefs").into_iter().flat_map(Value::items) {
-                let is_service = target.str(field::GROUP).unwrap_or("").is_empty() && target.str(field::KIND).unwrap_or("Service") == "Service";
-                let Some(service) = target.str(field::NAME).filter(|_| is_service) else { continue };
+            for (target, service) in services_meant(spec) {
                 let caller = Caller { name: GATEWAY, host: hostname };
                 let secrets = self.secrets_behind(namespace, service);
                 let fits = |leaf: &Certificate| expected.iter().any(|expected| expected.fits(leaf));
@@ -115,6 +113,14 @@ impl<'s> Ledger<'_, 's> {
     }
 }
 
+/// Where a policy names a Service, and the name.
+fn services_meant(spec: Value<'_>) -> impl Iterator<Item = (Value<'_>, &str)> {
+    spec.entry("targetRefs").into_iter().flat_map(Value::items).filter_map(|target| {
+        let is_service = target.str(field::GROUP).unwrap_or("").is_empty() && target.str(field::KIND).unwrap_or("Service") == "Service";
+        Some((target, target.str(field::NAME).filter(|_| is_service)?))
+    })
+}
+
 /// What the server must be called: where alternative names are listed, one of them takes the place of the host.
 fn expected<'s>(validation: Value<'s>, hostname: &'s str) -> Vec<Expected<'s>> {
     let listed = validation.entry("subjectAltNames").into_iter().flat_map(Value::items);
@@ -134,11 +140,8 @@ pub(crate) fn services_with_tls(snapshot: &Snapshot) -> BTreeMap<(&str, &str), B
     let mut found: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for policy in snapshot.of_kind(Kind::Other).filter(|object| object.group() == GATEWAY_GROUP && object.kind_name() == "BackendTLSPolicy") {
         let Some((spec, namespace)) = policy.spec().zip(policy.namespace()) else { continue };
-        for target in spec.entry("targetRefs").into_iter().flat_map(Value::items) {
-            let is_service = target.str(field::GROUP).unwrap_or("").is_empty() && target.str(field::KIND).unwrap_or("Service") == "Service";
-            if let Some(name) = target.str(field::NAME).filter(|_| is_service) {
-                found.entry((namespace, name)).or_default().insert(text(target, "sectionName").unwrap_or(""));
-            }
+        for (target, service) in services_meant(spec) {
+            found.entry((namespace, service)).or_default().insert(text(target, "sectionName").unwrap_or(""));
         }
     }
     found

@@ -3,14 +3,13 @@
 //! Decided as Go's verifier does, which is the API server's: limits count for what is trusted from the start as well, and every
 //! authority on the way counts towards a limit of their number.
 
-use std::net::IpAddr;
-
 use bartizan_cluster::secret::Certificate;
 use bartizan_report::fault::Judgement;
 
 use super::chain::called;
 use super::faults;
 use super::signature::Obstacle;
+use crate::address::{AddressSet, Cidr};
 
 /// Why a signature does not count although the key made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +25,7 @@ pub(super) enum Refusal {
 impl Refusal {
     /// The fault that it is, of `authority` on the way to `leaf`.
     pub(super) fn judgement(&self, authority: &Certificate, leaf: &Certificate) -> Judgement {
-        let about = || [("authority", called(authority)), ("subject", called(leaf))];
-        let [authority, subject] = about();
+        let (authority, subject) = (("authority", called(authority)), ("subject", called(leaf)));
         match self {
             Refusal::MayNotSign(lack) => Judgement::new(&faults::MAY_NOT_SIGN, [authority, subject, ("lack", (*lack).to_owned())]),
             Refusal::TooLong(allowed, found) => {
@@ -129,15 +127,7 @@ fn is_wildcard_over(host: &str, domain: &str) -> bool {
 
 /// Whether an address is in a range; none if one of them is no address.
 fn is_address_within(address: &str, range: &str) -> Option<bool> {
-    let (base, length) = range.split_once('/')?;
-    let (address, base, length): (IpAddr, IpAddr, u32) = (address.parse().ok()?, base.parse().ok()?, length.parse().ok()?);
-    let (address, base, width) = match (address, base) {
-        (IpAddr::V4(address), IpAddr::V4(base)) => (u128::from(address.to_bits()), u128::from(base.to_bits()), 32),
-        (IpAddr::V6(address), IpAddr::V6(base)) => (address.to_bits(), base.to_bits(), 128),
-        _ => return Some(false),
-    };
-    let beyond = u32::checked_sub(width, length)?;
-    Some((address ^ base).checked_shr(beyond).unwrap_or(0) == 0)
+    Some(AddressSet::block(range.parse::<Cidr>().ok()?).contains(address.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -158,8 +158,7 @@ impl<'s> Ledger<'_, 's> {
                 // Where all of them are over, that is told of the bundle.
                 Dead::Over { .. } if bundle.iter().all(|one| one.not_after < self.now) => None,
                 Dead::Over { authority } => {
-                    let times = [("begins", authority.not_before.to_string()), ("expires", authority.not_after.to_string())];
-                    let [begins, expires] = times;
+                    let (begins, expires) = (("begins", authority.not_before.to_string()), ("expires", authority.not_after.to_string()));
                     Some(Judgement::new(&faults::BUNDLE_SIGNER_OVER, [service(), secret, ("authority", super::chain::called(authority)), begins, expires]))
                 }
                 Dead::Forbidden { authority, refusal } => Some(refusal.judgement(authority, leaf)),

@@ -1,11 +1,10 @@
 //! What the definitions of other projects demand of their custom resources beyond what is read for its meaning: the API server refuses
 //! what does not fit. What newer releases refuse and older ones took is told, and counts; `tests/real/definitions` names the releases.
 
-use std::net::IpAddr;
-
 use bartizan_cluster::label::is_dns_subdomain;
 use bartizan_cluster::{ObjectView, Value};
 
+use crate::address::Address;
 use crate::label::Refusal;
 
 /// How something must be written. What is not written is not looked at.
@@ -239,14 +238,14 @@ fn look<'s>(value: Value<'s>, shape: &Shape, found: &mut Vec<Refusal<'s>>) {
     }
 }
 
-/// A block as Go's parser of the API server takes it, with leading zeros.
+/// A block as Go's parser of the API server takes it: a mapped address is one of IPv6, and lengths may have any number of zeros before them.
 fn is_cidr(text: &str) -> bool {
     let Some((address, length)) = text.split_once('/') else { return false };
-    let plain: Vec<&str> = address.split('.').map(|part| if part.len() > 1 { part.trim_start_matches('0') } else { part }).collect();
-    let plain: Vec<&str> = plain.into_iter().map(|part| if part.is_empty() { "0" } else { part }).collect();
-    let parsed = if address.contains(':') { address.parse::<IpAddr>() } else { plain.join(".").parse() };
-    let width = parsed.map_or(0, |address| if address.is_ipv4() { 32 } else { 128 });
-    width > 0 && !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit()) && length.parse::<u8>().is_ok_and(|length| length <= width)
+    let width = if address.contains(':') { 128 } else { 32 };
+    address.parse::<Address>().is_ok()
+        && !length.is_empty()
+        && length.bytes().all(|byte| byte.is_ascii_digit())
+        && length.parse::<u8>().is_ok_and(|length| length <= width)
 }
 
 /// Labels with dots behind them, of letters, digits, `-`, `_` and what `is_more` allows.

@@ -3,11 +3,11 @@
 use super::{Answer, Question};
 use crate::Network;
 use crate::address::{Address, Family};
-use crate::endpoint::{End, PortName, Target};
+use crate::endpoint::{End, Target};
 use crate::gate::by_waypoint;
 use crate::policy::Direction;
 use crate::profile::{Does, Point};
-use crate::service::{Service, ServicePort, cluster_addresses};
+use crate::service::{Service, cluster_addresses};
 use crate::traffic::{Protocol, Traffic};
 use crate::verdict::{Cause, Party, Trace};
 
@@ -29,14 +29,7 @@ impl<'s> Network<'s> {
             let is_open = after.allowed == Some(true) && self.is_unguarded(sources, service, targets);
             return if is_open { after } else { Answer { allowed: None, reason: by_waypoint().to_string(), variants: Vec::new() } };
         }
-        let is_asked = |port: &&ServicePort<'_>| {
-            port.protocol == question.protocol
-                && match &question.port {
-                    PortName::Number(number) => port.port == *number,
-                    PortName::Name(name) => port.name == name,
-                }
-        };
-        let port = service.ports.iter().find(is_asked).map(|port| port.port);
+        let port = service.port(question.protocol, &question.port).map(|port| port.port);
         let (Some(port), Some(addresses)) = (port, cluster_addresses(service.object)) else { return after };
         if self.fabric.does(Point::TranslatesFirst) == Does::Yes || after.allowed.is_none() {
             return after;

@@ -58,14 +58,7 @@ impl Network<'_> {
     fn guarded(&self, direction: Direction, guarding: &[&HostPolicy<'_>], subject: &Party<'_>, peer: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
         let rules = || guarding.iter().flat_map(|policy| policy.side(direction).rules.iter().flatten().copied());
         let target = if direction == Direction::Ingress { subject } else { peer };
-        let mut open = asked;
-        for number in rules().filter(|&number| self.denies(number)) {
-            let hit = self.hit(number, peer, target, &Bounds::known(open.possible.clone()), trace);
-            if !hit.is_empty() {
-                trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
-                open = open.difference(&hit);
-            }
-        }
+        let open = self.without_denied(direction, rules(), peer, target, asked, trace);
         if !self.fabric.isolates_everybody() && !guarding.iter().any(|policy| policy.side(direction).isolates) {
             return open;
         }

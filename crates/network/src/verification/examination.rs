@@ -62,6 +62,8 @@ struct Examination<'n, 's> {
     /// anew.
     ranks: Vec<u32>,
     kinds: Vec<Kind>,
+    /// Nodes, by name.
+    nodes: Vec<u32>,
     fates: BTreeMap<u32, Fate>,
     /// The policies without which something would be different.
     needed: BTreeSet<u32>,
@@ -74,8 +76,18 @@ impl Network<'_> {
     pub fn examine(&self) -> Examined {
         let mut found = Vec::new();
         let ranks = self.ranks();
-        let mut examination =
-            Examination { network: self, kinds: self.kinds(&ranks), ranks, fates: BTreeMap::new(), needed: BTreeSet::new(), ties: BTreeMap::new(), pairs: 0 };
+        let mut nodes: Vec<u32> = (0..crate::inventory::count(self.inventory.nodes.len())).collect();
+        nodes.sort_by_key(|&node| self.inventory.nodes.get(node as usize).map(|node| node.name));
+        let mut examination = Examination {
+            network: self,
+            kinds: self.kinds(&ranks),
+            ranks,
+            nodes,
+            fates: BTreeMap::new(),
+            needed: BTreeSet::new(),
+            ties: BTreeMap::new(),
+            pairs: 0,
+        };
         let mut examined = Vec::new();
         let imagined: Vec<_> = self.policies.all().map(|(number, policy)| (number, self.applied_to_newcomer(policy))).collect();
         for direction in [Direction::Ingress, Direction::Egress] {
@@ -274,9 +286,7 @@ impl<'n, 's> Examination<'n, 's> {
             take_two(&mut pods, &found.pods);
             add(Other::Pods(unit, pods), has_names.then_some(found.key.ports));
         }
-        let mut nodes: Vec<u32> = (0..crate::inventory::count(network.inventory.nodes.len())).collect();
-        nodes.sort_by_key(|&node| network.inventory.nodes.get(node as usize).map(|node| node.name));
-        for node in nodes {
+        for &node in &self.nodes {
             add(Other::Node(node), None);
         }
         if peers.iter().any(|peer| matches!(peer, Peer::Entity(..))) {
