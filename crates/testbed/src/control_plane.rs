@@ -113,6 +113,7 @@ pub struct ControlPlane {
     url: String,
     etcd_url: String,
     version: KubernetesVersion,
+    flags: Vec<String>,
     _janitor: Janitor,
 }
 
@@ -145,10 +146,11 @@ impl ControlPlane {
         let etcd = Kept::start("etcd", parts.etcd(), etcd_flags(&files, &etcd_url), files.path("etcd.log"))?;
         let flags = override_flags(api_server_flags(&files, &etcd_url, port), &options.api_server_flags);
         let flags = leave_out(flags, &options.without_api_server_flags);
-        let api_server = Kept::start("kube-apiserver", parts.api_server(), flags, files.path("kube-apiserver.log"))?;
+        let api_server = Kept::start("kube-apiserver", parts.api_server(), &flags, files.path("kube-apiserver.log"))?;
 
         let client = Client::with_token(&url, &files.authority.identity().certificate, &files.token)?;
-        let mut control_plane = Self { controller_manager: None, api_server, etcd, client, url, etcd_url, version: parts.version(), files, _janitor: janitor };
+        let version = parts.version();
+        let mut control_plane = Self { controller_manager: None, api_server, etcd, client, url, etcd_url, version, flags, files, _janitor: janitor };
         control_plane.files.write_kubeconfig("admin.kubeconfig", &control_plane.url, &control_plane.files.admin_login())?;
         control_plane.until_ready("kube-apiserver", |client| BORN_WITH.iter().all(|path| is_there(client, path)))?;
         if options.controller_manager {
@@ -240,6 +242,13 @@ impl ControlPlane {
     /// The release of the API server.
     pub fn version(&self) -> KubernetesVersion {
         self.version
+    }
+
+    /// The API server as a manifest of a static pod would show it: a container with the flags that it runs with.
+    pub fn api_server_pod(&self) -> Value {
+        let command: Vec<&str> = std::iter::once("kube-apiserver").chain(self.flags.iter().map(String::as_str)).collect();
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "kube-apiserver", "namespace": "kube-system"},
+               "spec": {"containers": [{"name": "kube-apiserver", "image": "kube-apiserver", "command": command}]}})
     }
 
     /// The directory of this control plane: its logs and keys. It is removed with the value.

@@ -223,7 +223,9 @@ fn somebody_acts_as_others_exactly_where_it_is_predicted() {
         "subjects": [{"kind": "ServiceAccount", "name": "agent", "namespace": "team-a"}]}));
     let namespaces = ["team-a", "team-b"].map(|name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
     let world = [&namespaces[..], &policy].concat();
-    let stored = control_plane.settle(&world).expect("a settled world");
+    let mut stored = control_plane.settle(&world).expect("a settled world");
+    // Whether the constrained modes are on is a matter of flags in 1.35.
+    stored.push(control_plane.api_server_pod());
     let snapshot = objects::snapshot(&stored, Provenance::Live, version(&control_plane));
     let authz = Authz::resolve(&snapshot, &Options::default());
 
