@@ -48,8 +48,8 @@ pub(crate) struct Aggregated {
     pub(crate) made: Vec<Option<Rc<Vec<Made>>>>,
     /// For each role that takes in the rules of others which, over however many steps, take in its own: the next one of them.
     pub(crate) circles: Vec<Option<u32>>,
-    /// Whether there was no room for all of them.
-    pub(crate) is_cut: bool,
+    /// For each role, whether there was no room for its rules, or for those of a role that it takes in: they are not known.
+    pub(crate) cut: Vec<bool>,
 }
 
 /// What the roles `parts`, which are all ClusterRoles and sorted by name, would be given.
@@ -57,7 +57,7 @@ pub(crate) fn resolve(parts: &[Part<'_>]) -> Aggregated {
     let graph = Graph::of(parts);
     let mut made: Vec<Option<Rc<Vec<Made>>>> = vec![None; graph.next.len()];
     let mut room = MOST_RULES;
-    let mut is_cut = false;
+    let mut cut = vec![false; graph.next.len()];
     let mut circles = vec![None; parts.len()];
     for component in components(&graph.next) {
         let mut rules = Vec::new();
@@ -87,10 +87,19 @@ pub(crate) fn resolve(parts: &[Part<'_>]) -> Aggregated {
             }
         }
         let is_alone = component.iter().all(|&node| parts.get(node as usize).is_some_and(|part| part.selectors().is_none()));
+        let is_cut_below = component.iter().flat_map(|&node| graph.next.get(node as usize).into_iter().flatten()).any(|&next| {
+            let is_stored = parts.get(next as usize).is_some_and(|part| part.is_stored);
+            !is_stored && cut.get(next as usize) == Some(&true)
+        });
         match room.checked_sub(rules.len()) {
             _ if is_alone => {}
-            Some(left) => room = left,
-            None => (is_cut, rules) = (true, Vec::new()),
+            Some(left) if !is_cut_below => room = left,
+            _ => {
+                rules = Vec::new();
+                for &node in &component {
+                    set(&mut cut, node as usize, true);
+                }
+            }
         }
         let rules = Rc::new(rules);
         for node in component {
@@ -100,12 +109,13 @@ pub(crate) fn resolve(parts: &[Part<'_>]) -> Aggregated {
         }
     }
     made.truncate(parts.len());
+    cut.truncate(parts.len());
     for (slot, part) in made.iter_mut().zip(parts) {
         if part.selectors().is_none() {
             *slot = None;
         }
     }
-    Aggregated { made, circles, is_cut }
+    Aggregated { made, circles, cut }
 }
 
 /// Roles and, behind them, the different selectors: a role leads to its selectors, a selector to the roles that it picks.

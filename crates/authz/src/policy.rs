@@ -76,6 +76,8 @@ struct Role {
 struct Counting {
     /// The rules that count.
     set: SetId,
+    /// Whether there was no room for them, so that they are not known.
+    is_cut: bool,
     /// For a role whose rules are made of those of others: which, one entry a rule. What is written in it does not count.
     sources: Option<Arc<[RuleSource]>>,
     /// What the controller would make of a stored aggregated role, where that differs from what is stored.

@@ -133,6 +133,43 @@ fn circles_of_aggregation_end_and_are_told() {
 }
 
 #[test]
+fn rules_for_which_there_is_no_room_are_unknown_and_neither_given_nor_refused() {
+    // Each role takes in the one before it and a rule of its own, so that all of them together have the square of what is written:
+    // with their selectors more than the four million rules that there is room for.
+    let steps = 2_300;
+    let mut world = Vec::new();
+    for step in 0..steps {
+        let mut leaf = role(&format!("leaf-{step:04}"), &json!([{"verbs": ["get"], "apiGroups": [""], "resources": [format!("r-{step}")]}]));
+        leaf["metadata"]["labels"] = json!({"to": format!("{step}")});
+        let mut step_up = role(&format!("step-{step:04}"), &json!([]));
+        step_up["metadata"]["labels"] = json!({"to": format!("{}", step + 1)});
+        step_up["aggregationRule"] = json!({"clusterRoleSelectors": [{"matchLabels": {"to": format!("{step}")}}]});
+        world.extend([leaf, step_up]);
+    }
+    // It is small, and yet not known: what it takes in is not.
+    let mut above = role("above", &json!([]));
+    above["aggregationRule"] = json!({"clusterRoleSelectors": [{"matchLabels": {"to": format!("{steps}")}}]});
+    world.push(above);
+    for (user, role) in [("low", "step-0100"), ("high", "step-2299"), ("above", "above"), ("leaf", "leaf-2299")] {
+        world.push(binding(user, role, user));
+    }
+    let snapshot = files(&world);
+    let authz = Authz::resolve(&snapshot, &PURE);
+    let asked = |user: &'static str, resource: &'static str| {
+        let request = Request { user: User::new(user, [""; 0]), action: Action::on("get", Resource::new("", resource)) };
+        let decision = authz.decide(&request);
+        (decision.is_allowed(), authz.reason(&request, &decision))
+    };
+    let unknown = (None, "unknown: not read: clusterroles (cluster): incomplete".to_owned());
+    assert_eq!(asked("high", "r-2299"), unknown);
+    assert_eq!(asked("above", "r-0"), unknown);
+    assert_eq!((asked("low", "r-100").0, asked("low", "r-101").0), (Some(true), Some(false)), "what there was room for is known");
+    assert_eq!((asked("leaf", "r-2299").0, asked("leaf", "r-0").0), (Some(true), Some(false)));
+    let said = "the rules of some aggregated roles were left out: there are too many";
+    assert!(authz.assumptions().iter().any(|assumption| assumption == said));
+}
+
+#[test]
 fn bindings_of_roles_that_are_not_there_are_told_and_give_nothing() {
     let mut world: Vec<Value> = (0..2_000).map(|number| binding(&format!("b-{number:04}"), &format!("missing-{number}"), "alice")).collect();
     let mut odd = binding("odd", "x", "alice");

@@ -26,7 +26,9 @@ fn words(all: &'static [&'static str], most: usize) -> impl Strategy<Value = Vec
 fn rule() -> impl Strategy<Value = Value> {
     let resources = (words(&VERBS, 3), words(&GROUPS, 2), words(&RESOURCES, 3), prop_oneof![3 => Just(Vec::new()), 1 => words(&NAMES, 2)])
         .prop_map(|(verbs, groups, resources, names)| json!({ "verbs": verbs, "apiGroups": groups, "resources": resources, "resourceNames": names }));
-    let paths = (words(&VERBS, 3), words(&URLS, 2)).prop_map(|(verbs, urls)| json!({ "verbs": verbs, "nonResourceURLs": urls }));
+    // No server stores names beside paths; manifests may hold them.
+    let paths = (words(&VERBS, 3), words(&URLS, 2), prop_oneof![3 => Just(Vec::new()), 1 => words(&NAMES, 2)])
+        .prop_map(|(verbs, urls, names)| json!({ "verbs": verbs, "nonResourceURLs": urls, "resourceNames": names }));
     prop_oneof![4 => resources, 1 => paths]
 }
 
@@ -254,6 +256,7 @@ proptest! {
             for url in texts(&wanted["nonResourceURLs"]) {
                 let is_covered = owned.iter().any(|rule| {
                     (has(rule, "verbs", "*") || has(rule, "verbs", verb))
+                        && texts(&rule["resourceNames"]).is_empty()
                         && texts(&rule["nonResourceURLs"]).iter().any(|owner| *owner == url || (owner.ends_with('*') && url.starts_with(owner.trim_end_matches('*'))))
                 });
                 if !is_covered {

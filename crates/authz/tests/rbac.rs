@@ -2,7 +2,7 @@
 
 mod world;
 
-use bartizan_authz::{Authz, DefaultPolicy, Options};
+use bartizan_authz::{Authz, DefaultPolicy, Options, RuleText};
 use bartizan_cluster::access::{Action, Request, Resource, User};
 use bartizan_cluster::{Kind, KubernetesVersion, Missing, Reason};
 
@@ -276,5 +276,32 @@ fn a_binding_of_the_whole_cluster_cannot_give_a_role() {
         for action in [pods("get"), Action::on("get", Resource::new("", "pods"))] {
             assert_eq!(authz.decide(&Request { user: User::new("alice", [""; 0]), action }).is_allowed(), Some(false), "{text}");
         }
+    }
+}
+
+#[test]
+fn a_path_is_passed_on_by_a_rule_that_says_no_names() {
+    let path = |verb: &'static str, url: &'static str, names: Vec<&'static str>| RuleText {
+        verbs: vec![verb.into()],
+        urls: vec![url.into()],
+        names: names.into_iter().map(Into::into).collect(),
+        ..RuleText::default()
+    };
+    let lacking = |held: &str, wanted: RuleText<'_>| -> Vec<String> {
+        let snapshot = world::files(&one_rule(held));
+        let authz = Authz::resolve(&snapshot, &PURE);
+        authz.uncovered(&User::new("alice", [""; 0]), None, &[wanted]).iter().map(ToString::to_string).collect()
+    };
+    let held = "{verbs: [get], nonResourceURLs: ['/metrics/*']}";
+    assert_eq!(lacking(held, path("get", "/metrics/a", vec![])), [""; 0]);
+    // The server takes a rule apart into paths without their names.
+    assert_eq!(lacking(held, path("get", "/metrics/a", vec!["x"])), [""; 0]);
+    assert_eq!(lacking(held, path("get", "/metrics", vec![])), ["get /metrics"]);
+    assert_eq!(lacking(held, path("post", "/metrics/a", vec![])), ["post /metrics/a"]);
+    for named in ["{verbs: [get], nonResourceURLs: ['/metrics/*'], resourceNames: [x]}", "{verbs: ['*'], nonResourceURLs: ['*'], resourceNames: ['']}"] {
+        assert_eq!(lacking(named, path("get", "/metrics/a", vec![])), ["get /metrics/a"], "{named}");
+        assert_eq!(lacking(named, path("get", "/metrics/a", vec!["x"])), ["get /metrics/a"], "{named}");
+        // Whoever asks for the path is answered without a look at names.
+        assert!(allows(named, Action::on_path("get", "/metrics/a")), "{named}");
     }
 }

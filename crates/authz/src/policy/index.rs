@@ -40,7 +40,8 @@ impl Slice {
             *budget = budget.checked_sub(known.entries)?;
             return Some(Arc::clone(known));
         }
-        let room = *budget;
+        // What finds no room takes none.
+        let mut left = *budget;
         let mut seen: HashSet<SetId> = HashSet::default();
         let mut slice = Self { by_words: HashMap::new(), paths: Vec::new(), sets, entries: 0 };
         for (holding, place) in holdings.iter().zip(0u32..) {
@@ -50,7 +51,7 @@ impl Slice {
                 let said = book.said(rule);
                 let [verbs, groups, resources, names] = [said.verbs, said.groups, said.resources, said.names].map(|list| book.words_of(list));
                 let entries = verbs.len().saturating_mul(groups.len()).saturating_mul(resources.len()).saturating_mul(names.len().max(1));
-                *budget = budget.checked_sub(entries)?;
+                left = left.checked_sub(entries)?;
                 let names = if names.is_empty() { &[EMPTY] } else { names };
                 let places = resources.iter().flat_map(|&resource| groups.iter().map(move |&group| (resource, group)));
                 for (resource, group) in places {
@@ -63,7 +64,8 @@ impl Slice {
                 }
             }
         }
-        slice.entries = room - *budget;
+        slice.entries = *budget - left;
+        *budget = left;
         Some(Arc::new(slice))
     }
 
@@ -174,5 +176,47 @@ impl<'p> Reach<'p> {
             }
         }
         best.map(|(_, found)| found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Number;
+    use super::*;
+    use crate::rule::Rule;
+
+    /// Holdings of as many roles, each of one rule with `names` names.
+    fn holdings(book: &mut RuleBook, roles: u32, names: usize) -> Vec<Holding> {
+        let one = |number: u32, book: &mut RuleBook| {
+            let own: Vec<String> = (0..names).map(|name| format!("{number}-{name}")).collect();
+            let [verbs, groups, resources] = ["get", "", "pods"].map(|word| book.list([word].into_iter()));
+            let (names, urls) = (book.list(own.iter().map(String::as_str)), book.list([].into_iter()));
+            let rule = book.rule(Rule { verbs, groups, resources, names, urls });
+            Holding { binding: BindingId(Number { order: number, slot: number }), subject: 0, set: Some(book.set(vec![rule])) }
+        };
+        (0..roles).map(|number| one(number, book)).collect()
+    }
+
+    #[test]
+    fn every_entry_is_counted_down_once_and_what_finds_no_room_takes_none() {
+        let mut book = RuleBook::new();
+        let held = holdings(&mut book, 40, 5);
+        let make = |known: Option<&Index>, budget: &mut usize| Index::of(&held, 20, known, |_| Some(EMPTY), &book, budget);
+        let mut budget = 1_000;
+        assert!(make(None, &mut budget).is_none(), "few in either place");
+        assert_eq!(budget, 1_000);
+        let make = |known: Option<&Index>, budget: &mut usize| Index::of(&held, 40, known, |_| Some(EMPTY), &book, budget);
+        let made = make(None, &mut budget).expect("there is room");
+        assert_eq!((made.entries, budget), (200, 800));
+        let kept = make(Some(&made), &mut budget).expect("there is room for what is known");
+        assert_eq!((kept.entries, budget), (200, 600));
+        for mut tight in [199, 0] {
+            let before = tight;
+            assert!(make(None, &mut tight).is_none() && make(Some(&made), &mut tight).is_none());
+            assert_eq!(tight, before);
+        }
+        let mut exact = 200;
+        assert!(make(None, &mut exact).is_some());
+        assert_eq!(exact, 0);
     }
 }

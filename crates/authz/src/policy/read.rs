@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bartizan_cluster::access::SERVICE_ACCOUNT_PREFIX;
 use bartizan_cluster::sharing::{Layered, Pages};
-use bartizan_cluster::{Kind, KubernetesVersion, ObjectView, Provenance, Snapshot, Symbol, Value, field};
+use bartizan_cluster::{Kind, KubernetesVersion, Missing, ObjectView, Provenance, Reason, Snapshot, Symbol, Value, field};
 
 use super::{Binding, BindingId, Counting, Holding, Index, Listed, Number, Policy, Principal, PrincipalId, Role, StoredOrigin, Subject, SubjectKind, index};
 use crate::aggregation::{self, Part};
@@ -41,6 +41,10 @@ impl<'s> Policy<'s> {
             room: index::BUDGET,
         };
         policy.read_roles();
+        if policy.is_cut {
+            let missing = Missing::list(Kind::ClusterRole, None, Reason::Incomplete);
+            policy.missing = policy.missing.iter().cloned().chain([missing]).collect();
+        }
         policy.read_bindings();
         policy.file_holdings();
         policy.book.share();
@@ -140,17 +144,18 @@ impl<'s> Policy<'s> {
         };
         let parts: Vec<Part<'_>> = slots.iter().filter_map(part).collect();
         let aggregated = aggregation::resolve(&parts);
-        self.is_cut = aggregated.is_cut;
+        self.is_cut = aggregated.cut.contains(&true);
         let mut changed = Vec::new();
-        for ((&slot, made), circle) in slots.iter().zip(aggregated.made).zip(aggregated.circles) {
+        for (((&slot, made), circle), is_cut) in slots.iter().zip(aggregated.made).zip(aggregated.circles).zip(aggregated.cut) {
             let Some(role) = self.roles.get(slot as usize) else { continue };
             let mut counting = Counting { circle: circle.and_then(|place| slots.get(place as usize).copied()), ..Counting::of(role.written) };
             if let Some(made) = made {
                 let set = self.book.set(made.iter().map(|&(rule, ..)| rule).collect());
                 if role.is_stored {
-                    counting.drift = (set != role.written).then_some(set);
+                    counting.drift = (!is_cut && set != role.written).then_some(set);
                 } else {
                     counting.set = set;
+                    counting.is_cut = is_cut;
                     let source = |&(_, place, rule): &aggregation::Made| slots.get(place as usize).map(|&slot| (slot, rule));
                     counting.sources = Some(made.iter().filter_map(source).collect());
                 }
@@ -295,10 +300,10 @@ impl<'s> Policy<'s> {
         given.filter_map(move |(subject, place)| Some((subject.principal?, Holding { binding: BindingId(number), subject: place, set })))
     }
 
-    /// The rules that a binding gives; none where its role is not there.
+    /// The rules that a binding gives; none where its role is not there, or its rules are not known.
     fn set_of(&self, binding: &Binding) -> Option<SetId> {
         let role = self.roles.get(binding.role? as usize)?;
-        role.origin.map(|_| role.counting.set)
+        role.origin.filter(|_| !role.counting.is_cut).map(|_| role.counting.set)
     }
 
     /// Lets a principal hold this, which is in the order of the bindings, and nothing else.
@@ -325,7 +330,7 @@ impl<'s> Policy<'s> {
 impl Counting {
     /// Of a role that has rules of its own.
     pub(super) fn of(written: SetId) -> Self {
-        Self { set: written, sources: None, drift: None, circle: None }
+        Self { set: written, is_cut: false, sources: None, drift: None, circle: None }
     }
 }
 
