@@ -14,8 +14,8 @@ use bartizan_cluster::{Kind, KubernetesVersion, Snapshot};
 use bartizan_gather::{Gathered, files};
 use bartizan_network::render::{self, np_guard};
 use bartizan_network::{
-    ChangeKind, Claim, Compared, Direction, Explanation, Focus, Intents, Model, Network, Protocol, Query, Question, QuestionError, Relation, Traffic, Verified,
-    WrittenPort, difference, relation,
+    ChangeKind, Claim, Compared, Direction, Doubts, Explanation, Focus, Intents, Model, Network, Protocol, Query, Question, QuestionError, Relation, Traffic,
+    Verified, WrittenPort, difference, relation,
 };
 use bartizan_report::{Language, Outcome};
 use jiff::Timestamp;
@@ -156,9 +156,9 @@ fn connectivity(options: &Connectivity, global: &Global, terminal: &Terminal) ->
     let mut is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let connectivity = network.connectivity().focus(&focus(&options.focus)?)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    match (options.compat, options.output) {
+    let doubts = match (options.compat, options.output) {
         (None, ConnectivityFormat::Text) => render::text(&connectivity, &mut out)?,
-        (None, ConnectivityFormat::Json) => render::json(&connectivity, &mut out)?,
+        (None, ConnectivityFormat::Json) => render::json(&connectivity, &mut out).map(|()| Doubts::default())?,
         (None, ConnectivityFormat::Csv) => render::csv(&connectivity, &mut out)?,
         (None, ConnectivityFormat::Markdown) => render::markdown(&connectivity, &mut out)?,
         (None, ConnectivityFormat::Dot) => render::dot(&connectivity, &mut out)?,
@@ -166,9 +166,11 @@ fn connectivity(options: &Connectivity, global: &Global, terminal: &Terminal) ->
         (Some(Compat::NpGuard), format) => {
             let undecided = np_guard::connections(&connectivity, np_guard_format(format)?, &mut out)?;
             is_incomplete |= tell_undecided(&undecided, terminal);
+            Doubts::default()
         }
-    }
+    };
     out.flush()?;
+    tell_doubts(&doubts, terminal);
     Ok(outcome(is_incomplete))
 }
 
@@ -194,12 +196,14 @@ fn exposure(options: &Exposure, global: &Global, terminal: &Terminal) -> Result<
         is_incomplete |= tell_undecided(&undecided, terminal);
     } else {
         let exposure = network.exposure();
-        match options.output {
+        let doubts = match options.output {
             TableFormat::Text => render::exposure::text(&exposure, terminal.language, &mut out)?,
-            TableFormat::Json => render::exposure::json(&exposure, &mut out)?,
+            TableFormat::Json => render::exposure::json(&exposure, &mut out).map(|()| Doubts::default())?,
             TableFormat::Csv => render::exposure::csv(&exposure, &mut out)?,
             TableFormat::Markdown => render::exposure::markdown(&exposure, terminal.language, &mut out)?,
-        }
+        };
+        out.flush()?;
+        tell_doubts(&doubts, terminal);
     }
     out.flush()?;
     Ok(outcome(is_incomplete))
@@ -228,6 +232,9 @@ fn diff(options: &Diff, terminal: &Terminal) -> Result<Outcome> {
         TableFormat::Markdown => render::difference::markdown(&changes, terminal.language, &mut out)?,
     }
     out.flush()?;
+    if options.output != TableFormat::Json {
+        tell_doubts(&Doubts::of(&changes), terminal);
+    }
     let has = |kinds: &[ChangeKind]| changes.iter().any(|change| kinds.contains(&change.kind()));
     Ok(match (has(&[ChangeKind::Opened, ChangeKind::Changed]), is_incomplete || has(&[ChangeKind::Unclear])) {
         (true, _) => Outcome::Findings,
@@ -389,6 +396,16 @@ fn np_guard_table(format: TableFormat, known: &[TableFormat]) -> Result<np_guard
         TableFormat::Markdown => (known.contains(&format).then_some(np_guard::Format::Markdown), "markdown"),
     };
     format.with_context(|| format!("`--compat np-guard` has no format `{word}` for this"))
+}
+
+/// Says once for a list why there are question marks in it.
+fn tell_doubts(doubts: &Doubts, terminal: &Terminal) {
+    for (cause, count) in doubts.causes() {
+        terminal.note(&match terminal.language {
+            Language::English => format!("not known (?) {count} times: {cause}"),
+            Language::Chinese => format!("有 {count} 处无法判定（?）：{cause}"),
+        });
+    }
 }
 
 /// A format without a word for *unknown* leaves it out; that is said beside it.

@@ -10,6 +10,7 @@ pub mod component;
 mod configuration;
 pub mod cut;
 pub mod embedded;
+mod extension;
 pub mod fact;
 pub mod feature;
 pub mod field;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::extension;
 use crate::field;
 use crate::intern::{Interner, Renaming, Symbol};
 use crate::kind::{Kind, group_of};
@@ -92,7 +93,7 @@ impl Object {
             Some(false) => None,
             // What `kubectl apply` without `-n` would do.
             Some(true) => Some(text(field::NAMESPACE).unwrap_or("default").to_owned()),
-            None => text(field::NAMESPACE).map(str::to_owned),
+            None => text(field::NAMESPACE).or_else(|| extension::is_namespaced(group_of(api_version), kind_name).then_some("default")).map(str::to_owned),
         };
         let (api_version, kind_name) = (api_version.to_owned(), kind_name.to_owned());
         Ok(Self {

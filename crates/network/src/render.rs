@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::connectivity::{Connectivity, Peer, PeerKind};
+use crate::doubt::Doubts;
 use crate::traffic::{Bounds, Protocol, Traffic};
 
 /// The name of the JSON format.
@@ -106,12 +107,12 @@ pub(crate) fn words_of(bounds: &Bounds) -> String {
 }
 
 /// One connection a line.
-pub fn text(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
+pub fn text(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<Doubts> {
     connectivity.lines(|line| writeln!(out, "{} -> {} : {}", line.from, line.to, words_of(&line.bounds)))
 }
 
 /// Comma-separated values with a head.
-pub fn csv(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
+pub fn csv(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<Doubts> {
     out.write_all(b"from,to,allowed,unknown\n")?;
     connectivity.lines(|line| {
         let (allowed, unknown) = (line.bounds.allowed().to_string(), line.bounds.unknown().to_string());
@@ -125,7 +126,7 @@ pub(crate) fn quoted(cell: &str) -> String {
 }
 
 /// A Markdown table.
-pub fn markdown(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
+pub fn markdown(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<Doubts> {
     out.write_all(b"| from | to | allowed |\n|---|---|---|\n")?;
     connectivity.lines(|line| {
         let cell = |text: &str| text.replace('|', "\\|");
@@ -134,7 +135,7 @@ pub fn markdown(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io:
 }
 
 /// A graph for Graphviz: namespaces are clusters, unknown connections are dashed.
-pub fn dot(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
+pub fn dot(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Result<Doubts> {
     out.write_all(b"digraph {\n  rankdir=LR\n  node [shape=box]\n")?;
     let mut by_namespace: BTreeMap<Option<&str>, Vec<&Peer>> = BTreeMap::new();
     for peer in connectivity.shown().into_iter().filter_map(|at| connectivity.peers().get(at)) {
@@ -156,7 +157,9 @@ pub fn dot(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Resu
             out.write_all(b"  }\n")?;
         }
     }
+    let mut doubts = Doubts::default();
     connectivity.walk(|connection| {
+        doubts.add(&connection.because);
         let style = if connection.bounds.unknown().is_empty() { "" } else { ", style=dashed" };
         writeln!(
             out,
@@ -166,7 +169,8 @@ pub fn dot(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> io::Resu
             escaped(&words_of(&connection.bounds))
         )
     })?;
-    out.write_all(b"}\n")
+    out.write_all(b"}\n")?;
+    Ok(doubts)
 }
 
 /// A string of the DOT language.

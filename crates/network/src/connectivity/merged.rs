@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Connection, Connectivity, Side};
 use crate::address::{AddressSet, Cidr};
+use crate::doubt::Doubts;
 use crate::traffic::Bounds;
 
 /// What is allowed from one end to another, by the words for them.
@@ -30,10 +31,12 @@ struct Waiting {
 }
 
 impl Connectivity<'_, '_> {
-    /// Tells what [`Connectivity::walk`] tells, with the addresses outside put together.
-    pub fn lines<E>(&self, mut tell: impl FnMut(Line) -> Result<(), E>) -> Result<(), E> {
+    /// Tells what [`Connectivity::walk`] tells, with the addresses outside put together, and in the end what leaves connections open.
+    pub fn lines<E>(&self, mut tell: impl FnMut(Line) -> Result<(), E>) -> Result<Doubts, E> {
         let mut waiting = Waiting::default();
-        self.walk(|Connection { from, to, bounds, .. }| {
+        let mut doubts = Doubts::default();
+        self.walk(|Connection { from, to, bounds, because }| {
+            doubts.add(&because);
             match (self.block_of(from), self.block_of(to)) {
                 (Some(block), _) => {
                     waiting.leave(self, &mut tell)?;
@@ -56,7 +59,8 @@ impl Connectivity<'_, '_> {
             tell(Line { from: self.word(from), to: self.word(to), bounds })
         })?;
         waiting.leave(self, &mut tell)?;
-        waiting.enter(self, &mut tell)
+        waiting.enter(self, &mut tell)?;
+        Ok(doubts)
     }
 
     fn word(&self, peer: usize) -> String {

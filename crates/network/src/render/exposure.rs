@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{quoted, ranges, words_of};
 use crate::door::Door;
+use crate::doubt::Doubts;
 use crate::exposure::{Exposed, Exposure, Newcomer, Reach};
 use crate::policy::Direction;
 
@@ -200,8 +201,9 @@ fn arrow(direction: Direction) -> &'static str {
 }
 
 /// A paragraph for every workload.
-pub fn text(exposure: &Exposure<'_, '_>, language: Language, out: &mut dyn Write) -> io::Result<()> {
+pub fn text(exposure: &Exposure<'_, '_>, language: Language, out: &mut dyn Write) -> io::Result<Doubts> {
     let words = words(language);
+    let mut doubts = Doubts::default();
     exposure.walk(|exposed| {
         writeln!(out, "{}", id(exposure, &exposed))?;
         for (sentence, direction) in words.unguarded {
@@ -211,38 +213,45 @@ pub fn text(exposure: &Exposure<'_, '_>, language: Language, out: &mut dyn Write
             }
         }
         for way in &exposed.doors {
+            doubts.add(&way.because);
             writeln!(out, "  <- {}; {}", door(way, &words), entering(way, &words))?;
         }
         for reach in &exposed.reaches {
+            doubts.add(&reach.because);
             writeln!(out, "  {} {} : {}", arrow(reach.direction), newcomer(&reach.newcomer, &words), words_of(&reach.bounds))?;
         }
-        Ok(())
-    })
+        io::Result::Ok(())
+    })?;
+    Ok(doubts)
 }
 
 /// Every way in and out as cells: workload, direction, other end, allowed.
-fn rows<E>(exposure: &Exposure<'_, '_>, language: Language, mut tell: impl FnMut([String; 4]) -> Result<(), E>) -> Result<(), E> {
+fn rows<E>(exposure: &Exposure<'_, '_>, language: Language, mut tell: impl FnMut([String; 4]) -> Result<(), E>) -> Result<Doubts, E> {
     let words = words(language);
+    let mut doubts = Doubts::default();
     exposure.walk(|exposed| {
         let workload = id(exposure, &exposed).to_owned();
         for way in &exposed.doors {
+            doubts.add(&way.because);
             tell([workload.clone(), Direction::Ingress.name().to_owned(), door(way, &words), entering(way, &words)])?;
         }
         for reach in &exposed.reaches {
+            doubts.add(&reach.because);
             tell([workload.clone(), reach.direction.name().to_owned(), newcomer(&reach.newcomer, &words), words_of(&reach.bounds)])?;
         }
         Ok(())
-    })
+    })?;
+    Ok(doubts)
 }
 
 /// Comma-separated values with a head.
-pub fn csv(exposure: &Exposure<'_, '_>, out: &mut dyn Write) -> io::Result<()> {
+pub fn csv(exposure: &Exposure<'_, '_>, out: &mut dyn Write) -> io::Result<Doubts> {
     out.write_all(b"workload,direction,other,allowed\n")?;
     rows(exposure, Language::English, |cells| writeln!(out, "{}", cells.map(|cell| quoted(&cell)).join(",")))
 }
 
 /// A Markdown table.
-pub fn markdown(exposure: &Exposure<'_, '_>, language: Language, out: &mut dyn Write) -> io::Result<()> {
+pub fn markdown(exposure: &Exposure<'_, '_>, language: Language, out: &mut dyn Write) -> io::Result<Doubts> {
     writeln!(out, "{}", words(language).head)?;
     rows(exposure, language, |cells| writeln!(out, "| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")))
 }

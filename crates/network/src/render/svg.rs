@@ -8,6 +8,7 @@ use bartizan_report::render::markup;
 
 use super::words_of;
 use crate::connectivity::{Connectivity, Peer, PeerKind};
+use crate::doubt::Doubts;
 
 /// More peers than this are no drawing.
 pub const DRAWN_MAX: usize = 300;
@@ -48,20 +49,22 @@ struct Drawing<'c> {
 }
 
 /// Draws what is allowed.
-pub fn svg(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> Result<(), NotDrawn> {
+pub fn svg(connectivity: &Connectivity<'_, '_>, out: &mut dyn Write) -> Result<Doubts, NotDrawn> {
     let shown = connectivity.shown();
     if shown.len() > DRAWN_MAX {
         return Err(NotDrawn::TooMany(shown.len()));
     }
     let mut allowed = Edges::new();
+    let mut doubts = Doubts::default();
     let walked: Result<(), std::convert::Infallible> = connectivity.walk(|connection| {
+        doubts.add(&connection.because);
         allowed.insert((connection.from, connection.to), (words_of(&connection.bounds), !connection.bounds.unknown().is_empty()));
         Ok(())
     });
     let Ok(()) = walked;
     let drawing = Drawing::of(connectivity.peers(), &shown, &allowed);
     drawing.write(out)?;
-    Ok(())
+    Ok(doubts)
 }
 
 impl<'c> Drawing<'c> {

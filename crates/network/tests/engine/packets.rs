@@ -299,7 +299,7 @@ fn is_told_in_lines(world: &World) -> Result<(), TestCaseError> {
         Ok(())
     });
     told.unwrap();
-    let told: Result<(), ()> = connectivity.lines(|line| {
+    let told: Result<_, ()> = connectivity.lines(|line| {
         lines.push(line);
         Ok(())
     });

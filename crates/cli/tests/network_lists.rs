@@ -1,0 +1,49 @@
+//! Lists of `bartizan network` as people read them: what a question mark means is said beside the list.
+
+mod program;
+
+use program::{Ran, bartizan, root, run};
+
+/// A pod on its own network behind a policy, and one on the network of some node.
+const HALF_KNOWN: &str = "\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: a, labels: {app: web}}
+spec: {containers: [{name: web, image: web}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: agent, namespace: a}
+spec: {hostNetwork: true, containers: [{name: agent, image: agent}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: a}
+spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}
+";
+
+fn list(arguments: &[&str]) -> Ran {
+    run(&root(), &[&["network"], arguments, &["-"]].concat(), HALF_KNOWN, &[])
+}
+
+#[test]
+fn every_format_for_people_says_once_why_something_is_not_known() {
+    const WHY: &str = "not known (?) 1 times: traffic between a pod and its own node is always let through, and whether both run on one node is not known";
+    for format in ["text", "csv", "md", "dot", "svg"] {
+        let ran = list(&["connectivity", "-o", format]);
+        assert_eq!((ran.code, ran.stderr.matches("not known (?)").count()), (0, 1), "{format}: {}", ran.stderr);
+        assert!(ran.stderr.contains(WHY), "{format}: {}", ran.stderr);
+    }
+    let machine = list(&["connectivity", "-o", "json"]);
+    assert!(!machine.stderr.contains("(?)"), "{}", machine.stderr);
+    let connections = machine.report()["connections"].clone();
+    assert_eq!(connections.as_array().unwrap().iter().filter(|one| !one["because"].as_array().unwrap().is_empty()).count(), 1, "{connections}");
+    let chinese = list(&["connectivity", "--lang", "zh"]);
+    assert!(chinese.stderr.contains("有 1 处无法判定（?）"), "{}", chinese.stderr);
+}
+
+#[test]
+fn a_list_without_a_question_mark_explains_none() {
+    let ran = bartizan(&["network", "connectivity", "examples/shop-hardened"]);
+    assert!(ran.code == 0 && !ran.stdout.contains("(?)") && !ran.stderr.contains("(?)"), "{}\n{}", ran.stdout, ran.stderr);
+}
