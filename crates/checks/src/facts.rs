@@ -10,7 +10,7 @@ use bartizan_cluster::node_file::NodeFiles;
 use bartizan_cluster::snapshot::Provenance;
 use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectRef, ObjectView, PodView, Reason, Snapshot, Workload};
 use bartizan_network::certificate::Certificates;
-use bartizan_network::{Model, Network, Standing};
+use bartizan_network::{Model, Network, PolicyStanding, Standing, is_policy};
 
 use crate::grant::PolicyIndex;
 
@@ -57,8 +57,9 @@ pub struct Ground<'a> {
     /// Who may do what, and who can become whom; found when a judge asks.
     authz: OnceLock<Authz<'a>>,
     escalations: OnceLock<Vec<Escalation<'a>>>,
-    /// How workloads stand in the network, sorted by namespace, kind and name; found when a judge asks.
-    standings: OnceLock<Vec<Standing<'a>>>,
+    /// How workloads stand in the network, sorted by namespace, kind and name, and how policies do, sorted by number; found when a judge
+    /// asks.
+    standings: OnceLock<(Vec<Standing<'a>>, Vec<PolicyStanding<'a>>)>,
     certificates: OnceLock<Certificates>,
     grants: OnceLock<PolicyIndex>,
     /// Who can log in; found when a judge asks.
@@ -221,11 +222,34 @@ impl<'a> Facts<'a> {
         own.iter().chain(groups.into_iter().flatten())
     }
 
-    fn standings(&self) -> &'a [Standing<'a>] {
+    fn network(&self) -> &'a (Vec<Standing<'a>>, Vec<PolicyStanding<'a>>) {
         for kind in NETWORK {
             self.declared(kind);
         }
-        self.ground.standings.get_or_init(|| Network::resolve(self.ground.snapshot, Model::Kubernetes).standings())
+        self.ground.standings.get_or_init(|| {
+            let network = Network::resolve(self.ground.snapshot, Model::Kubernetes);
+            (network.standings(), network.policy_standings())
+        })
+    }
+
+    fn standings(&self) -> &'a [Standing<'a>] {
+        &self.network().0
+    }
+
+    /// What a policy does by itself; none for one that a later object takes the place of, or that nothing enforces. A judge that asks
+    /// declares `facts::NETWORK`.
+    pub fn policy_standing(&self, policy: ObjectView<'_>) -> Option<&'a PolicyStanding<'a>> {
+        let all = &self.network().1;
+        let at = all.binary_search_by_key(&policy.id(), |one| one.object.id()).ok()?;
+        all.get(at)
+    }
+
+    /// The policies for the traffic of pods, of every kind that the engine of the network knows.
+    pub(crate) fn traffic_policies(&self) -> impl Iterator<Item = ObjectView<'a>> {
+        for kind in NETWORK {
+            self.declared(kind);
+        }
+        self.ground.snapshot.objects().filter(|object| is_policy(*object))
     }
 
     /// How a workload stands in the network; a judge that asks declares `facts::NETWORK`.

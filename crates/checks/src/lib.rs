@@ -73,6 +73,9 @@ pub fn wanted_kinds(entries: &[&'static Entry]) -> Vec<Kind> {
             Judge::Namespace(_) => {
                 kinds.insert(Kind::Namespace);
             }
+            Judge::TrafficPolicy(_) => {
+                kinds.insert(Kind::NetworkPolicy);
+            }
             _ => {}
         }
     }

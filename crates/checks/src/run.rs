@@ -9,6 +9,7 @@ use bartizan_cluster::selector::LabelSelector;
 use bartizan_cluster::{
     ContainerView, FieldPath, Kind, KubernetesVersion, Locator, Missing, ObjectRef, ObjectView, PodView, Provenance, Reason, Snapshot, Workload,
 };
+use bartizan_network::is_policy;
 use bartizan_report::{Finding, Fix, Language, Message, MissingFact, Place, PlaceOrigin, Related, Safety, Scope, Stage, Tally, Verdict};
 use rayon::prelude::*;
 
@@ -287,6 +288,7 @@ impl<'a> Run<'_, 'a> {
             let facts = self.facts(entry);
             let judged = match entry.judge {
                 Judge::Object(kinds, judge) if kinds.contains(&object.kind()) => judge(object, &facts, &mut sink),
+                Judge::TrafficPolicy(judge) if is_policy(object) => judge(object, &facts, &mut sink),
                 Judge::AnyObject(judge) => judge(object, &facts, &mut sink),
                 Judge::Namespace(judge) if is_namespace => judge(object, &facts, &mut sink),
                 Judge::Grant(wanted) if BINDINGS.contains(&object.kind()) => right::judge(wanted, object, &facts, &mut sink),
@@ -407,6 +409,7 @@ impl<'a> Run<'_, 'a> {
             }
             Judge::Object(kinds, _) => kinds.to_vec(),
             Judge::Grant(_) => BINDINGS.to_vec(),
+            Judge::TrafficPolicy(_) => vec![Kind::NetworkPolicy],
             Judge::Namespace(_) => vec![Kind::Namespace],
             Judge::Pod(_) | Judge::Container(_) | Judge::Workload(_) => WORKLOAD_KINDS.to_vec(),
             Judge::AnyObject(_) | Judge::Cluster(_) => entry.reads.to_vec(),

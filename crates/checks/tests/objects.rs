@@ -298,6 +298,93 @@ fn a_selector_is_idle_only_where_all_pods_are_known() {
     }
 }
 
+/// Policies of the projects beside Kubernetes, each with one rule: the kind with its API, its selector, and the rule.
+fn foreign_policy(kind: &str, subject: &str, rule: &str) -> String {
+    match kind {
+        "CiliumClusterwideNetworkPolicy" => {
+            object("cilium.io/v2", kind, "web", &format!("spec: {{{subject}, ingress: [{rule}]}}")).replace(", namespace: shop", "")
+        }
+        "CiliumNetworkPolicy" => object("cilium.io/v2", kind, "web", &format!("spec: {{{subject}, ingress: [{rule}]}}")),
+        "NetworkPolicy" => object("projectcalico.org/v3", kind, "web", &format!("spec: {{{subject}, types: [Ingress], ingress: [{rule}]}}")),
+        "GlobalNetworkPolicy" => {
+            object("projectcalico.org/v3", kind, "web", &format!("spec: {{{subject}, types: [Ingress], ingress: [{rule}]}}")).replace(", namespace: shop", "")
+        }
+        _ => object("policy.networking.k8s.io/v1alpha2", kind, "web", &format!("spec: {{tier: Admin, priority: 10, {subject}, ingress: [{rule}]}}"))
+            .replace(", namespace: shop", ""),
+    }
+}
+
+#[test]
+fn policies_of_every_kind_are_idle_where_their_own_selector_selects_no_pod() {
+    const RULE: &str = "{}";
+    for (kind, subject, rule, expected) in [
+        ("CiliumNetworkPolicy", "endpointSelector: {matchLabels: {app: web}}", RULE, Pass),
+        ("CiliumNetworkPolicy", "endpointSelector: {matchLabels: {app: wep}}", RULE, Fail),
+        ("CiliumNetworkPolicy", "endpointSelector: {}", RULE, Pass),
+        ("CiliumClusterwideNetworkPolicy", "endpointSelector: {matchLabels: {app: web}}", RULE, Pass),
+        ("CiliumClusterwideNetworkPolicy", "endpointSelector: {matchLabels: {app: wep}}", RULE, Fail),
+        // It guards nodes.
+        ("CiliumClusterwideNetworkPolicy", "nodeSelector: {matchLabels: {app: wep}}", RULE, NotApplicable),
+        ("NetworkPolicy", "selector: app == 'web'", "{action: Allow}", Pass),
+        ("NetworkPolicy", "selector: app == 'wep'", "{action: Allow}", Fail),
+        ("GlobalNetworkPolicy", "selector: has(app) && app != 'web'", "{action: Allow}", Fail),
+        ("GlobalNetworkPolicy", "selector: all()", "{action: Allow}", Pass),
+        (
+            "ClusterNetworkPolicy",
+            "subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}",
+            "{action: Accept, from: [{namespaces: {}}]}",
+            Pass,
+        ),
+        ("ClusterNetworkPolicy", "subject: {namespaces: {matchLabels: {team: nobody}}}", "{action: Accept, from: [{namespaces: {}}]}", Fail),
+    ] {
+        let text = documents(&[foreign_policy(kind, subject, rule), pod("app: web")]);
+        assert_eq!(verdict_on("web", "idle-network-policy", &text, "", Vec::new()), expected, "{kind} {subject}");
+        let unread = verdict_on("web", "idle-network-policy", &text, "", denied(Kind::Pod));
+        assert_eq!(unread, if expected == Fail { Unknown } else { expected }, "{kind} {subject}");
+    }
+    let guarded = documents(&[
+        foreign_policy("GlobalNetworkPolicy", "selector: has(host)", "{action: Allow}"),
+        object("projectcalico.org/v3", "HostEndpoint", "n1", "spec: {node: n1, interfaceName: eth0}").replace(", namespace: shop", ""),
+        pod("app: web"),
+    ]);
+    assert_eq!(verdict_on("web", "idle-network-policy", &guarded, "", Vec::new()), Pass);
+}
+
+#[test]
+fn rules_of_every_kind_are_broad_where_they_tell_nobody_apart() {
+    for (kind, rule, expected) in [
+        ("CiliumNetworkPolicy", "{fromEntities: [all]}", Fail),
+        ("CiliumNetworkPolicy", "{fromEntities: [cluster]}", Fail),
+        ("CiliumNetworkPolicy", "{fromEntities: [world], toPorts: [{ports: [{port: '443'}]}]}", Fail),
+        ("CiliumNetworkPolicy", "{fromEntities: [host]}", Pass),
+        ("CiliumNetworkPolicy", "{fromCIDR: [0.0.0.0/0]}", Fail),
+        ("CiliumNetworkPolicy", "{fromCIDR: [10.0.0.0/8]}", Pass),
+        // Every pod of the namespace of the policy.
+        ("CiliumNetworkPolicy", "{fromEndpoints: [{}]}", Pass),
+        ("CiliumClusterwideNetworkPolicy", "{fromEndpoints: [{}]}", Fail),
+        ("CiliumClusterwideNetworkPolicy", "{fromEndpoints: [{matchLabels: {app: cart}}]}", Pass),
+        ("NetworkPolicy", "{action: Allow}", Fail),
+        ("NetworkPolicy", "{action: Deny}", Pass),
+        ("NetworkPolicy", "{action: Allow, protocol: TCP, destination: {ports: [443]}}", Pass),
+        ("NetworkPolicy", "{action: Allow, source: {nets: ['0.0.0.0/0']}}", Fail),
+        ("NetworkPolicy", "{action: Allow, source: {namespaceSelector: all()}}", Fail),
+        ("NetworkPolicy", "{action: Allow, source: {selector: app == 'cart'}}", Pass),
+        ("GlobalNetworkPolicy", "{action: Allow, source: {nets: ['0.0.0.0/0'], notNets: [10.0.0.0/8]}}", Pass),
+        ("ClusterNetworkPolicy", "{action: Accept, from: [{namespaces: {}}]}", Fail),
+        ("ClusterNetworkPolicy", "{action: Deny, from: [{namespaces: {}}]}", Pass),
+        ("ClusterNetworkPolicy", "{action: Pass, from: [{namespaces: {}}]}", Pass),
+        ("ClusterNetworkPolicy", "{action: Accept, from: [{namespaces: {matchLabels: {team: pay}}}]}", Pass),
+    ] {
+        let subject = match kind {
+            "NetworkPolicy" | "GlobalNetworkPolicy" => "selector: app == 'web'",
+            "ClusterNetworkPolicy" => "subject: {namespaces: {}}",
+            _ => "endpointSelector: {matchLabels: {app: web}}",
+        };
+        let text = documents(&[foreign_policy(kind, subject, rule), pod("app: web")]);
+        assert_eq!(verdict_on("web", "overbroad-policy-rule", &text, "", Vec::new()), expected, "{kind} {rule}");
+    }
+}
+
 #[test]
 fn a_budget_of_the_first_version_takes_no_pod_with_an_empty_selector() {
     let budget = |version: &str| documents(&[object(&format!("policy/{version}"), "PodDisruptionBudget", "all", "spec: {selector: {}}"), pod("app: web")]);

@@ -75,10 +75,10 @@ pub use intent::{Captured, CapturedDirection, Intent, Intents};
 pub use mesh::{MtlsMode, Proxy};
 pub use migration::{Document, Feature, IMPLEMENTATIONS, Implementation, Migration, Note, Proof, Reason, Refused, Remark, Support, migrate};
 pub use plane::Plane;
-pub use policy::{Action, Direction};
+pub use policy::{Action, Direction, is_policy};
 pub use profile::{Cni, NoSuchCni, Point, Undefined};
 pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, WrittenPort};
-pub use standing::Standing;
+pub use standing::{Breadth, BroadRule, PolicyStanding, Standing};
 pub use synthesis::{
     AddressBlock, Advice, Evidence, External, Extra, Figures, Format, Gap, Need, Observation, Request, SYSTEM_NAMESPACES, Surplus, Synthesis, SynthesisError,
     synthesize,

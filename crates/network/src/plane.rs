@@ -23,6 +23,11 @@ const PRIMARY_LABEL: &str = "k8s.ovn.org/primary-user-defined-network";
 /// The group of networks that are attached beside.
 const ATTACHMENT_GROUP: &str = "k8s.cni.cncf.io";
 
+/// Whether an object is a policy for what further networks carry.
+pub(crate) fn is_policy(object: ObjectView<'_>) -> bool {
+    object.group() == ATTACHMENT_GROUP && object.kind_name() == "MultiNetworkPolicy"
+}
+
 /// Where a pod names the networks that it is attached to.
 const ATTACHED: &str = "k8s.v1.cni.cncf.io/networks";
 
@@ -146,7 +151,7 @@ pub(crate) fn attachments(snapshot: &Snapshot) -> BTreeSet<&str> {
 
 /// The policies for an attached network.
 pub(crate) fn policies_for<'s>(snapshot: &'s Snapshot, network: &str) -> impl Iterator<Item = ObjectView<'s>> {
-    let objects = snapshot.of_kind(Kind::Other).filter(|object| object.group() == ATTACHMENT_GROUP && object.kind_name() == "MultiNetworkPolicy");
+    let objects = snapshot.of_kind(Kind::Other).filter(|object| is_policy(*object));
     objects.filter(move |object| object.annotation(POLICY_FOR).is_some_and(|names| short_names(names).any(|name| name == network)))
 }
 

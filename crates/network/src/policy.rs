@@ -18,6 +18,7 @@ use bartizan_cluster::{Interner, Kind, ObjectId, ObjectView, Value, field};
 use crate::address::{AddressSet, Family};
 use crate::inventory::Pod;
 use crate::label::{Label, Refusal, Scope, Selector, SelectorId, Selectors};
+use crate::plane;
 use crate::sharing::{Layered, News, Pages, Register};
 use crate::traffic::{Protocol, Traffic};
 use crate::verdict::Cause;
@@ -52,6 +53,16 @@ pub enum Action {
     Deny,
     /// The rest of the tier is not asked.
     Pass,
+}
+
+/// Whether an object is a policy for the traffic of pods, of a kind that the engine knows: NetworkPolicy and MultiNetworkPolicy, those of the
+/// whole cluster, and those of Cilium and Calico.
+pub fn is_policy(object: ObjectView<'_>) -> bool {
+    match object.kind() {
+        Kind::NetworkPolicy => true,
+        Kind::Other => plane::is_policy(object) || admin::is_one(object) || cilium::is_policy(object) || calico::is_policy(object),
+        _ => false,
+    }
 }
 
 /// The order in which policies are asked.

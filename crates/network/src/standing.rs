@@ -5,6 +5,8 @@
 //! that make up the internet are told by samples. Where pods of one workload
 //! differ, what is told is what all of them allow, and what some do is unknown.
 
+mod policy;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::ObjectView;
@@ -17,6 +19,8 @@ use crate::service::{Backend, WrittenEndpoints};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Party, Trace};
 use crate::{Model, Network};
+
+pub use policy::{Breadth, BroadRule, PolicyStanding};
 
 /// How one workload stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 //! `overbroad-policy-rule`: a rule of a policy lets in whole worlds, or lets out to all of them.
 
 use bartizan_cluster::{Kind, ObjectView, Value, field};
+use bartizan_network::{Breadth, BroadRule, Direction};
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::facts::NETWORK;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -14,11 +16,33 @@ pub(super) static ENTRY: Entry = Entry {
         aliases: &[],
         page: include_str!("overbroad_policy_rule.md"),
     },
-    reads: &[],
-    judge: Judge::Object(&[Kind::NetworkPolicy], judge),
+    reads: &NETWORK,
+    judge: Judge::TrafficPolicy(judge),
 };
 
-fn judge<'a>(policy: ObjectView<'a>, _: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+fn judge<'a>(policy: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    if policy.kind() == Kind::NetworkPolicy { judge_peers(policy, out) } else { judge_rules(policy, facts, out) }
+}
+
+/// The rules of a policy in the language of its own project, as the engine of the network reads them.
+fn judge_rules<'a>(policy: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    let Some(standing) = facts.policy_standing(policy) else { return out.not_applicable() };
+    for BroadRule { place, direction, breadth } in &standing.broad {
+        let message = match (breadth, direction) {
+            (Breadth::Everybody, Direction::Ingress) => msg!("everybody"),
+            (Breadth::Everybody, Direction::Egress) => msg!("everywhere"),
+            (Breadth::Addresses, Direction::Ingress) => msg!("world-in"),
+            (Breadth::Addresses, Direction::Egress) => msg!("world-out"),
+            (Breadth::Pods, Direction::Ingress) => msg!("namespaces-in"),
+            (Breadth::Pods, Direction::Egress) => msg!("namespaces-out"),
+        };
+        out.fail(*place, message);
+    }
+    out.done()
+}
+
+/// The peers of a NetworkPolicy, each at its own line.
+fn judge_peers<'a>(policy: ObjectView<'a>, out: &mut Sink<'a>) -> Judged {
     let Some(spec) = policy.spec() else { return out.not_applicable() };
     for (rules, peers, is_inward) in [(field::INGRESS, field::FROM, true), (field::EGRESS, field::TO, false)] {
         for rule in spec.list(rules) {

@@ -3,6 +3,7 @@
 use bartizan_cluster::{ContainerView, Kind};
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::facts::NETWORK;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -14,7 +15,7 @@ pub(super) static ENTRY: Entry = Entry {
         aliases: &[],
         page: include_str!("unenforced_network_policy.md"),
     },
-    reads: &[Kind::Pod, Kind::NetworkPolicy],
+    reads: &NETWORK,
     judge: Judge::Cluster(judge),
 };
 
@@ -58,7 +59,8 @@ fn judge<'a>(facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     }
     // Who does not see every pod does not see that nothing enforces.
     facts.pods_complete(None)?;
-    let policies = facts.list(Kind::NetworkPolicy, None).read()?.map_or(0, |policies| policies.len());
+    facts.list(Kind::NetworkPolicy, None).read()?;
+    let policies = facts.traffic_policies().count();
     match connector {
         Some(container) if policies > 0 => {
             let place = container.value().get(bartizan_cluster::field::IMAGE).unwrap_or(container.value());

@@ -1,10 +1,11 @@
-//! `idle-network-policy`: a network policy applies to no pod.
+//! `idle-network-policy`: a policy for the traffic of pods applies to none of them.
 
 use bartizan_cluster::{Kind, ObjectView, field, selector};
 use bartizan_report::{Check, Safety, Severity, Stage};
 
 use super::selects_all;
 use super::slip::{Slip, plain_labels};
+use crate::facts::NETWORK;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -16,11 +17,30 @@ pub(super) static ENTRY: Entry = Entry {
         aliases: &[],
         page: include_str!("idle_network_policy.md"),
     },
-    reads: &[Kind::Pod],
-    judge: Judge::Object(&[Kind::NetworkPolicy], judge),
+    reads: &NETWORK,
+    judge: Judge::TrafficPolicy(judge),
 };
 
 fn judge<'a>(policy: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    if policy.kind() == Kind::NetworkPolicy { judge_selector(policy, facts, out) } else { judge_standing(policy, facts, out) }
+}
+
+/// A policy whose selectors are those of its own project: the engine of the network reads them.
+fn judge_standing<'a>(policy: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    let Some(standing) = facts.policy_standing(policy) else { return out.not_applicable() };
+    if standing.is_selecting || standing.is_for_all || standing.may_guard_nodes {
+        return out.done();
+    }
+    facts.network_complete()?;
+    let place = policy.root().spot(&[field::METADATA, field::NAME]);
+    match policy.namespace() {
+        Some(namespace) => out.fail(place, msg!("nothing", namespace = namespace)),
+        None => out.fail(place, msg!("nobody")),
+    };
+    out.done()
+}
+
+fn judge_selector<'a>(policy: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     // A policy for all pods of the namespace waits for those to come; that is what a default is for.
     let wanted = policy.spec().and_then(|spec| spec.get(field::POD_SELECTOR)).filter(|wanted| !selects_all(*wanted));
     let Some(wanted) = wanted else { return out.done() };

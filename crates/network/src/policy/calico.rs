@@ -44,6 +44,16 @@ pub(crate) fn is_policy(object: ObjectView<'_>) -> bool {
     is_group(object.group()) && matches!(object.kind_name(), "NetworkPolicy" | "GlobalNetworkPolicy")
 }
 
+/// Whether a policy is of the whole cluster.
+pub(crate) fn is_of_cluster(object: ObjectView<'_>) -> bool {
+    is_group(object.group()) && object.kind_name() == "GlobalNetworkPolicy"
+}
+
+/// Whether interfaces of nodes have labels that policies of the whole cluster select.
+pub(crate) fn has_host_endpoints(snapshot: &Snapshot) -> bool {
+    snapshot.of_kind(Kind::Other).any(|object| is_group(object.group()) && object.kind_name() == "HostEndpoint")
+}
+
 /// Whether an object has a say in what its policies mean.
 pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
     is_group(object.group())
