@@ -209,6 +209,12 @@ impl AddressSet {
         Self { v4: Intervals::of(v4), v6: Intervals::of(v6) }
     }
 
+    /// These addresses.
+    pub(crate) fn of_addresses(addresses: &[Address]) -> Self {
+        let of = |family: Family| addresses.iter().filter(|address| address.family == family).map(|address| (address.number, address.number)).collect();
+        Self::of_ranges([of(Family::V4), of(Family::V6)])
+    }
+
     pub(crate) fn block(cidr: Cidr) -> Self {
         Self::range(cidr.family, cidr.first, cidr.last())
     }

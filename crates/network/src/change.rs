@@ -51,7 +51,7 @@ impl<'s> Network<'s> {
         {
             return None;
         }
-        let has_read = |object: &ObjectView<'_>| is_read_by_calico(*object) || (!self.policies.guarded_nodes.is_empty() && has_pods(*object));
+        let has_read = |object: &ObjectView<'_>| is_read_by_calico(*object) || (self.policies.hosts.is_some() && has_pods(*object));
         if self.policies.are_ordered && (self.policies.finds_words(after.strings()) || changes.removed.iter().chain(&changes.added).any(has_read)) {
             return None;
         }

@@ -240,7 +240,7 @@ impl<'s> Doors<'_, 's> {
         for class in &self.classes {
             let coming = class.intersection(&frame.sources);
             let Some(address) = coming.first() else { continue };
-            match self.enters(pod, address, frame.protocol, target_port, seen, &mut trace) {
+            match self.comes_through(pod, address, &frame, target_port, seen, &mut trace) {
                 Some(true) => admitted = admitted.union(&coming),
                 Some(false) => {}
                 None => unknown = unknown.union(&coming),
@@ -258,12 +258,43 @@ impl<'s> Doors<'_, 's> {
         self.found.entry(pod).or_default().push(door);
     }
 
+    /// Whether somebody gets through: past host endpoints where nodes send on what comes, and past the policies of the pod.
+    fn comes_through(&self, pod: u32, address: Address, frame: &Frame, port: u16, seen: Seen, trace: &mut Trace) -> Option<bool> {
+        trace.ignores_hosts = !matches!(frame.way, Way::HostNetwork | Way::Route);
+        let enters = self.enters(pod, address, frame.protocol, port, seen, trace);
+        if enters == Some(false) || !trace.ignores_hosts || !self.network.tells_nodes_apart() {
+            return enters;
+        }
+        match self.passes_nodes(address, frame, trace) {
+            Some(true) => enters,
+            Some(false) => Some(false),
+            None => {
+                trace.causes.insert(Cause::HostEndpoint);
+                None
+            }
+        }
+    }
+
+    /// Whether host endpoints let somebody come to a port of any node.
+    fn passes_nodes(&self, address: Address, frame: &Frame, trace: &mut Trace) -> Option<bool> {
+        // By which port of a node a load balancer comes is its own business.
+        let port = frame.port.filter(|_| frame.way != Way::LoadBalancer)?;
+        let asked = Traffic::ports(frame.protocol, port, port);
+        let source = [address];
+        let nodes: Vec<u32> = self.network.inventory.nodes.iter().zip(0u32..).filter(|(node, _)| node.object.is_some()).map(|(_, number)| number).collect();
+        let mut comes_to = |node: u32| {
+            let (skips, goes_on) = self.network.at_port_of_node(&Party::outside(&source), node, &asked, trace)?;
+            Some(!skips.union(&goes_on).is_empty())
+        };
+        if nodes.iter().all(|&node| comes_to(node) == Some(false)) {
+            return Some(false);
+        }
+        (!nodes.iter().any(|&node| self.network.has_say_on_way_of(Some(node)))).then_some(true)
+    }
+
     /// Whether the policies of a pod let somebody in.
     fn enters(&self, pod: u32, address: Address, protocol: Protocol, port: u16, seen: Seen, trace: &mut Trace) -> Option<bool> {
         let target = self.network.pod_party(pod);
-        if target.member.is_none() {
-            return Some(true);
-        }
         let asked = Traffic::ports(protocol, port, port);
         let mut ask = |source: &Party<'_>| self.network.allowed(source, &target, &asked, trace);
         if seen == Seen::AsStranger {

@@ -104,7 +104,7 @@ impl Network<'_> {
             Ground::Apart | Ground::ClosedNode | Ground::IsolatedNode => vec![plain("deny")],
             Ground::Tunnel => vec![plain("pass")],
             Ground::Gate(ground) => self.gate_says(ground, step, guarded, plain("deny")),
-            Ground::Open | Ground::Unguarded | Ground::OwnNode => vec![plain("allow")],
+            Ground::Open | Ground::Unguarded | Ground::OwnNode | Ground::Failsafe => vec![plain("allow")],
         }
     }
 

@@ -59,8 +59,8 @@ pub(crate) struct Settings<'s> {
 /// What the configuration of Calico's agents says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Felix {
-    /// What becomes of what pods send to their own node and their policies allow; `None` if that is left to policies for nodes.
-    lets_pods_in: Option<bool>,
+    /// Whether nodes take what their own pods send and their policies allow.
+    lets_pods_in: bool,
     /// Whether what nodes send to pods of other nodes has the address of the node: no pool is encapsulated.
     is_flat: bool,
 }
@@ -125,7 +125,7 @@ impl<'s> Fabric<'s> {
         } else {
             let has = |is_one: fn(ObjectView<'_>) -> bool| snapshot.of_kind(Kind::Other).any(is_one);
             let has_cilium = snapshot.of_kind(Kind::ConfigMap).any(is_cilium_config) || has(is_of_cilium);
-            match (has_cilium, has(is_of_calico)) {
+            match (has_cilium, has(is_of_calico) || has(calico::is_host_endpoint)) {
                 (false, false) => return Self::default(),
                 (true, true) => return Self { engine: Engine::Contested, ..Self::default() },
                 (false, true) => Cni::Calico,
@@ -220,7 +220,7 @@ impl<'s> Fabric<'s> {
     /// Whether a node takes what its own pods send and their policies allow; `None` if that is left to policies for nodes.
     pub(crate) fn node_takes_from_its_pods(&self) -> Option<bool> {
         match self.engine {
-            Engine::Calico(felix) => felix.lets_pods_in,
+            Engine::Calico(felix) => Some(felix.lets_pods_in),
             Engine::Cilium(_) => None,
             Engine::Standard | Engine::Contested => Some(true),
         }
@@ -294,21 +294,21 @@ fn agents<'s>(snapshot: &'s Snapshot, name: &str) -> impl Iterator<Item = Value<
     agents.filter_map(|object| object.spec()?.walk(&[field::TEMPLATE, field::SPEC, field::CONTAINERS]))
 }
 
+/// What Calico's agents are told by a variable.
+pub(crate) fn told_to_calico<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&'s str> {
+    let of_containers = |containers: Value<'s>| {
+        let variables = containers.items().flat_map(|container| container.list(field::ENV));
+        variables.filter(|variable| variable.str(field::NAME) == Some(name)).filter_map(|variable| variable.entry("value")?.as_str()).last()
+    };
+    agents(snapshot, CALICO_AGENTS).filter_map(of_containers).last()
+}
+
 impl Felix {
     fn of(snapshot: &Snapshot) -> Self {
-        let configured = snapshot.of_kind(Kind::Other).filter(|object| calico::is_configuration(*object) && object.name() == "default");
-        let written = configured.filter_map(|object| object.spec()?.entry("defaultEndpointToHostAction")?.as_str()).last();
-        let told = agents(snapshot, CALICO_AGENTS).filter_map(|containers| {
-            let variables = containers.items().flat_map(|container| container.list(field::ENV));
-            variables.filter(|variable| variable.str(field::NAME) == Some(TO_HOST)).filter_map(|variable| variable.entry("value")?.as_str()).last()
-        });
-        // What agents are told goes before what is configured; the manifests and the operator of Calico tell them to accept.
-        let action = told.last().or(written).unwrap_or("Accept").to_ascii_lowercase();
-        let lets_pods_in = match action.as_str() {
-            "return" => None,
-            "drop" => Some(false),
-            _ => Some(true),
-        };
-        Self { lets_pods_in, is_flat: calico::is_flat(snapshot) }
+        let written = calico::configurations(snapshot, "default").filter_map(|spec| spec.entry("defaultEndpointToHostAction")?.as_str()).last();
+        // What agents are told goes before what is configured; the manifests and the operator of Calico tell them to accept. What is
+        // handed back is no business of Calico's any more.
+        let action = told_to_calico(snapshot, TO_HOST).or(written).unwrap_or("Accept");
+        Self { lets_pods_in: !action.eq_ignore_ascii_case("drop"), is_flat: calico::is_flat(snapshot) }
     }
 }

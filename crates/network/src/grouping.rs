@@ -26,6 +26,8 @@ pub(crate) struct UnitKey {
     pub(crate) signature: u32,
     /// What a mesh sees of it.
     pub(crate) bearing: u32,
+    /// Where it runs, if that counts.
+    pub(crate) node: Option<u32>,
 }
 
 /// Pods that no policy tells apart.
@@ -306,12 +308,13 @@ impl<'s> Network<'s> {
     fn key_of(&mut self, number: u32) -> Option<UnitKey> {
         let pod = self.inventory.pods.get(number as usize).filter(|pod| !pod.host_network)?;
         let &Traits { set, seen, signature, bearing, .. } = self.grouping.traits.get(number as usize)?;
-        let labels = self.grouping.pod_classes.class(set);
+        let (labels, node) = (self.grouping.pod_classes.class(set), pod.node);
         let group = match self.grouping.group_numbers.get(&(pod.namespace, labels)) {
             Some(&group) => group,
             None => self.found_group(pod.namespace, labels),
         };
-        Some(UnitKey { group, ports: seen, signature, bearing })
+        let node = node.filter(|_| self.tells_nodes_apart());
+        Some(UnitKey { group, ports: seen, signature, bearing, node })
     }
 
     /// Takes a pod out of its unit.

@@ -12,6 +12,7 @@ pub(crate) mod shape;
 pub(crate) mod unmodelled;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bartizan_cluster::{Interner, Kind, ObjectId, ObjectView, Value, field};
 
@@ -22,6 +23,7 @@ use crate::plane;
 use crate::sharing::{Layered, News, Pages, Register};
 use crate::traffic::{Protocol, Traffic};
 use crate::verdict::Cause;
+use calico::host::Hosts;
 use demand::Demand;
 use formula::{Formula, FormulaId};
 
@@ -81,6 +83,8 @@ pub(crate) enum Tier {
     /// For what nothing has decided.
     Baseline,
     AfterBaseline(u32),
+    /// What stands behind every tier of Calico.
+    Profiles,
 }
 
 /// One policy.
@@ -387,8 +391,8 @@ pub(crate) struct Policies<'s> {
     pub(crate) are_ordered: bool,
     /// Where pods have addresses that nobody has told, if that is known.
     pub(crate) pod_space: Option<AddressSet>,
-    /// The nodes whose own traffic is guarded by policies of Calico's that are not modelled.
-    pub(crate) guarded_nodes: BTreeSet<u32>,
+    /// The host endpoints of Calico, if there are any.
+    pub(crate) hosts: Option<Arc<Hosts<'s>>>,
     /// Words by which Calico's selectors would mean something else if any object had them.
     pub(crate) absent_words: Vec<String>,
     /// Whether a rule means whatever stands behind a Service.
@@ -415,7 +419,7 @@ impl<'s> Policies<'s> {
             are_ordered: false,
             absent_words: Vec::new(),
             pod_space: None,
-            guarded_nodes: BTreeSet::new(),
+            hosts: None,
             reads_services: false,
             ignored_by: None,
         }

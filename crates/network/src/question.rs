@@ -183,18 +183,20 @@ impl<'s> Network<'s> {
             return Answer { allowed: Some(false), reason: "the port of the node leads to no pod".to_owned(), variants: Vec::new() };
         }
         let node = End::Node(behind.node);
-        let direct = self.judge_pairs(sources, &behind.targets, protocol, Way::Straight);
-        let comes = self.judge_pairs(sources, &[(node, Some(behind.port))], protocol, Way::Straight).allowed;
-        let goes_on = if behind.keeps_source { direct.allowed } else { self.judge_pairs(&[node], &behind.targets, protocol, Way::Straight).allowed };
+        let direct = self.judge_pairs(sources, &behind.targets, protocol, Way::SentOn);
+        let comes = self.judge_pairs(sources, &[(node, Some(behind.port))], protocol, Way::SentOn).allowed;
+        let goes_on = if behind.keeps_source { direct.allowed } else { self.judge_pairs(&[node], &behind.targets, protocol, Way::SentOn).allowed };
         let by_node = match (comes, goes_on) {
             (Some(false), _) | (_, Some(false)) => Some(false),
             (Some(true), Some(true)) => Some(true),
             _ => None,
         };
-        if direct.allowed.is_none() || direct.allowed == by_node {
-            return direct;
-        }
-        Answer { allowed: None, reason: Cause::SourceRewritten.to_string(), variants: Vec::new() }
+        let answer = if direct.allowed.is_none() || direct.allowed == by_node {
+            direct
+        } else {
+            Answer { allowed: None, reason: Cause::SourceRewritten.to_string(), variants: Vec::new() }
+        };
+        if answer.allowed == Some(false) { answer } else { self.past_port_of_node(sources, behind, protocol, answer) }
     }
 
     /// Judges every pair, those that cannot differ once, and sums up.
@@ -258,6 +260,7 @@ impl<'s> Network<'s> {
         let Some(port) = port else { return (None, format!("{} has no port of this name", self.name_of(target))) };
         let asked = Traffic::ports(protocol, port, port);
         let mut trace = Trace::of_deciding();
+        (trace.ignores_hosts, trace.is_translated) = (way == Way::SentOn, way == Way::Translated);
         let bounds = self.between(source, target, &asked, &mut trace);
         let allowed = bounds.holds(protocol, port);
         if is_pod_itself && passes == Does::Unknown && allowed != Some(true) {
@@ -371,6 +374,7 @@ impl<'s> Network<'s> {
                 let policies: Vec<String> = self.selecting(guarded, step.direction, tier).iter().map(|policy| policy.object.reference().to_string()).collect();
                 format!("no rule of the policies that select {} allows it ({})", self.name_of(guarded), policies.join(", "))
             }
+            Ground::Failsafe => format!("the port is one by which {} is never cut off", self.name_of(guarded)),
             Ground::IsolatedNode => format!("no rule of the policies that guard {} allows it", self.name_of(guarded)),
             Ground::Open => format!("no policy restricts {}", self.name_of(guarded)),
             Ground::Unguarded => format!("policies do not apply to {}", self.name_of(guarded)),

@@ -1,5 +1,6 @@
 //! What the rules say about one pair: which traffic is allowed from one party to another, and what is not known about it.
 
+mod crossing;
 mod host;
 mod meaning;
 mod party;
@@ -52,8 +53,12 @@ pub enum Cause {
     Setting(String),
     /// A rule is about some ports of the source, which are drawn when a connection begins.
     SourcePort,
-    /// Calico's host endpoints guard a node on the way, and their policies are not modelled.
+    /// Host endpoints of Calico guard interfaces of nodes, and which of them is on the way is not known.
     HostEndpoint,
+    /// A host endpoint has a profile of this name, which is not in the input.
+    ProfileUnknown(String),
+    /// A policy lets something through without tracking it, and whether its answers come back is not known.
+    Untracked,
     /// A tier of this name is not in the input.
     TierUnknown(String),
     /// Policies for two programs that enforce policies are in the input.
@@ -90,7 +95,9 @@ impl std::fmt::Display for Cause {
             Cause::CloudGroups => out.write_str("a rule names groups of a cloud, whose addresses are not in the input"),
             Cause::Setting(what) => write!(out, "it depends on the setting {what}, which is not in the input"),
             Cause::SourcePort => out.write_str("a rule is about some ports of the source, and those are drawn when a connection begins"),
-            Cause::HostEndpoint => out.write_str("a host endpoint guards a node on the way, and policies for host endpoints are not modelled"),
+            Cause::HostEndpoint => out.write_str("host endpoints guard interfaces of nodes, and which of them is on the way is not known"),
+            Cause::ProfileUnknown(name) => write!(out, "a host endpoint has the profile `{name}`, which is not in the input"),
+            Cause::Untracked => out.write_str("a policy lets this through without tracking it, and whether answers come back is not known"),
             Cause::TierUnknown(name) => write!(out, "a policy stands in the tier `{name}`, which is not in the input"),
             Cause::IdentityUnknown => out.write_str("a proxy decides by who connects, and whether the other end has an identity in the mesh is not known"),
             Cause::TunnelUnknown => out.write_str("whether a sidecar and an ambient pod use port 15008 for what they send to each other is not known"),
@@ -116,6 +123,10 @@ pub(crate) struct Trace {
     is_exhaustive: bool,
     /// What is to be overlooked.
     without: Option<Without>,
+    /// Whether host endpoints are asked elsewhere.
+    pub(crate) ignores_hosts: bool,
+    /// Whether the connection is to a Service.
+    pub(crate) is_translated: bool,
 }
 
 /// Something without which a verdict is wanted.
@@ -144,7 +155,8 @@ impl Trace {
 
     /// One like it, to be taken over or not.
     pub(crate) fn for_gate(&self) -> Self {
-        Self { steps: self.steps.as_ref().map(|_| Vec::new()), is_exhaustive: self.is_exhaustive, ..Self::default() }
+        let Self { is_exhaustive, ignores_hosts, is_translated, .. } = *self;
+        Self { steps: self.steps.as_ref().map(|_| Vec::new()), is_exhaustive, ignores_hosts, is_translated, ..Self::default() }
     }
 
     /// Takes over what happened elsewhere.
@@ -186,6 +198,8 @@ pub(crate) enum Ground {
     Isolated(Tier),
     /// Policies for nodes guard the node, and none of their rules allows it.
     IsolatedNode,
+    /// One of the ports by which a node is never cut off.
+    Failsafe,
     /// Nothing has an opinion: it is allowed.
     Open,
     /// The end cannot be selected by policies: an outside address, a node, a pod of the host network.
@@ -244,7 +258,11 @@ impl<'s> Network<'s> {
         if out.is_empty() && !trace.is_exhaustive {
             return out;
         }
-        out.intersection(&self.one_way(Direction::Ingress, target, source, asked, trace))
+        let through = out.intersection(&self.one_way(Direction::Ingress, target, source, asked, trace));
+        if self.policies.hosts.is_none() || (through.is_empty() && !trace.is_exhaustive) {
+            return through;
+        }
+        through.intersection(&self.past_hosts(source, target, asked, trace))
     }
 
     /// Whether two parties are on networks that do not see each other. Nodes are on the cluster's.
@@ -262,7 +280,8 @@ impl<'s> Network<'s> {
         let whole = asked;
         let asked = Bounds::known(asked.clone());
         let Some(applied) = subject.member.and_then(|member| self.applied(member, direction)) else {
-            if subject.host == Host::No || self.host_policies.is_empty() {
+            let is_open = self.host_policies.is_empty() && self.policies.hosts.is_none();
+            if subject.host == Host::No || is_open {
                 trace.note(|| Step { direction, ground: Ground::Unguarded, traffic: asked.clone() });
             }
             return self.of_node(direction, subject, peer, asked, trace);
@@ -296,7 +315,7 @@ impl<'s> Network<'s> {
                 let target = if direction == Direction::Ingress { subject } else { peer };
                 self.unordered(direction, tier, peer, target, open, trace)
             } else {
-                self.ordered(direction, tier, subject, peer, open, trace)
+                self.ordered(direction, tier, subject, peer, open, None, trace)
             };
             allowed = allowed.union(&said.allowed);
             open = said.rest;
@@ -380,7 +399,17 @@ impl<'s> Network<'s> {
     }
 
     /// Rules of which the first that matches decides; of the rest, what the tier leaves to the next.
-    fn ordered(&self, direction: Direction, applied: &AppliedTier, subject: &Party<'_>, peer: &Party<'_>, asked: Bounds, trace: &mut Trace) -> Said {
+    #[expect(clippy::too_many_arguments, reason = "both ends, what is asked, and what is told of it")]
+    fn ordered(
+        &self,
+        direction: Direction,
+        applied: &AppliedTier,
+        subject: &Party<'_>,
+        peer: &Party<'_>,
+        asked: Bounds,
+        isolated: Option<Ground>,
+        trace: &mut Trace,
+    ) -> Said {
         let mut open = asked;
         let (mut allowed, mut passed) = (Bounds::none(), Bounds::none());
         for &number in &applied.rules {
@@ -401,7 +430,8 @@ impl<'s> Network<'s> {
             return Said { allowed, rest: open.union(&passed) };
         }
         if !open.is_empty() {
-            trace.note(|| Step { direction, ground: Ground::Isolated(applied.tier), traffic: open });
+            let ground = isolated.unwrap_or(Ground::Isolated(applied.tier));
+            trace.note(|| Step { direction, ground, traffic: open });
         }
         Said { allowed, rest: passed }
     }
@@ -496,7 +526,11 @@ impl<'s> Network<'s> {
         if (ports.named.is_empty() && ports.not_named.is_empty()) || self.fabric.looks_names_up_everywhere(rule.direction) {
             return ports.traffic.clone();
         }
-        let map = target.member.map_or(&[][..], |member| self.port_map(member.ports));
+        let map = match (target.member, target.host) {
+            (Some(member), _) => self.port_map(member.ports),
+            (None, Host::Node(node) | Host::Own(Some(node))) => self.policies.hosts.as_deref().map_or(&[][..], |hosts| hosts.ports_of(node)),
+            (None, _) => &[],
+        };
         let of_names = |names: &[(Option<Protocol>, &str)]| {
             let is_meant = |(wanted, name): &(Option<Protocol>, &str), known: &str, protocol| name == &known && wanted.is_none_or(|wanted| wanted == protocol);
             let meant = map.iter().filter(|(known, protocol, _)| names.iter().any(|name| is_meant(name, known, *protocol)));

@@ -3,29 +3,36 @@
 //!
 //! Calico asks tiers in the order of their numbers, and in each the policies that select a pod in the order of theirs: the first
 //! rule that matches decides, or passes on to the next tier; what no rule of a tier decides is refused if the tier says so.
-//! NetworkPolicies stand in the tier `default` with the order 1000. Staged policies do nothing. What policies do to the traffic of
-//! nodes (host endpoints) is not known here.
+//! NetworkPolicies stand in the tier `default` with the order 1000. Staged policies do nothing. Policies of the whole cluster guard
+//! host endpoints as well.
 //!
 //! Inside: [`selector`] is the language of selectors, [`meaning`] what its keys mean, [`tier`] the order of tiers, [`set`] what
-//! has labels without being a pod, [`rule`] what rules ask, [`stored`] which objects are the same.
+//! has labels without being a pod, [`rule`] what rules ask, [`profile`] what stands behind all tiers, [`host`] the interfaces of nodes,
+//! [`failsafe`] what always passes them, [`stored`] which objects are the same.
 
+pub(crate) mod failsafe;
+pub(crate) mod host;
 mod meaning;
+pub(crate) mod profile;
 mod rule;
 pub(crate) mod selector;
 mod set;
 mod stored;
 mod tier;
 
+use std::sync::Arc;
+
 use bartizan_cluster::label::is_dns_subdomain;
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::unmodelled::Blur;
-use super::{Direction, Isolates, Policies, Policy, shape};
+use super::{Direction, Draft, Isolates, Policies, Policy, shape};
 use crate::inventory::{Inventory, count};
 use crate::label::Refusal;
 use crate::service::Services;
 use crate::verdict::Cause;
-use meaning::{Meaning, Place};
+use host::{HostReader, Phase};
+use meaning::{Key, Meaning, Place};
 use set::Sets;
 use stored::{is_current, is_group};
 use tier::{DEFAULT_TIER, Tiers};
@@ -59,7 +66,16 @@ pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
     is_group(object.group())
         && matches!(
             object.kind_name(),
-            "NetworkPolicy" | "GlobalNetworkPolicy" | "Tier" | "NetworkSet" | "GlobalNetworkSet" | "HostEndpoint" | "IPPool" | "Profile" | "FelixConfiguration"
+            "NetworkPolicy"
+                | "GlobalNetworkPolicy"
+                | "Tier"
+                | "NetworkSet"
+                | "GlobalNetworkSet"
+                | "HostEndpoint"
+                | "IPPool"
+                | "Profile"
+                | "FelixConfiguration"
+                | "KubeControllersConfiguration"
         )
 }
 
@@ -68,11 +84,20 @@ pub(crate) fn is_configuration(object: ObjectView<'_>) -> bool {
     is_group(object.group()) && object.kind_name() == "FelixConfiguration"
 }
 
+/// Whether an object makes an interface of a node an endpoint, which Calico alone guards.
+pub(crate) fn is_host_endpoint(object: ObjectView<'_>) -> bool {
+    is_group(object.group()) && object.kind_name() == "HostEndpoint"
+}
+
+/// What configures its agents: for all of them (`default`), or for that of one node.
+pub(crate) fn configurations<'s>(snapshot: &'s Snapshot, name: &str) -> impl Iterator<Item = Value<'s>> {
+    let configured = snapshot.of_kind(Kind::Other).filter(move |object| is_configuration(*object) && object.name() == name);
+    configured.filter_map(ObjectView::spec)
+}
+
 /// Whether pools of addresses are in the input and none of them is encapsulated.
 pub(crate) fn is_flat(snapshot: &Snapshot) -> bool {
-    let is_never = |spec: Value<'_>, name: &str| spec.entry(name).and_then(Value::as_str).is_none_or(|mode| matches!(mode, "" | "Never"));
-    let pools = || snapshot.of_kind(Kind::Other).filter(|object| is_group(object.group()) && object.kind_name() == "IPPool");
-    pools().next().is_some() && pools().filter_map(ObjectView::spec).all(|spec| is_never(spec, "ipipMode") && is_never(spec, "vxlanMode"))
+    host::has_tunnels(snapshot) == Some(false)
 }
 
 /// A number by which orders are compared: those of policies without one come last.
@@ -89,14 +114,17 @@ pub(crate) fn network_policy_rank() -> i64 {
 /// Reads every policy of Calico's, and tells what is not known because of them.
 pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, services: &Services<'s>, policies: &mut Policies<'s>) -> Vec<Blur> {
     let tiers = Tiers::read(snapshot, policies);
-    let sets = Sets::read(snapshot, inventory, policies);
+    let mut sets = Sets::read(snapshot, inventory, policies);
+    let hosts = HostReader::read(snapshot, inventory, &mut sets, policies);
     policies.pod_space = Some(set::pod_space(snapshot));
-    let mut reader = Reader { snapshot, inventory, services, policies, tiers, sets, blurs: Vec::new() };
+    let mut reader = Reader { snapshot, inventory, services, policies, tiers, sets, hosts, blurs: Vec::new() };
     for object in snapshot.of_kind(Kind::Other).filter(|object| is_policy(*object) && is_current(snapshot, *object)) {
         reader.policy(object);
     }
-    reader.policies.guarded_nodes = reader.sets.guarded_nodes();
-    reader.blurs
+    let profiles = reader.profiles();
+    let Reader { policies, hosts, blurs, .. } = reader;
+    policies.hosts = hosts.settle(snapshot, inventory, policies, &profiles).map(Arc::new);
+    blurs
 }
 
 struct Reader<'r, 's> {
@@ -106,6 +134,7 @@ struct Reader<'r, 's> {
     policies: &'r mut Policies<'s>,
     tiers: Tiers<'s>,
     sets: Sets,
+    hosts: HostReader<'s>,
     blurs: Vec<Blur>,
 }
 
@@ -205,7 +234,7 @@ impl<'s> Reader<'_, 's> {
         let order = order(&mut page, spec);
         let subject = subject(&mut page, spec);
         let types = types(&mut page, spec);
-        let is_for_hosts = is_global && hosts(&mut page, spec);
+        let host_phase = if is_global { hosts(&mut page, spec) } else { None };
         let drafts = [Direction::Ingress, Direction::Egress].map(|direction| self.rules(&mut page, spec, direction));
         let tier_name = Some(page.text(spec, "tier")).filter(|name| !name.is_empty()).unwrap_or(DEFAULT_TIER);
         let Page { home, mut refused, remarks, .. } = page;
@@ -218,10 +247,9 @@ impl<'s> Reader<'_, 's> {
         for (place, message) in remarks {
             self.policies.remark(object, place, message);
         }
-        let guards_hosts = is_global && self.sets.guard(&subject, self.inventory);
-        if is_for_hosts {
-            self.policies.forget(&drafts);
-            self.about_hosts(object, spec, guards_hosts);
+        let guarded = if is_global { self.hosts.selected(&subject, &self.sets, self.inventory) } else { Vec::new() };
+        if let Some(phase) = host_phase {
+            self.for_hosts_alone(object, phase, &types, order, drafts, &guarded);
             return;
         }
         let subject = subject.to_wish(self.snapshot, &mut self.policies.absent_words);
@@ -231,7 +259,9 @@ impl<'s> Reader<'_, 's> {
             self.policies.forget(&drafts);
             let message = format!("the tier `{tier_name}` is not in the input; where the policy stands among others is not known");
             self.policies.remark(object, spec.entry("tier").unwrap_or(spec), message);
-            self.blurs.push(Blur { subject, ingress, egress, may_add: true, cause: Cause::TierUnknown(tier_name.to_owned()) });
+            let cause = Cause::TierUnknown(tier_name.to_owned());
+            self.hosts.doubt(&guarded, &cause);
+            self.blurs.push(Blur { subject, ingress, egress, may_add: true, cause });
             return;
         };
         if tier_name == DEFAULT_TIER && rank(order) == network_policy_rank() {
@@ -251,26 +281,52 @@ impl<'s> Reader<'_, 's> {
         });
         let isolates = Isolates { ingress: tier.isolates, egress: tier.isolates };
         self.policies.add(Policy { object, tier: tier.tier, priority: tier.rank_of(order), subject, ingress, egress, isolates });
-        if is_global && spec.entry("applyOnForward").and_then(Value::as_bool) == Some(true) {
-            self.about_hosts(object, spec, guards_hosts);
+        self.hosts.give(&guarded, Phase::Own, number);
+        if spec.entry("applyOnForward").and_then(Value::as_bool) == Some(true) {
+            self.hosts.give(&guarded, Phase::Forwarded, number);
         }
     }
 
-    /// What a policy that reaches host endpoints makes unknown: if it selects any, everything that crosses a node.
-    fn about_hosts(&mut self, object: ObjectView<'s>, spec: Value<'s>, guards_hosts: bool) {
-        if !self.sets.has_hosts() {
-            let message = "it is for host endpoints, and none is in the input: it changes nothing that is asked here";
-            let is_for_hosts_alone = spec.entry("preDNAT").or_else(|| spec.entry("doNotTrack")).and_then(Value::as_bool) == Some(true);
-            if is_for_hosts_alone {
-                self.policies.remark(object, spec, message.to_owned());
+    /// A policy that is for host endpoints and for no pod.
+    fn for_hosts_alone(&mut self, object: ObjectView<'s>, phase: Phase, types: &[Direction], order: f64, drafts: [Vec<Draft<'s>>; 2], guarded: &[usize]) {
+        let spec = object.spec().unwrap_or(object.root());
+        if self.hosts.is_empty() {
+            self.policies.remark(object, spec, "it is for host endpoints, and none is in the input: it changes nothing that is asked here".to_owned());
+        }
+        let tier_name = spec.entry("tier").and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or(DEFAULT_TIER);
+        let tier = self.tiers.find(tier_name);
+        let Some(tier) = tier.filter(|_| !guarded.is_empty()) else {
+            self.policies.forget(&drafts);
+            if tier.is_none() {
+                self.hosts.doubt(guarded, &Cause::TierUnknown(tier_name.to_owned()));
             }
             return;
+        };
+        let take = |reader: &mut Self, phase: Phase, drafts: [Vec<Draft<'s>>; 2], is_meant: [bool; 2]| {
+            let subject = reader.policies.everybody();
+            let number = count(reader.policies.list.len());
+            let mut sides = drafts.into_iter().zip([Direction::Ingress, Direction::Egress]).zip(is_meant);
+            let mut side = || {
+                let ((drafts, direction), is_meant) = sides.next()?;
+                if is_meant {
+                    return Some(reader.policies.add_rules(number, subject, direction, drafts));
+                }
+                reader.policies.forget(&[drafts]);
+                None
+            };
+            let (ingress, egress) = (side(), side());
+            // It has a name for its rules, and is none of the policies of pods.
+            reader.policies.list.push(Policy { object, tier: tier.tier, priority: tier.rank_of(order), subject, ingress, egress, isolates: Isolates::NEITHER });
+            reader.hosts.give(guarded, phase, number);
+        };
+        let is_meant = [Direction::Ingress, Direction::Egress].map(|direction| types.contains(&direction));
+        let [ingress_meant, egress_meant] = is_meant;
+        if phase == Phase::Untracked {
+            let [ingress, egress] = self.rules_for_answers(spec);
+            // Answers to what comes in go out.
+            take(self, Phase::Answers, [egress, ingress], [egress_meant, ingress_meant]);
         }
-        if !guards_hosts {
-            return;
-        }
-        let subject = self.policies.everybody();
-        self.blurs.push(Blur { subject, ingress: true, egress: true, may_add: false, cause: Cause::HostEndpoint });
+        take(self, phase, drafts, is_meant);
     }
 }
 
@@ -285,12 +341,12 @@ fn order<'s>(page: &mut Page<'s>, spec: Value<'s>) -> f64 {
 
 /// The endpoints that a policy is about.
 fn subject<'s>(page: &mut Page<'s>, spec: Value<'s>) -> Meaning<'s> {
-    let mut terms: Vec<Meaning<'s>> = page.selector(spec, "selector", Place::Own).into_iter().collect();
-    if page.home.is_none() {
-        terms.extend(page.selector(spec, "namespaceSelector", Place::Namespace));
-    }
-    terms.extend(page.selector(spec, "serviceAccountSelector", Place::Account));
-    Meaning::All(terms)
+    let own = page.selector(spec, "selector", Place::Own);
+    let namespaces = if page.home.is_none() { page.selector(spec, "namespaceSelector", Place::Namespace) } else { None };
+    let accounts = page.selector(spec, "serviceAccountSelector", Place::Account);
+    let ground = if namespaces.is_some() { Some(Key::NamespaceName) } else { accounts.is_some().then_some(Key::AccountName) };
+    let terms = [own, namespaces, accounts].into_iter().flatten();
+    Meaning::All(terms.map(|term| ground.map_or_else(|| term.clone(), |key| term.clone().grounded(key))).collect())
 }
 
 /// The directions in which a policy applies; where it does not say, those of which it has rules, and ingress if it has none.
@@ -322,8 +378,8 @@ fn types<'s>(page: &mut Page<'s>, spec: Value<'s>) -> Vec<Direction> {
     types
 }
 
-/// Whether a policy is for host endpoints and for nothing else.
-fn hosts<'s>(page: &mut Page<'s>, spec: Value<'s>) -> bool {
+/// The phase of a policy that is for host endpoints and for nothing else.
+fn hosts<'s>(page: &mut Page<'s>, spec: Value<'s>) -> Option<Phase> {
     let [untracked, early, forward] = ["doNotTrack", "preDNAT", "applyOnForward"].map(|name| page.flag(spec, name));
     if untracked && early {
         page.refuse(spec, "`doNotTrack` and `preDNAT` exclude each other");
@@ -339,7 +395,11 @@ fn hosts<'s>(page: &mut Page<'s>, spec: Value<'s>) -> bool {
             page.refuse(place, "a policy with `preDNAT` has no egress");
         }
     }
-    untracked || early
+    match (untracked, early) {
+        (true, _) => Some(Phase::Untracked),
+        (false, true) => Some(Phase::Early),
+        (false, false) => None,
+    }
 }
 
 /// The namespaces in which its objects stand: they are there even if nothing else says so.

@@ -1,9 +1,11 @@
 //! Questions to Services, where programs differ in whether policies see the address of the Service or the pod behind it.
 
-use super::{Answer, Question};
+use std::collections::BTreeSet;
+
+use super::{Answer, PAIRS_MAX, Question};
 use crate::Network;
 use crate::address::{Address, Family};
-use crate::endpoint::{End, Target};
+use crate::endpoint::{BehindNode, End, Target};
 use crate::gate::by_waypoint;
 use crate::policy::Direction;
 use crate::profile::{Does, Point};
@@ -18,6 +20,8 @@ pub(super) enum Way {
     Straight,
     /// To a Service.
     Translated,
+    /// To a port of a node that sends it on: what host endpoints do with that is asked elsewhere.
+    SentOn,
 }
 
 impl<'s> Network<'s> {
@@ -60,5 +64,63 @@ impl<'s> Network<'s> {
             return after;
         }
         Answer { allowed: None, reason: Cause::Undefined(self.fabric.undefined(Point::TranslatesFirst)).to_string(), variants: Vec::new() }
+    }
+
+    /// What host endpoints of Calico leave of an answer about a port of a node that leads to pods.
+    pub(super) fn past_port_of_node(&self, sources: &[End], behind: &BehindNode, protocol: Protocol, answer: Answer) -> Answer {
+        if self.policies.hosts.is_none() {
+            return answer;
+        }
+        let mut trace = Trace::of_deciding();
+        let each = sources.iter().flat_map(|&source| behind.targets.iter().map(move |&target| (source, target)));
+        let outcomes: BTreeSet<Option<bool>> =
+            each.take(PAIRS_MAX).map(|(source, target)| self.enters_by_port(source, target, behind, protocol, &mut trace)).collect();
+        let told = |cause: Option<Cause>| {
+            let causes: BTreeSet<Cause> = trace.causes.iter().cloned().chain(cause).collect();
+            causes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        match outcomes.first() {
+            Some(Some(true)) if outcomes.len() == 1 => answer,
+            Some(Some(false)) if outcomes.len() == 1 => {
+                let steps = trace.steps.as_deref().unwrap_or_default();
+                let grounds: Vec<String> = steps.iter().map(|step| self.ground(step, End::Node(behind.node))).collect();
+                Answer { allowed: Some(false), reason: format!("ingress: {}", grounds.join(", ")), variants: Vec::new() }
+            }
+            None | Some(None) if outcomes.len() < 2 => Answer { allowed: None, reason: told(None), variants: Vec::new() },
+            _ => Answer { allowed: None, reason: told(Some(Cause::PodsDiffer)), variants: Vec::new() },
+        }
+    }
+
+    /// Whether host endpoints let one pair through a port of a node.
+    fn enters_by_port(&self, source: End, (target, port): Target, behind: &BehindNode, protocol: Protocol, trace: &mut Trace) -> Option<bool> {
+        let mut slots = [Address { family: Family::V4, number: 0 }; 2];
+        let [from, to] = &mut slots;
+        let (one, two) = (self.party(source, from), self.party(target, to));
+        let at_node = Traffic::ports(protocol, behind.port, behind.port);
+        let Some((skips, goes_on)) = self.at_port_of_node(&one, behind.node, &at_node, trace) else { return Some(true) };
+        let (skips, goes_on) = (skips.holds(protocol, behind.port), goes_on.holds(protocol, behind.port));
+        if (skips, goes_on) == (Some(false), Some(false)) {
+            return Some(false);
+        }
+        // From there on it is one connection among those that the node sends on.
+        let is_on = |end: End| self.node_of(end) == Some(behind.node);
+        let reaches_others = !is_on(target) && (self.has_say_on_way_of(Some(behind.node)) || self.has_say_on_way_of(self.node_of(target)));
+        let (Some(port), false) = (port, reaches_others) else {
+            trace.causes.insert(Cause::HostEndpoint);
+            return None;
+        };
+        if !is_on(target) {
+            return if goes_on == Some(true) || skips == Some(true) { Some(true) } else { None };
+        }
+        let asked = Traffic::ports(protocol, port, port);
+        let mut through = |is_asked: bool| self.sent_on_by_port(&one, &two, behind.node, is_asked, &asked, trace).holds(protocol, port);
+        match (skips, goes_on) {
+            (Some(true), _) => through(false),
+            (Some(false), Some(true)) => through(true),
+            _ => {
+                let (one, two) = (through(false), through(true));
+                if one == two && goes_on == Some(true) { one } else { None }
+            }
+        }
     }
 }

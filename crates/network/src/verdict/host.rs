@@ -20,11 +20,6 @@ impl Network<'_> {
             trace.causes.insert(Cause::Undefined(self.fabric.undefined(Point::GuardsHostPods)));
             return Bounds::maybe(asked.possible);
         }
-        let guarded = &self.policies.guarded_nodes;
-        if number.map_or(!guarded.is_empty(), |number| guarded.contains(&number)) {
-            trace.causes.insert(Cause::HostEndpoint);
-            return Bounds::maybe(asked.possible);
-        }
         if self.host_policies.is_empty() { asked } else { self.by_host_policies(direction, number, subject, peer, asked, trace) }
     }
 
@@ -130,6 +125,7 @@ impl Network<'_> {
         let leaves = if source.member.is_some() {
             let target = Party { host: Host::Own(node), ..*target };
             let leaves = self.unless_own(Point::PodsReachTheirNode, Direction::Egress, source, &target, asked, trace);
+            let leaves = leaves.intersection(&self.past_own_hosts(source, &target, node, asked, trace));
             return match self.fabric.node_takes_from_its_pods() {
                 Some(false) => {
                     trace.note(|| Step { direction: Direction::Ingress, ground: Ground::ClosedNode, traffic: leaves.clone() });

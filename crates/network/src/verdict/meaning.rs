@@ -186,7 +186,7 @@ impl Network<'_> {
     }
 
     /// Whether a party has an address in a set; of pods without one, if such are meant.
-    fn is_at(&self, set: &AddressSet, speaks_of_pods: bool, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
+    pub(super) fn is_at(&self, set: &AddressSet, speaks_of_pods: bool, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
         match party.addresses {
             Addresses::Known(addresses) => {
                 let inside = addresses.iter().filter(|&&address| set.contains(address)).count();

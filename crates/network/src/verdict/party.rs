@@ -16,6 +16,8 @@ pub(crate) struct Party<'n> {
     pub(crate) presence: Presence<'n>,
     /// The pod of the host network that it is, by its number.
     pub(crate) guest: Option<u32>,
+    /// The node of a pod, if that is known and tells pods apart.
+    pub(crate) node: Option<u32>,
 }
 
 /// Whether a party is in the input.
@@ -80,7 +82,13 @@ impl Network<'_> {
             host: Host::No,
             presence: Presence::Real,
             guest: None,
+            node: pod.and_then(|pod| pod.node).filter(|_| self.tells_nodes_apart()),
         }
+    }
+
+    /// Whether it counts on which node a pod runs: host endpoints have a say in what passes some.
+    pub(crate) fn tells_nodes_apart(&self) -> bool {
+        self.policies.hosts.as_deref().is_some_and(|hosts| hosts.has_say_on_way)
     }
 
     /// The party that a pod is.
@@ -104,6 +112,7 @@ impl Network<'_> {
             host: Host::Node(number),
             presence: Presence::Real,
             guest: None,
+            node: None,
         }
     }
 }
@@ -111,7 +120,7 @@ impl Network<'_> {
 impl<'n> Party<'n> {
     /// What no rule can mean.
     pub(crate) fn nowhere() -> Self {
-        Self { member: None, addresses: Addresses::None, host: Host::No, presence: Presence::Real, guest: None }
+        Self { member: None, addresses: Addresses::None, host: Host::No, presence: Presence::Real, guest: None, node: None }
     }
 
     /// A pod that nobody has seen.

@@ -114,7 +114,9 @@ impl Network<'_> {
                 examination.examine(direction, subject);
             }
         }
-        for (number, policy) in self.policies.all() {
+        // What it does to the interfaces of nodes is not laid over anything here.
+        let guards_hosts = |number: u32| self.policies.hosts.as_deref().is_some_and(|hosts| hosts.are_guarded_by(number));
+        for (number, policy) in self.policies.all().filter(|(number, _)| !guards_hosts(*number)) {
             if !examined.contains(&number) {
                 found.push(self.about_policy(Claim::SelectsNothing, policy.object));
                 continue;

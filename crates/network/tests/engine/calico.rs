@@ -1,5 +1,7 @@
 //! Calico's policies: what they mean, what of them is refused, and where they stand among others.
 
+mod endpoints;
+mod hosts;
 mod packets;
 pub(crate) mod random;
 
@@ -268,38 +270,7 @@ fn staged_policies_and_policies_for_host_endpoints_change_nothing_for_pods() {
     let node = "---\napiVersion: v1\nkind: Node\nmetadata: {name: node-1}\nstatus: {addresses: [{type: InternalIP, address: 10.9.0.1}]}\n";
     expect(&(cluster() + node + &endpoint + &hosts), "192.0.2.1 shop/web 80 unknown");
     let other = global("other", "selector: app == 'web', ingress: [{action: Allow}]");
-    expect(&(cluster() + node + &endpoint + &other), "192.0.2.1 shop/web 80 yes\n shop/web Node/node-1 22 unknown\n Node/node-1 shop/api 80 unknown");
-}
-
-#[test]
-fn a_host_endpoint_that_nobody_guards_lets_everything_through_if_its_profile_does() {
-    let node = "---\napiVersion: v1\nkind: Node\nmetadata: {name: node-1}\nstatus: {addresses: [{type: InternalIP, address: 10.9.0.1}]}\n";
-    let endpoint = |spec: &str| {
-        calico("HostEndpoint", None, "node-1", &format!("node: node-1, {spec}"))
-            .replace("{name: node-1}", "{name: node-1, labels: {kubernetes.io/hostname: node-1}}")
-    };
-    let other = global("other", "selector: app == 'web', types: [Ingress], ingress: [{action: Allow}]");
-    let answers = |answer: &str| format!("192.0.2.1 Node/node-1 80 {answer}\nshop/api Node/node-1 80 {answer}\nNode/node-1 192.0.2.1 80 {answer}");
-    // As Calico makes them by itself.
-    let open = endpoint("interfaceName: '*', profiles: [projectcalico-default-allow]");
-    expect(&(cluster() + node + &open + &other), &answers("yes"));
-    for spec in ["interfaceName: '*'", "interfaceName: eth0, profiles: [projectcalico-default-allow]", "interfaceName: '*', profiles: [mine]"] {
-        expect(&(cluster() + node + &endpoint(spec) + &other), &answers("unknown"));
-    }
-    for selector in ["all()", "has(kubernetes.io/hostname)", "'!has(app)'"] {
-        expect(
-            &(cluster()
-                + node
-                + &open
-                + &other
-                + &global("hosts", &format!("selector: {selector}, order: 5000, types: [Ingress], ingress: [{{action: Allow}}]"))),
-            &answers("unknown"),
-        );
-    }
-    // A policy for what crosses nodes does nothing where it selects none of them.
-    let forward = |selector: &str| global("forward", &format!("selector: {selector}, applyOnForward: true, preDNAT: true, ingress: [{{action: Deny}}]"));
-    expect(&(cluster() + node + &open + &other + &forward("role == 'gateway'")), &(answers("yes") + "\n192.0.2.1 shop/web 80 yes"));
-    expect(&(cluster() + node + &open + &other + &forward("has(kubernetes.io/hostname)")), &(answers("unknown") + "\n192.0.2.1 shop/web 80 unknown"));
+    expect(&(cluster() + node + &endpoint + &other), "192.0.2.1 shop/web 80 yes\n shop/web Node/node-1 22 yes\n Node/node-1 shop/api 80 unknown");
 }
 
 #[test]

@@ -111,6 +111,19 @@ impl<'s> Meaning<'s> {
         }
     }
 
+    /// The same where everything means what has a value of this key: beside selectors of namespaces or service accounts, `all()` is what
+    /// has one.
+    pub(super) fn grounded(self, key: Key<'s>) -> Self {
+        let each = |terms: Vec<Self>| terms.into_iter().map(|term| term.grounded(key)).collect();
+        match self {
+            Meaning::All(terms) if terms.is_empty() => Meaning::Is(key, Test::Exists),
+            Meaning::All(terms) => Meaning::All(each(terms)),
+            Meaning::Any(terms) => Meaning::Any(each(terms)),
+            Meaning::Not(inner) => Meaning::Not(Box::new(inner.grounded(key))),
+            is @ Meaning::Is(..) => is,
+        }
+    }
+
     /// Whether it selects something with these labels.
     pub(super) fn holds<'l>(&self, label: &dyn Fn(Key<'s>) -> Option<&'l str>) -> bool {
         match self {

@@ -66,6 +66,15 @@ struct Ports<'s> {
     names: Vec<&'s str>,
 }
 
+/// Which way of a connection a rule is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// From who begins: the port of the connection is that of the destination.
+    ToServe,
+    /// Back: it is that of the source.
+    AsAnswer,
+}
+
 /// Endpoints of a Service, and the traffic for which they are there.
 #[derive(Debug)]
 struct Served<'s> {
@@ -78,10 +87,21 @@ impl<'s> Reader<'_, 's> {
     pub(super) fn rules(&mut self, page: &mut Page<'s>, spec: Value<'s>, direction: Direction) -> Vec<Draft<'s>> {
         let name = if direction == Direction::Ingress { "ingress" } else { "egress" };
         let rules = page.list(spec, name);
-        (0u32..).zip(rules).flat_map(|(index, rule)| self.rule(page, index, rule, direction)).collect()
+        (0u32..).zip(rules).flat_map(|(index, rule)| self.rule(page, index, rule, direction, Sent::ToServe)).collect()
     }
 
-    fn rule(&mut self, page: &mut Page<'s>, index: u32, rule: Value<'s>, direction: Direction) -> Vec<Draft<'s>> {
+    /// The same of both directions, as what they mean for answers: a port of the source is that of the connection. What is wrong with
+    /// them is told where they are read as they stand.
+    pub(super) fn rules_for_answers(&mut self, spec: Value<'s>) -> [Vec<Draft<'s>>; 2] {
+        let mut page = Page { home: None, refused: Vec::new(), remarks: Vec::new() };
+        [Direction::Ingress, Direction::Egress].map(|direction| {
+            let rules = spec.entry(if direction == Direction::Ingress { "ingress" } else { "egress" });
+            let rules = (0u32..).zip(rules.into_iter().flat_map(Value::items));
+            rules.flat_map(|(index, rule)| self.rule(&mut page, index, rule, direction, Sent::AsAnswer)).collect()
+        })
+    }
+
+    fn rule(&mut self, page: &mut Page<'s>, index: u32, rule: Value<'s>, direction: Direction, sent: Sent) -> Vec<Draft<'s>> {
         page.strange_fields(rule, &FIELDS);
         let word = page.text(rule, "action");
         let action = match word {
@@ -100,8 +120,9 @@ impl<'s> Reader<'_, 's> {
         let family = family(page, rule, [protocol, excluded]);
         let [source, destination] = ["source", "destination"].map(|side| self.entity(page, rule, side, direction, protocol));
         families(page, rule, family, &source, &destination);
-        let doubt = http(page, rule, direction, action, protocol).or_else(|| from_some_ports(&source));
-        let traffic = traffic(protocol, excluded, &destination);
+        let (served, drawn) = if sent == Sent::ToServe { (&destination, &source) } else { (&source, &destination) };
+        let doubt = http(page, rule, direction, action, protocol).or_else(|| from_some_ports(drawn));
+        let traffic = traffic(protocol, excluded, served);
         let (mut local, mut remote) = if direction == Direction::Ingress { (destination, source) } else { (source, destination) };
         if let Some(family) = family {
             for entity in [&mut local, &mut remote] {
@@ -118,7 +139,8 @@ impl<'s> Reader<'_, 's> {
             let drafts: Vec<Draft<'s>> = served
                 .into_iter()
                 .map(|served| {
-                    let ports = if direction == Direction::Egress { served.ports.within(&traffic.traffic) } else { traffic.clone() };
+                    let is_served = direction == Direction::Egress && sent == Sent::ToServe;
+                    let ports = if is_served { served.ports.within(&traffic.traffic) } else { traffic.clone() };
                     draft(Some(vec![served.peer]), ports)
                 })
                 .collect();

@@ -9,9 +9,9 @@ use super::random::{CalicoWorld, Choice, Entity, Policy, Port, Rule};
 use crate::packets::{End, Packet, is_inside, meet};
 use crate::random::Dialect;
 
-type Map = BTreeMap<String, String>;
+pub(super) type Map = BTreeMap<String, String>;
 
-fn matches(choice: &Choice, prefix: &str, labels: &Map) -> bool {
+pub(super) fn matches(choice: &Choice, prefix: &str, labels: &Map) -> bool {
     let value = |key: &str| labels.get(&format!("{prefix}{key}")).map(String::as_str);
     match choice {
         Choice::All => true,
@@ -109,7 +109,7 @@ impl CalicoWorld {
         }
     }
 
-    fn is_matched(&self, rule: &Rule, policy: &Policy, packet: Packet) -> bool {
+    pub(super) fn is_matched(&self, rule: &Rule, policy: &Policy, packet: Packet) -> bool {
         let is_version = |end: End, version: u8| self.base.address_of(end).is_ipv4() == (version == 4);
         rule.protocol.is_none_or(|protocol| protocol == packet.protocol)
             && rule.not_protocol != Some(packet.protocol)
@@ -128,7 +128,7 @@ impl CalicoWorld {
             && policy.accounts.as_ref().is_none_or(|choice| matches(choice, "pcsa.", &labels))
     }
 
-    fn applies(policy: &Policy, direction: &str) -> bool {
+    pub(super) fn applies(policy: &Policy, direction: &str) -> bool {
         if policy.types.is_empty() {
             return if direction == "Ingress" { policy.egress.is_empty() || !policy.ingress.is_empty() } else { !policy.egress.is_empty() };
         }
@@ -146,7 +146,7 @@ impl CalicoWorld {
     }
 
     /// What the tiers say, one after the other.
-    fn guards(&self, subject: End, direction: &str, packet: Packet) -> bool {
+    pub(super) fn guards(&self, subject: End, direction: &str, packet: Packet) -> bool {
         let End::Pod(at) = subject else { return true };
         if self.base.pod(subject).is_none() {
             return true;

@@ -446,7 +446,7 @@ impl Entity {
 }
 
 impl Rule {
-    fn yaml(&self) -> String {
+    pub(crate) fn yaml(&self) -> String {
         let mut parts = vec![format!("action: {}", self.action)];
         parts.extend(self.protocol.map(|protocol| format!("protocol: {protocol}")));
         parts.extend(self.not_protocol.map(|protocol| format!("notProtocol: {protocol}")));
@@ -503,7 +503,7 @@ impl CalicoWorld {
         text
     }
 
-    fn write_policies(&self, text: &mut String) {
+    pub(crate) fn write_policies(&self, text: &mut String) {
         for policy in &self.policies {
             let (kind, namespace) =
                 policy.namespace.map_or(("GlobalNetworkPolicy", String::new()), |at| ("NetworkPolicy", format!(", namespace: {}", self.name(at))));

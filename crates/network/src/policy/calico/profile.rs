@@ -1,0 +1,148 @@
+//! Profiles: what becomes of traffic that no policy of an endpoint decides, and labels that endpoints inherit.
+//!
+//! Host endpoints name theirs. A pod has that of its namespace (`kns.NAME`) and of its service account (`ksa.NAMESPACE.NAME`): Calico
+//! makes them from what they are named after, and the first lets everything through. One that is in the input and says otherwise
+//! counts as it says.
+
+use std::collections::BTreeMap;
+
+use bartizan_cluster::{Kind, ObjectView, Snapshot, Symbol, Value, field};
+
+use super::stored::{is_current, is_group};
+use super::{CALICO, Page, Reader};
+use crate::inventory::{CALICO_ACCOUNT_LABEL, count};
+use crate::label::Test;
+use crate::policy::formula::Wish;
+use crate::policy::{Action, Direction, Isolates, Policy, Tier};
+use crate::verdict::Cause;
+
+/// The profile that lets everything through.
+pub(super) const ALLOWS_ALL: &str = "projectcalico-default-allow";
+
+/// How the names of those begin that belong to namespaces and to service accounts.
+const OF_NAMESPACE: &str = "kns.";
+const OF_ACCOUNT: &str = "ksa.";
+
+/// What becomes of what no rule of a profile decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Allowed,
+    Refused,
+    Unknown(Cause),
+}
+
+/// The profiles of the input by their names, each as the policy that its rules are.
+#[derive(Debug, Default)]
+pub(super) struct Profiles<'s> {
+    list: BTreeMap<&'s str, u32>,
+}
+
+impl Profiles<'_> {
+    /// The profiles that are asked of those with these names, in this order, and what becomes of the rest.
+    pub(super) fn behind(&self, names: &[&str]) -> (Vec<u32>, Ending) {
+        let mut asked = Vec::new();
+        for name in names {
+            if *name == ALLOWS_ALL {
+                return (asked, Ending::Allowed);
+            }
+            match self.list.get(name) {
+                Some(&policy) => asked.push(policy),
+                None if name.starts_with(OF_NAMESPACE) => return (asked, Ending::Allowed),
+                None if name.starts_with(OF_ACCOUNT) => {}
+                None => return (asked, Ending::Unknown(Cause::ProfileUnknown((*name).to_owned()))),
+            }
+        }
+        (asked, Ending::Refused)
+    }
+}
+
+/// The labels that profiles of these names give to endpoints; of one key twice, the first counts.
+pub(super) fn inherited(snapshot: &Snapshot, names: &[&str]) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    for name in names {
+        let found = objects(snapshot).find(|object| object.name() == *name).and_then(ObjectView::spec);
+        let given = found.and_then(|spec| spec.entry("labelsToApply")).into_iter().flat_map(Value::entries);
+        for (key, value) in given.filter_map(|(key, value)| Some((key, value.as_str()?))) {
+            labels.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+        }
+    }
+    labels
+}
+
+fn objects(snapshot: &Snapshot) -> impl Iterator<Item = ObjectView<'_>> {
+    let is_profile = |object: &ObjectView<'_>| is_group(object.group()) && object.kind_name() == "Profile";
+    snapshot.of_kind(Kind::Other).filter(is_profile).filter(|object| is_current(snapshot, *object))
+}
+
+/// Whether a profile lets everything through and says nothing else, as those of namespaces do.
+fn allows_all(spec: Value<'_>) -> bool {
+    let is_open = |name: Symbol| {
+        let rules: Vec<Value<'_>> = spec.list(name).collect();
+        matches!(rules.as_slice(), [rule] if rule.entries().all(|(key, value)| match key {
+            "action" => value.as_str() == Some("Allow"),
+            _ => value.is_empty(),
+        }) && rule.entry("action").is_some())
+    };
+    is_open(field::INGRESS) && is_open(field::EGRESS)
+}
+
+impl<'s> Reader<'_, 's> {
+    /// Reads every profile; those of namespaces and service accounts guard their pods.
+    pub(super) fn profiles(&mut self) -> Profiles<'s> {
+        let mut profiles = Profiles::default();
+        for object in objects(self.snapshot).filter(|object| object.name() != ALLOWS_ALL) {
+            if let Some(policy) = self.profile(object) {
+                profiles.list.insert(object.name(), policy);
+            }
+        }
+        // A profile of an account is asked where that of its namespace leaves something over.
+        let of_namespaces: Vec<(&'s str, u32)> = profiles.list.iter().filter_map(|(name, &policy)| Some((name.strip_prefix(OF_NAMESPACE)?, policy))).collect();
+        for (namespace, policy) in of_namespaces {
+            let is_plain = self.policies.list.get(policy as usize).and_then(|policy| policy.object.spec()).is_some_and(allows_all);
+            let Some(number) = self.inventory.namespace(namespace).filter(|_| !is_plain) else { continue };
+            self.guard(policy, 0, number, None);
+            let of_namespace = format!("{OF_ACCOUNT}{namespace}.");
+            let accounts: Vec<(&'s str, u32)> =
+                profiles.list.iter().filter_map(|(name, &policy)| Some((name.strip_prefix(of_namespace.as_str())?, policy))).collect();
+            for (account, policy) in accounts {
+                self.guard(policy, 1, number, Some(account));
+            }
+        }
+        profiles
+    }
+
+    /// The rules of a profile as those of a policy that is none of those of pods.
+    fn profile(&mut self, object: ObjectView<'s>) -> Option<u32> {
+        let mut page = Page { home: None, refused: Vec::new(), remarks: Vec::new() };
+        let spec = object.spec().unwrap_or(object.root());
+        let drafts = [Direction::Ingress, Direction::Egress].map(|direction| self.rules(&mut page, spec, direction));
+        for draft in drafts.iter().flatten().filter(|draft| draft.action == Action::Pass) {
+            page.refuse(draft.place, "behind a profile there is nothing to pass on to");
+        }
+        if !page.refused.is_empty() {
+            self.policies.forget(&drafts);
+            self.policies.refuse_by(CALICO, object, page.refused);
+            return None;
+        }
+        for (place, message) in page.remarks {
+            self.policies.remark(object, place, message);
+        }
+        let subject = self.policies.everybody();
+        let number = count(self.policies.list.len());
+        let [ingress, egress] = drafts;
+        let ingress = Some(self.policies.add_rules(number, subject, Direction::Ingress, ingress));
+        let egress = Some(self.policies.add_rules(number, subject, Direction::Egress, egress));
+        self.policies.list.push(Policy { object, tier: Tier::Profiles, priority: 0, subject, ingress, egress, isolates: Isolates::NEITHER });
+        Some(number)
+    }
+
+    /// Lets a profile guard the pods of a namespace, or those that run as one of its accounts.
+    fn guard(&mut self, profile: u32, priority: i64, namespace: u32, account: Option<&'s str>) {
+        let Some(policy) = self.policies.list.get(profile as usize).cloned() else { return };
+        let wish = account.map_or(Wish::Always, |account| Wish::Pod(CALICO_ACCOUNT_LABEL, Test::In(vec![account])));
+        let subject = self.policies.wished(wish, Some(namespace));
+        // The profile of a namespace refuses what neither it nor that of an account allows.
+        let isolates = if account.is_none() { Isolates::BOTH } else { Isolates::NEITHER };
+        self.policies.add(Policy { priority, subject, isolates, ..policy });
+    }
+}
