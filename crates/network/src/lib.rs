@@ -15,6 +15,7 @@ pub mod certificate;
 mod change;
 mod class;
 mod connectivity;
+mod cover;
 mod difference;
 mod door;
 mod doubt;
@@ -51,10 +52,8 @@ mod verification;
 
 use std::sync::{Arc, OnceLock};
 
-use bartizan_cluster::{Kind, Location, Snapshot, Spot};
-use foldhash::{HashMap, HashMapExt as _};
-
 use address::AddressSet;
+use bartizan_cluster::{Kind, Location, Snapshot, Spot};
 use fabric::Fabric;
 use gate::{Gates, SharedGates};
 use grouping::{Grouping, PortNumbers};
@@ -281,27 +280,12 @@ impl<'s> Network<'s> {
 
     /// Every address that no policy tells from the others around it, as sets: ranges that lie in the same blocks are one.
     fn address_classes(&self) -> Vec<AddressSet> {
-        self.classes_of(address::atoms(self.policies.blocks.iter()))
+        self.classes_of(&address::atoms(self.policies.blocks.iter()))
     }
 
     /// The same of some ranges that no policy tells apart inside.
-    fn classes_of(&self, atoms: Vec<(address::Family, u128, u128)>) -> Vec<AddressSet> {
-        let mut ranges: Vec<[Vec<(u128, u128)>; 2]> = Vec::new();
-        let mut known: HashMap<(address::Family, Vec<u32>), usize> = HashMap::new();
-        for (family, first, last) in atoms {
-            let inside = |(_, block): &(u32, &AddressSet)| block.of(family).contains(first);
-            let signature: Vec<u32> = self.policies.blocks.numbered().filter(inside).map(|(number, _)| number).collect();
-            let next = ranges.len();
-            let at = *known.entry((family, signature)).or_insert(next);
-            if at == next {
-                ranges.push([Vec::new(), Vec::new()]);
-            }
-            if let Some([v4, v6]) = ranges.get_mut(at) {
-                let list = if family == address::Family::V4 { v4 } else { v6 };
-                list.push((first, last));
-            }
-        }
-        ranges.into_iter().map(AddressSet::of_ranges).collect()
+    fn classes_of(&self, atoms: &[(address::Family, u128, u128)]) -> Vec<AddressSet> {
+        cover::classes(self.policies.blocks.iter(), atoms)
     }
 }
 

@@ -226,7 +226,7 @@ impl<'s> Network<'s> {
                 *known = (first, last);
             }
         }
-        self.classes_of(largest.into_iter().map(|((family, _), (first, last))| (family, first, last)).collect())
+        self.classes_of(&largest.into_iter().map(|((family, _), (first, last))| (family, first, last)).collect::<Vec<_>>())
     }
 
     fn asked(&self, classes: &[AddressSet]) -> Asked {
