@@ -57,8 +57,8 @@ pub enum Action {
     Pass,
 }
 
-/// Whether an object is a policy for the traffic of pods, of a kind that the engine knows: NetworkPolicy and MultiNetworkPolicy, those of the
-/// whole cluster, and those of Cilium and Calico.
+/// Whether an object is a policy for the traffic of pods, of a kind that the engine knows: NetworkPolicy and `MultiNetworkPolicy`, those of
+/// the whole cluster, and those of Cilium and Calico.
 pub fn is_policy(object: ObjectView<'_>) -> bool {
     match object.kind() {
         Kind::NetworkPolicy => true,
