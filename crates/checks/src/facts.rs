@@ -10,7 +10,7 @@ use bartizan_cluster::node_file::NodeFiles;
 use bartizan_cluster::snapshot::Provenance;
 use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectRef, ObjectView, PodView, Reason, Snapshot, Workload};
 use bartizan_network::certificate::Certificates;
-use bartizan_network::{Model, Network, PolicyStanding, Standing, is_policy};
+use bartizan_network::{Cni, Model, Network, PolicyStanding, Standing, is_policy};
 
 use crate::grant::PolicyIndex;
 
@@ -57,6 +57,8 @@ pub struct Ground<'a> {
     /// Who may do what, and who can become whom; found when a judge asks.
     authz: OnceLock<Authz<'a>>,
     escalations: OnceLock<Vec<Escalation<'a>>>,
+    /// What enforces policies, if the user says it.
+    cni: Option<Cni>,
     /// How workloads stand in the network, sorted by namespace, kind and name, and how policies do, sorted by number; found when a judge
     /// asks.
     standings: OnceLock<(Vec<Standing<'a>>, Vec<PolicyStanding<'a>>)>,
@@ -85,11 +87,17 @@ impl<'a> Ground<'a> {
             overridden,
             authz: OnceLock::new(),
             escalations: OnceLock::new(),
+            cni: None,
             standings: OnceLock::new(),
             certificates: OnceLock::new(),
             grants: OnceLock::new(),
             logins: OnceLock::new(),
         }
+    }
+
+    /// What enforces policies for the traffic of pods, where the user says it.
+    pub(crate) fn enforced_by(self, cni: Option<Cni>) -> Self {
+        Self { cni, ..self }
     }
 
     /// What is taken for granted about who may do what, if anybody asked that.
@@ -227,7 +235,7 @@ impl<'a> Facts<'a> {
             self.declared(kind);
         }
         self.ground.standings.get_or_init(|| {
-            let network = Network::resolve(self.ground.snapshot, Model::Kubernetes);
+            let network = Network::resolve_under(self.ground.snapshot, Model::Kubernetes, self.ground.cni);
             (network.standings(), network.policy_standings())
         })
     }
@@ -242,6 +250,11 @@ impl<'a> Facts<'a> {
         let all = &self.network().1;
         let at = all.binary_search_by_key(&policy.id(), |one| one.object.id()).ok()?;
         all.get(at)
+    }
+
+    /// What enforces policies, if the user says it.
+    pub(crate) fn named_cni(&self) -> Option<Cni> {
+        self.ground.cni
     }
 
     /// The policies for the traffic of pods, of every kind that the engine of the network knows.

@@ -9,7 +9,7 @@ use bartizan_cluster::selector::LabelSelector;
 use bartizan_cluster::{
     ContainerView, FieldPath, Kind, KubernetesVersion, Locator, Missing, ObjectRef, ObjectView, PodView, Provenance, Reason, Snapshot, Workload,
 };
-use bartizan_network::is_policy;
+use bartizan_network::{Cni, is_policy};
 use bartizan_report::{Finding, Fix, Language, Message, MissingFact, Place, PlaceOrigin, Related, Safety, Scope, Stage, Tally, Verdict};
 use rayon::prelude::*;
 
@@ -33,6 +33,8 @@ pub struct Selection {
     pub without: BTreeSet<String>,
     /// The subjects.
     pub focus: Focus,
+    /// What enforces policies for the traffic of pods; without it, that is inferred from what was read.
+    pub cni: Option<Cni>,
     /// Whether every single verdict is kept, passes included: for comparing two runs, not for reports.
     pub trace: bool,
 }
@@ -157,7 +159,7 @@ pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
 /// Judges a snapshot, and the files of a node with it: certificates, tokens and configurations that are no objects.
 pub fn judge_with(snapshot: &Snapshot, files: &NodeFiles, selection: &Selection) -> Judgement {
     let embedded = Embedded::all(snapshot);
-    let ground = Ground::with(snapshot, files);
+    let ground = Ground::with(snapshot, files).enforced_by(selection.cni);
     let entries = selected(selection, snapshot);
     let focus = &selection.focus;
     let run = Run { ground: &ground, snapshot, embedded: &embedded, focus, trace: selection.trace };

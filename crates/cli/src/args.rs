@@ -7,6 +7,8 @@ use bartizan_report::{FailOn, Stage};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use crate::network::args::Enforcer;
+
 /// Reviews Kubernetes applications and clusters: what is wrong, where, why it matters, and what to change.
 #[derive(Debug, Parser)]
 #[command(name = "bartizan", version, propagate_version = true, disable_help_subcommand = true, after_long_help = EXIT_CODES)]
@@ -249,6 +251,8 @@ pub(crate) struct Scan {
     /// Directory in which the file system of a control-plane node lies (`/` on the node itself); without SOURCE, its manifests are read.
     #[arg(long, value_name = "DIR", help_heading = "Sources")]
     pub(crate) node_root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) enforcer: Enforcer,
     #[command(flatten)]
     pub(crate) narrowing: Narrowing,
     #[command(flatten)]

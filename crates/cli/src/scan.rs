@@ -28,7 +28,7 @@ pub(crate) fn run(scan: &Scan, global: &Global, terminal: &Terminal) -> Result<O
     let terminal = &terminal.speaking(settings.language.unwrap_or(terminal.language));
     let (sources, narrowing, outputs) = (&settings.sources, &settings.narrowing, &settings.outputs);
     output::check(outputs)?;
-    let selection = selection(narrowing)?;
+    let selection = Selection { cni: scan.enforcer.cni, ..selection(narrowing)? };
     let baseline = scan.baseline.as_deref().map(read_baseline).transpose()?;
     let entries = bartizan_checks::run::entries(&selection, sources.kubernetes_version.unwrap_or_default());
     let wanted = bartizan_checks::wanted_kinds(&entries);
@@ -177,6 +177,7 @@ pub(crate) fn selection(narrowing: &Narrowing) -> Result<Selection> {
             labels: labels(narrowing.select.as_deref())?,
             objects: objects(&narrowing.object)?,
         },
+        cni: None,
         trace: false,
     })
 }

@@ -47,3 +47,23 @@ fn a_list_without_a_question_mark_explains_none() {
     let ran = bartizan(&["network", "connectivity", "examples/shop-hardened"]);
     assert!(ran.code == 0 && !ran.stdout.contains("(?)") && !ran.stderr.contains("(?)"), "{}\n{}", ran.stdout, ran.stderr);
 }
+
+#[test]
+fn a_scan_is_told_what_enforces_policies() {
+    let verdicts = |cni: &[&str]| {
+        let ran = run(
+            &root(),
+            &[&["scan", "-", "-o", "json", "--check", "unenforced-network-policy", "--fail-on", "never"], cni].concat(),
+            HALF_KNOWN,
+            &[],
+        );
+        let summary = ran.report()["summary"].clone();
+        let failed = ran.report()["findings"].as_array().unwrap().iter().map(|one| one["check"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        (summary["not_applicable"].as_u64(), summary["pass"].as_u64(), failed)
+    };
+    // Without a plug-in in the input it is not known what enforces: that is not applicable, until somebody says it.
+    assert_eq!(verdicts(&[]).2, Vec::<String>::new());
+    assert_eq!(verdicts(&["--cni", "flannel"]).2, ["unenforced-network-policy"]);
+    let (open, passed, failed) = verdicts(&["--cni", "calico"]);
+    assert_eq!((open.unwrap() + 1, passed.unwrap() - 1, failed), (verdicts(&[]).0.unwrap(), verdicts(&[]).1.unwrap(), Vec::new()));
+}

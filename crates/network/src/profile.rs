@@ -51,6 +51,11 @@ impl Cni {
     }
 
     /// What it does.
+    /// Whether it enforces any policies.
+    pub fn is_enforcing(self) -> bool {
+        !self.profile().ignores_everything()
+    }
+
     pub(crate) fn profile(self) -> &'static Profile {
         match self {
             Cni::Spec => &SPEC,

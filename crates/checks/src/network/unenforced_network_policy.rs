@@ -1,6 +1,7 @@
 //! `unenforced-network-policy`: policies are written, and nothing in the cluster enforces them.
 
 use bartizan_cluster::{ContainerView, Kind};
+use bartizan_network::Cni;
 use bartizan_report::{Check, Severity, Stage};
 
 use crate::facts::NETWORK;
@@ -43,7 +44,25 @@ const ENFORCERS: [&str; 17] = [
     "weave-npc",
 ];
 
+/// What the user says of the cluster is not looked for in it.
+fn judge_named<'a>(cni: Cni, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    if cni.is_enforcing() {
+        return out.done();
+    }
+    facts.list(Kind::NetworkPolicy, None).read()?;
+    match facts.traffic_policies().count() {
+        0 => out.not_applicable(),
+        policies => {
+            out.fail_cluster(msg!("unenforced", policies = policies));
+            out.done()
+        }
+    }
+}
+
 fn judge<'a>(facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
+    if let Some(cni) = facts.named_cni() {
+        return judge_named(cni, facts, out);
+    }
     let mut connector: Option<ContainerView<'a>> = None;
     let mut has_enforcer = false;
     for workload in facts.workloads(None) {
