@@ -8,6 +8,7 @@ mod database_internet_egress;
 mod database_open_to_cluster;
 mod exposed_admin_port;
 mod exposed_database;
+mod faulty_authority_bundle;
 mod faulty_certificate;
 mod faulty_ingress_certificate;
 mod kubelet_reachable;
@@ -32,6 +33,7 @@ pub(crate) static ALL: &[&Entry] = &[
     &database_open_to_cluster::ENTRY,
     &exposed_admin_port::ENTRY,
     &exposed_database::ENTRY,
+    &faulty_authority_bundle::ENTRY,
     &faulty_certificate::ENTRY,
     &faulty_ingress_certificate::ENTRY,
     &kubelet_reachable::ENTRY,

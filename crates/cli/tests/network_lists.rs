@@ -51,12 +51,7 @@ fn a_list_without_a_question_mark_explains_none() {
 #[test]
 fn a_scan_is_told_what_enforces_policies() {
     let verdicts = |cni: &[&str]| {
-        let ran = run(
-            &root(),
-            &[&["scan", "-", "-o", "json", "--check", "unenforced-network-policy", "--fail-on", "never"], cni].concat(),
-            HALF_KNOWN,
-            &[],
-        );
+        let ran = run(&root(), &[&["scan", "-", "-o", "json", "--check", "unenforced-network-policy", "--fail-on", "never"], cni].concat(), HALF_KNOWN, &[]);
         let summary = ran.report()["summary"].clone();
         let failed = ran.report()["findings"].as_array().unwrap().iter().map(|one| one["check"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
         (summary["not_applicable"].as_u64(), summary["pass"].as_u64(), failed)
