@@ -8,7 +8,7 @@
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use crate::Model;
-use crate::policy::{Direction, calico, cilium};
+use crate::policy::{Direction, Reading, calico, cilium};
 use crate::profile::{Cni, Does, Point, Profile, UNTOLD, Undefined};
 
 /// Who enforces.
@@ -80,6 +80,9 @@ const SETTINGS: &str = "cilium-config";
 
 /// What runs Cilium's agents, and the container that is one.
 const CILIUM_AGENTS: (&str, &str) = ("cilium", "cilium-agent");
+
+/// The version of Cilium that is the first to read ranges of ports.
+const PORT_RANGES_SINCE: (u32, u32) = (1, 16);
 
 /// The name of a cluster that nobody named.
 const CLUSTER_NAME: &str = "default";
@@ -202,8 +205,18 @@ impl<'s> Fabric<'s> {
         match (&self.engine, point) {
             (Engine::Cilium(settings), Point::BlocksMeanNodes) if settings.blocks_mean_nodes => Does::Yes,
             (Engine::Cilium(settings), Point::EnforcesSctp) if settings.knows_sctp == Some(false) => Does::Unknown,
+            (Engine::Cilium(settings), Point::ReadsPortRanges) if settings.version.is_some_and(|version| version < PORT_RANGES_SINCE) => Does::No,
             (Engine::Calico(felix), Point::NodesKeepTheirAddress) if felix.is_flat => Does::Yes,
             _ => self.profile.does(point),
+        }
+    }
+
+    /// How ports of NetworkPolicies are read.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            reads_ranges: self.does(Point::ReadsPortRanges),
+            reads_names: self.does(Point::ReadsPortNames),
+            knows_sidecars: self.does(Point::KnowsSidecarPorts),
         }
     }
 

@@ -12,9 +12,10 @@ use crate::Network;
 use crate::address::{self, Address, AddressSet, Family};
 use crate::class::{ClassId, Classes, SetId};
 use crate::gate::Bearing;
-use crate::inventory::{count, insert_sorted, remove_sorted};
+use crate::inventory::{DeclaredPort, count, insert_sorted, remove_sorted};
 use crate::label::Scope;
-use crate::policy::{Direction, NamespaceMatch, PodMatch, Policies, Policy, PortNames, Tier};
+use crate::policy::{Direction, NamespaceMatch, PodMatch, Policies, Policy, PortNames, Reading, Tier};
+use crate::profile::Does;
 use crate::sharing::{Layered, News, Numbered, Pages, Register};
 use crate::traffic::Protocol;
 
@@ -118,8 +119,18 @@ impl Applied {
     }
 }
 
-/// The named ports of a pod: name, protocol and number, sorted.
-pub(crate) type PortMap<'s> = Vec<(&'s str, Protocol, u16)>;
+/// The named ports of a pod, sorted.
+pub(crate) type PortMap<'s> = Vec<NamedPort<'s>>;
+
+/// A port by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NamedPort<'s> {
+    pub(crate) name: &'s str,
+    pub(crate) protocol: Protocol,
+    pub(crate) port: u16,
+    /// Whether whoever enforces is known to know it by this name.
+    pub(crate) is_certain: bool,
+}
 
 /// The numbers that pods give each name of a port.
 pub(crate) type PortNumbers = HashMap<Box<str>, BTreeSet<(Protocol, u16)>>;
@@ -199,7 +210,7 @@ impl<'s> DeclaredPorts<'s> {
     /// Of the ports of a set, those that rules name for pods in `scope`.
     fn read(&self, set: u32, scope: Scope, names: &PortNames<'s>) -> PortMap<'s> {
         let ports = self.sets.get(set).into_iter().flatten();
-        ports.filter(|(name, _, _)| names.are_read(scope, name)).copied().collect()
+        ports.filter(|port| names.are_read(scope, port.name)).copied().collect()
     }
 
     /// The number of what rules see of a set of ports in a namespace.
@@ -285,7 +296,7 @@ impl<'s> Network<'s> {
             let set = grouping.pod_classes.add(pod.namespace, policies.labels_of(pod, strings), &policies.pod_selectors);
             let inside = pod.addresses.iter().flat_map(|address| around.around(*address)).copied().collect();
             let signature = grouping.signatures.add(signature(pod.addresses.len(), inside));
-            let ports = grouping.ports.sets.add(named_ports(pod));
+            let ports = grouping.ports.sets.add(named_ports(pod, policies.reading));
             let scope = policies.port_names.scope(pod.namespace);
             let seen = *seen.entry((ports, scope)).or_insert_with(|| grouping.ports.seen(ports, pod.namespace, &policies.port_names));
             let bearing = gates.as_ref().map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
@@ -477,7 +488,7 @@ impl<'s> Network<'s> {
         let (policies, gates, grouping) = (&self.policies, self.gates.clone(), &mut self.grouping);
         let set = grouping.pod_classes.add(pod.namespace, policies.labels_of(pod, self.snapshot.strings()), &policies.pod_selectors);
         let signature = grouping.signatures.add(signature(pod.addresses.len(), inside(policies.blocks.numbered(), &pod.addresses)));
-        let ports = grouping.ports.sets.add(named_ports(pod));
+        let ports = grouping.ports.sets.add(named_ports(pod, policies.reading));
         let seen = grouping.ports.seen(ports, pod.namespace, &policies.port_names);
         let bearing = gates.map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
         grouping.traits.push(Traits { set, ports, seen, signature, bearing, unit: None });
@@ -584,7 +595,7 @@ impl<'s> Network<'s> {
     }
 
     /// The ports that rules name, by the number in [`UnitKey::ports`].
-    pub(crate) fn port_map(&self, number: u32) -> &[(&'s str, Protocol, u16)] {
+    pub(crate) fn port_map(&self, number: u32) -> &[NamedPort<'s>] {
         self.grouping.ports.seen.get(number).map_or(&[], Vec::as_slice)
     }
 
@@ -595,8 +606,8 @@ impl<'s> Network<'s> {
             for unit in self.grouping.units.iter() {
                 let is_there = |pod: &u32| self.inventory.pods.get(*pod as usize).is_some_and(|pod| !pod.is_finished);
                 if unit.pods.iter().any(is_there) {
-                    for &(name, protocol, number) in self.port_map(unit.key.ports) {
-                        known.entry(name.into()).or_default().insert((protocol, number));
+                    for &NamedPort { name, protocol, port, .. } in self.port_map(unit.key.ports) {
+                        known.entry(name.into()).or_default().insert((protocol, port));
                     }
                 }
             }
@@ -707,8 +718,16 @@ impl<'s> Grouping<'s> {
     }
 }
 
-fn named_ports<'s>(pod: &crate::inventory::Pod<'s>) -> PortMap<'s> {
-    let mut map: PortMap<'s> = pod.ports().filter(|port| !port.name.is_empty()).map(|port| (port.name, port.protocol, port.port)).collect();
+/// The names by which policies know the ports of a pod.
+fn named_ports<'s>(pod: &crate::inventory::Pod<'s>, reading: Reading) -> PortMap<'s> {
+    let named = pod.ports().filter(|port| !port.name.is_empty() && (!port.is_of_sidecar || reading.knows_sidecars != Does::No));
+    let known = |port: DeclaredPort<'s>| NamedPort {
+        name: port.name,
+        protocol: port.protocol,
+        port: port.port,
+        is_certain: !port.is_of_sidecar || reading.knows_sidecars == Does::Yes,
+    };
+    let mut map: PortMap<'s> = named.map(known).collect();
     map.sort_unstable();
     map.dedup();
     map

@@ -95,27 +95,30 @@ pub(crate) struct DeclaredPort<'s> {
     pub(crate) name: &'s str,
     pub(crate) protocol: Protocol,
     pub(crate) port: u16,
+    /// Whether its container is one that is started before the others and stays.
+    pub(crate) is_of_sidecar: bool,
 }
 
 impl<'s> Pod<'s> {
     /// The ports that running containers declare, in the order in which names are looked up.
     pub(crate) fn ports(&self) -> impl Iterator<Item = DeclaredPort<'s>> {
-        self.written_ports().filter_map(declared)
+        self.written_ports().filter_map(|(port, is_of_sidecar)| declared(port, is_of_sidecar))
     }
 
     /// The ports that containers have on the node as well, with the number there.
     pub(crate) fn host_ports(&self) -> impl Iterator<Item = (DeclaredPort<'s>, u16)> {
-        self.written_ports().filter_map(|port| {
+        self.written_ports().filter_map(|(port, is_of_sidecar)| {
             let host = port.int(field::HOST_PORT).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)?;
-            Some((declared(port)?, host))
+            Some((declared(port, is_of_sidecar)?, host))
         })
     }
 
-    fn written_ports(&self) -> impl Iterator<Item = Value<'s>> {
+    /// The ports of containers that run, those of sidecars last, as the API server looks names up.
+    fn written_ports(&self) -> impl Iterator<Item = (Value<'s>, bool)> {
         let containers = self.view.containers();
         let (regular, others): (Vec<_>, Vec<_>) = containers.partition(|container| container.role() == Role::Regular);
         let running = regular.into_iter().chain(others.into_iter().filter(|container| container.is_sidecar()));
-        running.flat_map(|container| container.value().list(field::PORTS))
+        running.flat_map(|container| container.value().list(field::PORTS).map(move |port| (port, container.is_sidecar())))
     }
 
     /// The labels, as numbers, with that of its service account where something reads it.
@@ -125,8 +128,9 @@ impl<'s> Pod<'s> {
     }
 }
 
-fn declared(port: Value<'_>) -> Option<DeclaredPort<'_>> {
+fn declared(port: Value<'_>, is_of_sidecar: bool) -> Option<DeclaredPort<'_>> {
     Some(DeclaredPort {
+        is_of_sidecar,
         name: port.str(field::NAME).unwrap_or(""),
         protocol: port.str(field::PROTOCOL).map_or(Ok(Protocol::Tcp), str::parse).ok()?,
         port: port.int(field::CONTAINER_PORT).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)?,

@@ -189,6 +189,7 @@ impl<'s> Network<'s> {
         match plane {
             Plane::Cluster => {
                 policies.ignored_by = fabric.ignores_network_policies().then(|| fabric.name());
+                policies.reading = fabric.reading();
                 read_policies(snapshot, &inventory, model, &mut policies);
                 blurs.extend(admin::read_all(snapshot, &fabric, &mut policies));
                 policies.are_ordered = fabric.is_calico();

@@ -20,6 +20,7 @@ use crate::address::{AddressSet, Family};
 use crate::inventory::Pod;
 use crate::label::{Label, Refusal, Scope, Selector, SelectorId, Selectors};
 use crate::plane;
+use crate::profile::Does;
 use crate::sharing::{Layered, News, Pages, Register};
 use crate::traffic::{Protocol, Traffic};
 use crate::verdict::Cause;
@@ -300,6 +301,25 @@ pub(crate) struct PortMatch<'s> {
     pub(crate) except: Traffic,
     /// What is left out by such names.
     pub(crate) not_named: Vec<(Option<Protocol>, &'s str)>,
+    /// What is said by ranges of which it is not known whether they are read.
+    pub(crate) perhaps: Traffic,
+}
+
+/// How whoever enforces reads the ports of NetworkPolicies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// Whether `endPort` counts.
+    pub(crate) reads_ranges: Does,
+    /// Whether a name means ports of that name, and not every port.
+    pub(crate) reads_names: Does,
+    /// Whether names that sidecars give their ports are known.
+    pub(crate) knows_sidecars: Does,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self { reads_ranges: Does::Yes, reads_names: Does::Yes, knows_sidecars: Does::Yes }
+    }
 }
 
 impl<'s> PortMatch<'s> {
@@ -399,6 +419,8 @@ pub(crate) struct Policies<'s> {
     pub(crate) reads_services: bool,
     /// Who does not enforce NetworkPolicies, if somebody is known not to.
     pub(crate) ignored_by: Option<&'static str>,
+    /// How their ports are read.
+    pub(crate) reading: Reading,
 }
 
 impl<'s> Policies<'s> {
@@ -422,6 +444,7 @@ impl<'s> Policies<'s> {
             hosts: None,
             reads_services: false,
             ignored_by: None,
+            reading: Reading::default(),
         }
     }
 

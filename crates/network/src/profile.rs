@@ -120,6 +120,12 @@ pub enum Point {
     TranslatesFirst,
     /// Rules about SCTP are enforced.
     EnforcesSctp,
+    /// `endPort` counts: a rule is about every port from one to another.
+    ReadsPortRanges,
+    /// The name of a port means ports of that name, and not every port of the protocol.
+    ReadsPortNames,
+    /// Names that sidecars give their ports are known: init containers that stay.
+    KnowsSidecarPorts,
 }
 
 impl Point {
@@ -136,6 +142,9 @@ impl Point {
             Point::PassesLoops => "a pod reaches itself through a Service whatever policies say",
             Point::TranslatesFirst => "policies see the pod behind a Service, and not the address of the Service",
             Point::EnforcesSctp => "policies are enforced for SCTP",
+            Point::ReadsPortRanges => "`endPort` is read",
+            Point::ReadsPortNames => "names of ports are read",
+            Point::KnowsSidecarPorts => "the names that sidecars give their ports are known",
         }
     }
 }
@@ -199,7 +208,7 @@ pub(crate) struct Profile {
     /// Policies of Cilium, Calico, Antrea and OVN-Kubernetes.
     own: [Does; 4],
     /// In the order of [`Point`].
-    points: [Does; 10],
+    points: [Does; 13],
 }
 
 use Does::{No, Unknown, Yes};
@@ -247,49 +256,61 @@ impl Profile {
 }
 
 /// Where nothing says who enforces: what most programs do, and policies of particular ones are not told.
-pub(crate) const UNTOLD: Profile =
-    Profile { cni: None, standard: [Yes, Yes, Yes], own: [Unknown, Unknown, Unknown, Unknown], points: [Yes, Yes, Yes, Yes, Yes, No, No, Yes, Yes, Yes] };
+pub(crate) const UNTOLD: Profile = Profile {
+    cni: None,
+    standard: [Yes, Yes, Yes],
+    own: [Unknown, Unknown, Unknown, Unknown],
+    points: [Yes, Yes, Yes, Yes, Yes, No, No, Yes, Yes, Yes, Yes, Yes, Yes],
+};
 
 const SPEC: Profile = Profile {
     cni: Some(Cni::Spec),
     standard: [Yes, Yes, Yes],
     own: [No, No, No, No],
-    points: [Unknown, Unknown, Unknown, Yes, Yes, Unknown, Unknown, Unknown, Unknown, Unknown],
+    points: [Unknown, Unknown, Unknown, Yes, Yes, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown, Yes, Unknown],
 };
 
-const CILIUM: Profile =
-    Profile { cni: Some(Cni::Cilium), standard: [Yes, No, Unknown], own: [Yes, No, No, No], points: [No, No, Yes, Yes, No, No, No, Yes, Yes, Yes] };
+const CILIUM: Profile = Profile {
+    cni: Some(Cni::Cilium),
+    standard: [Yes, No, Unknown],
+    own: [Yes, No, No, No],
+    points: [No, No, Yes, Yes, No, No, No, Yes, Yes, Yes, Yes, Yes, No],
+};
 
-const CALICO: Profile =
-    Profile { cni: Some(Cni::Calico), standard: [Yes, Yes, Yes], own: [No, Yes, No, No], points: [Yes, Yes, Unknown, Yes, No, No, No, Unknown, Yes, Yes] };
+const CALICO: Profile = Profile {
+    cni: Some(Cni::Calico),
+    standard: [Yes, Yes, Yes],
+    own: [No, Yes, No, No],
+    points: [Yes, Yes, Unknown, Yes, No, No, No, Unknown, Yes, Yes, Yes, Yes, Yes],
+};
 
 const OVN_KUBERNETES: Profile = Profile {
     cni: Some(Cni::OvnKubernetes),
     standard: [Yes, Yes, Unknown],
     own: [No, No, No, Unknown],
-    points: [Yes, Yes, Unknown, Yes, No, No, Unknown, Yes, Yes, Unknown],
+    points: [Yes, Yes, Unknown, Yes, No, No, Unknown, Yes, Yes, Unknown, Yes, No, No],
 };
 
 const ANTREA: Profile = Profile {
     cni: Some(Cni::Antrea),
     standard: [Yes, Unknown, Unknown],
     own: [No, No, Unknown, No],
-    points: [Unknown, Unknown, Unknown, Yes, Unknown, No, Unknown, Yes, Yes, Unknown],
+    points: [Unknown, Unknown, Unknown, Yes, Unknown, No, Unknown, Yes, Yes, Unknown, Yes, Yes, Unknown],
 };
 
 const KUBE_ROUTER: Profile = Profile {
     cni: Some(Cni::KubeRouter),
     standard: [Yes, No, No],
     own: [No, No, No, No],
-    points: [Unknown, Unknown, Unknown, Yes, No, No, No, Unknown, Yes, Unknown],
+    points: [Unknown, Unknown, Unknown, Yes, No, No, No, Unknown, Yes, Unknown, Yes, Yes, No],
 };
 
 const KUBE_NETWORK_POLICIES: Profile = Profile {
     cni: Some(Cni::KubeNetworkPolicies),
     standard: [Yes, Unknown, Unknown],
     own: [No, No, No, No],
-    points: [Yes, Yes, Unknown, Unknown, Unknown, No, No, No, Yes, Yes],
+    points: [Yes, Yes, Unknown, Unknown, Unknown, No, No, No, Yes, Yes, Yes, Yes, No],
 };
 
 const FLANNEL: Profile =
-    Profile { cni: Some(Cni::Flannel), standard: [No, No, No], own: [No, No, No, No], points: [Yes, Yes, Yes, Yes, Yes, No, No, Yes, Yes, Yes] };
+    Profile { cni: Some(Cni::Flannel), standard: [No, No, No], own: [No, No, No, No], points: [Yes, Yes, Yes, Yes, Yes, No, No, Yes, Yes, Yes, Yes, Yes, Yes] };

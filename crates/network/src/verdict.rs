@@ -8,7 +8,7 @@ mod party;
 use std::collections::BTreeSet;
 
 use crate::gate::GateGround;
-use crate::grouping::{Applied, AppliedTier};
+use crate::grouping::{Applied, AppliedTier, NamedPort};
 use crate::plane::CLUSTER_NETWORK;
 use crate::policy::{Action, Direction, Policy, PortMatch, Rule, Tier};
 use crate::profile::{Does, Point, Undefined};
@@ -466,7 +466,9 @@ impl<'s> Network<'s> {
         if matched == Match::No {
             return Bounds::none();
         }
-        let mut hit = open.intersection(&Bounds::known(self.traffic_of(rule, target)));
+        let asked = self.traffic_of(rule, target);
+        let mut hit = open.intersection(&asked);
+        self.note_readings(rule, &asked, open, trace);
         if self.fabric.looks_names_up_everywhere(rule.direction) {
             hit = hit.union(&self.with_names_of_all(rule, open, trace));
         } else if let Presence::Imagined(_) = target.presence {
@@ -521,22 +523,39 @@ impl<'s> Network<'s> {
     }
 
     /// The ports of a rule, with names as the target of the connection means them.
-    fn traffic_of(&self, rule: &Rule<'s>, target: &Party<'_>) -> Traffic {
+    fn traffic_of(&self, rule: &Rule<'s>, target: &Party<'_>) -> Bounds {
         let ports: &PortMatch<'s> = &rule.ports;
+        let perhaps = |sure: Traffic, possible: Traffic| Bounds { possible: possible.union(&ports.perhaps), sure };
         if (ports.named.is_empty() && ports.not_named.is_empty()) || self.fabric.looks_names_up_everywhere(rule.direction) {
-            return ports.traffic.clone();
+            return perhaps(ports.traffic.clone(), ports.traffic.clone());
         }
         let map = match (target.member, target.host) {
             (Some(member), _) => self.port_map(member.ports),
             (None, Host::Node(node) | Host::Own(Some(node))) => self.policies.hosts.as_deref().map_or(&[][..], |hosts| hosts.ports_of(node)),
             (None, _) => &[],
         };
-        let of_names = |names: &[(Option<Protocol>, &str)]| {
-            let is_meant = |(wanted, name): &(Option<Protocol>, &str), known: &str, protocol| name == &known && wanted.is_none_or(|wanted| wanted == protocol);
-            let meant = map.iter().filter(|(known, protocol, _)| names.iter().any(|name| is_meant(name, known, *protocol)));
-            meant.fold(Traffic::none(), |sum, (_, protocol, port)| sum.union(&Traffic::ports(*protocol, *port, *port)))
+        let of_names = |names: &[(Option<Protocol>, &str)], is_certain: bool| {
+            let is_meant =
+                |(wanted, name): &(Option<Protocol>, &str), known: &NamedPort<'_>| *name == known.name && wanted.is_none_or(|wanted| wanted == known.protocol);
+            let counts = |known: &&NamedPort<'_>| known.is_certain || !is_certain;
+            let meant = map.iter().filter(counts).filter(|known| names.iter().any(|name| is_meant(name, known)));
+            meant.fold(Traffic::none(), |sum, known| sum.union(&Traffic::ports(known.protocol, known.port, known.port)))
         };
-        ports.traffic.union(&of_names(&ports.named)).difference(&ports.except).difference(&of_names(&ports.not_named))
+        let known = |is_sure: bool| {
+            let named = ports.traffic.union(&of_names(&ports.named, is_sure));
+            named.difference(&ports.except).difference(&of_names(&ports.not_named, !is_sure))
+        };
+        perhaps(known(true), known(false))
+    }
+
+    /// Tells why it is not known which ports a rule is about, where that matters.
+    fn note_readings(&self, rule: &Rule<'_>, asked: &Bounds, open: &Bounds, trace: &mut Trace) {
+        if asked.sure == asked.possible || open.possible.intersection(&asked.unknown()).is_empty() {
+            return;
+        }
+        let is_about_ranges = !rule.ports.perhaps.is_empty();
+        let point = if is_about_ranges { Point::ReadsPortRanges } else { Point::KnowsSidecarPorts };
+        trace.causes.insert(Cause::Undefined(self.fabric.undefined(point)));
     }
 
     /// The same where it is not known whether policies are enforced for SCTP: then they may let everything through or nothing.

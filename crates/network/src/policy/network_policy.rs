@@ -7,6 +7,7 @@ use super::{Action, Direction, Draft, Isolates, NamespaceMatch, Peer, PodMatch, 
 use crate::Model;
 use crate::address::{AddressSet, Cidr};
 use crate::label::{Refusal, Selector};
+use crate::profile::Does;
 use crate::traffic::{Protocol, Traffic};
 
 /// A policy has two directions and may name each once.
@@ -179,11 +180,19 @@ impl<'s> Reader<'_, 's> {
                     if end.is_some() {
                         self.refused.push((item, format!("`endPort` stands beside the named port `{name}`")));
                     }
-                    ports.named.push((Some(protocol), name));
+                    match self.policies.reading.reads_names {
+                        Does::No => ports.traffic = ports.traffic.union(&Traffic::of_protocol(protocol)),
+                        Does::Yes | Does::Unknown => ports.named.push((Some(protocol), name)),
+                    }
                 }
                 (Ok(protocol), Some((port, None))) => {
-                    if let Some((first, last)) = self.range(port, end) {
-                        ports.traffic = ports.traffic.union(&Traffic::ports(protocol, first, last));
+                    let Some((first, last)) = self.range(port, end) else { continue };
+                    let whole = Traffic::ports(protocol, first, last);
+                    let reads_ranges = self.policies.reading.reads_ranges;
+                    let read = if reads_ranges == Does::Yes { whole.clone() } else { Traffic::ports(protocol, first, first) };
+                    ports.traffic = ports.traffic.union(&read);
+                    if reads_ranges == Does::Unknown {
+                        ports.perhaps = ports.perhaps.union(&whole.difference(&read));
                     }
                 }
             }

@@ -166,7 +166,7 @@ impl Network<'_> {
             let marking = self.grouping.pod_classes.marking_everywhere(group.labels, &self.policies.pod_selectors);
             for &number in &group.units {
                 let Some(key) = self.unit(number).map(|unit| unit.key) else { continue };
-                let ports: Vec<_> = self.port_map(key.ports).iter().copied().filter(|(name, _, _)| self.policies.port_names.are_read(None, name)).collect();
+                let ports: Vec<_> = self.port_map(key.ports).iter().copied().filter(|port| self.policies.port_names.are_read(None, port.name)).collect();
                 let kind = (self.grouping.namespace_class(group.namespace), marking.clone(), ports, key.signature);
                 kinds.entry(kind).or_default().push((ranks.get(group.namespace as usize).copied().unwrap_or(0), number));
             }

@@ -5,17 +5,18 @@ use bartizan_network::Cni;
 use proptest::prelude::*;
 
 use crate::packets::{End, Packet, is_inside, matches, meet_under};
-use crate::random::{Peer, Policy, Rule, Traits, World};
+use crate::random::{Peer, Policy, Port, Rule, Traits, World};
 
 /// What somebody does: `+`, `-` or `?` about blocks that mean pods, blocks that mean nodes, nodes that keep their address, nodes that
-/// reach their pods, pods that reach their node, policies that guard pods of the host network, rules that mean them, and SCTP.
+/// reach their pods, pods that reach their node, policies that guard pods of the host network, rules that mean them, SCTP, ranges of
+/// ports, names of ports, and those of sidecars.
 const ROWS: [(Cni, &str); 6] = [
-    (Cni::Spec, "???++???"),
-    (Cni::OvnKubernetes, "++?+--??"),
-    (Cni::Antrea, "???+?-??"),
-    (Cni::KubeRouter, "???+---?"),
-    (Cni::KubeNetworkPolicies, "++???--+"),
-    (Cni::Flannel, "+++++--+"),
+    (Cni::Spec, "???++????+?"),
+    (Cni::OvnKubernetes, "++?+--??+--"),
+    (Cni::Antrea, "???+?-??++?"),
+    (Cni::KubeRouter, "???+---?++-"),
+    (Cni::KubeNetworkPolicies, "++???--+++-"),
+    (Cni::Flannel, "+++++--++++"),
 ];
 
 /// One way in which what is not known may turn out.
@@ -106,9 +107,34 @@ impl Reading<'_> {
             }
             other => panic!("{other:?} in a NetworkPolicy"),
         };
-        (rule.peers.is_empty() || rule.peers.iter().any(is_peer))
-            && (rule.ports.is_empty() || rule.ports.iter().any(|port| self.world.is_port(port, packet, false)))
+        (rule.peers.is_empty() || rule.peers.iter().any(is_peer)) && (rule.ports.is_empty() || rule.ports.iter().any(|port| self.is_port(port, packet)))
     }
+
+    fn is_port(&self, port: &Port, packet: Packet) -> bool {
+        match port {
+            Port::Range(protocol, first, last) if !self.opens(8) => self.world.is_port(&Port::Range(*protocol, *first, *first), packet, false) && first <= last,
+            Port::Named(protocol, _) if self.sign(9) == '-' => protocol.unwrap_or("TCP") == packet.protocol,
+            Port::Named(..) if has_sidecar(packet.to) && !self.opens(10) => false,
+            port => self.world.is_port(port, packet, false),
+        }
+    }
+}
+
+/// Whether the ports of a pod are those of a sidecar: every other pod has one and no other ports.
+fn has_sidecar(end: End) -> bool {
+    matches!(end, End::Pod(at) if at % 2 == 1)
+}
+
+/// The same in YAML.
+fn with_sidecars(world: &World) -> String {
+    let mut text = world.yaml();
+    for (at, pod) in world.pods.iter().enumerate().filter(|(at, _)| has_sidecar(End::Pod(*at))) {
+        let (head, plain) = (format!("metadata: {{name: {},", pod.name), "containers: [{name: c, image: i, ports:");
+        let from = text.find(&head).unwrap_or_else(|| panic!("no pod {at} in {text}"));
+        let place = from + text[from..].find(plain).unwrap();
+        text.replace_range(place..place + plain.len(), "containers: [{name: c, image: i}], initContainers: [{name: s, image: i, restartPolicy: Always, ports:");
+    }
+    text
 }
 
 /// Whether a packet gets through; `None` where that depends on what is not known.
@@ -124,7 +150,7 @@ proptest! {
     fn every_packet_meets_the_verdict_of_whoever_is_said_to_enforce(seed: u64) {
         let world = World::roll(seed, Traits { hosts: true, cluster_policies: false, ipv6: true });
         for row in ROWS {
-            meet_under(Some(row.0), (&world, &world.yaml()), world.pairs(), &["TCP", "SCTP"], |packet| verdict(&world, row, packet))?;
+            meet_under(Some(row.0), (&world, &with_sidecars(&world)), world.pairs(), &["TCP", "SCTP"], |packet| verdict(&world, row, packet))?;
         }
     }
 }

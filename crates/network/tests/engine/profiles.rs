@@ -251,6 +251,71 @@ fn policies_that_a_program_does_not_enforce_do_nothing_and_that_is_told() {
 }
 
 #[test]
+fn a_range_of_ports_may_be_its_first_port() {
+    let text = shop() + &policy("shop", "p", "podSelector: {matchLabels: {app: db}}, ingress: [{ports: [{port: 80, endPort: 90}]}]");
+    each(&text, "shop/web shop/db 80", &[(Spec, "yes"), (Cilium, "yes"), (Antrea, "yes"), (KubeRouter, "yes")]);
+    let ranges =
+        [(Cilium, "yes"), (Calico, "yes"), (OvnKubernetes, "yes"), (Antrea, "yes"), (KubeRouter, "yes"), (KubeNetworkPolicies, "yes"), (Flannel, "yes")];
+    each(&text, "shop/web shop/db 85", &ranges);
+    each(&text, "shop/web shop/db 85", &[(Spec, "unknown")]);
+    each(&text, "shop/web shop/db 91", &[(Spec, "no"), (Cilium, "no"), (Calico, "no")]);
+    expect(&text, "shop/web shop/db 85 yes");
+    // Cilium reads them since 1.16.
+    let agents = |version: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: cilium, namespace: kube-system}}\nspec: {{selector: {{matchLabels: {{k8s-app: cilium}}}}, template: {{metadata: {{labels: {{k8s-app: cilium}}}}, spec: {{containers: [{{name: cilium-agent, image: 'quay.io/cilium/cilium:{version}'}}]}}}}}}\n"
+        )
+    };
+    each(&(text.clone() + &agents("v1.15.9")), "shop/web shop/db 85", &[(Cilium, "no")]);
+    each(&(text.clone() + &agents("v1.15.9")), "shop/web shop/db 80", &[(Cilium, "yes")]);
+    each(&(text.clone() + &agents("v1.16.0")), "shop/web shop/db 85", &[(Cilium, "yes")]);
+    let snapshot = snapshot(&text);
+    let answer = Network::resolve_under(&snapshot, Model::Kubernetes, Some(Spec)).ask(&question("shop/web", "shop/db", "85")).unwrap();
+    assert_eq!(answer.reason, "the specification leaves open whether `endPort` is read");
+}
+
+#[test]
+fn a_name_may_be_that_of_a_port_of_a_sidecar() {
+    let with = |containers: &str| {
+        pod("shop", "box", "app: box", "nodeName: one", "phase: Running, podIP: 10.1.0.9").replace("containers: [{name: c, image: i}]", containers)
+    };
+    let ports = "ports: [{name: metrics, containerPort: 9090}]";
+    let named = policy("shop", "p", "podSelector: {matchLabels: {app: box}}, ingress: [{ports: [{port: metrics}]}]");
+    let regular = shop() + &with(&format!("containers: [{{name: c, image: i, {ports}}}]")) + &named;
+    let sidecar =
+        shop() + &with(&format!("containers: [{{name: c, image: i}}], initContainers: [{{name: s, image: i, restartPolicy: Always, {ports}}}]")) + &named;
+    let gone = shop() + &with(&format!("containers: [{{name: c, image: i}}], initContainers: [{{name: s, image: i, {ports}}}]")) + &named;
+    let words = "shop/web shop/box 9090";
+    each(
+        &regular,
+        words,
+        &[(Spec, "yes"), (Cilium, "yes"), (Calico, "yes"), (OvnKubernetes, "yes"), (Antrea, "yes"), (KubeRouter, "yes"), (KubeNetworkPolicies, "yes")],
+    );
+    each(&sidecar, words, &[(Spec, "unknown"), (Cilium, "no"), (Calico, "yes"), (Antrea, "unknown"), (KubeRouter, "no"), (KubeNetworkPolicies, "no")]);
+    expect(&sidecar, &format!("{words} yes"));
+    // An init container that ends serves nothing.
+    each(&gone, words, &[(Spec, "no"), (Antrea, "no"), (KubeRouter, "no")]);
+    expect(&gone, &format!("{words} no"));
+    // OVN-Kubernetes reads a name as every port of the protocol.
+    for text in [&regular, &sidecar, &gone] {
+        each(text, "shop/web shop/box 9091", &[(OvnKubernetes, "yes"), (Calico, "no"), (Spec, "no")]);
+        each(text, "shop/web shop/box UDP 9090", &[(OvnKubernetes, "no")]);
+    }
+    // A Service finds ports of sidecars by their names, behind those of other containers.
+    let service =
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: box, namespace: shop}\nspec: {selector: {app: box}, ports: [{port: 80, targetPort: metrics}]}\n";
+    expect(&(sidecar.clone() + service), "shop/web shop/Service/box 80 yes");
+    let both = shop()
+        + &with(&format!(
+            "containers: [{{name: c, image: i, {}}}], initContainers: [{{name: s, image: i, restartPolicy: Always, {ports}}}]",
+            ports.replace("9090", "9100")
+        ))
+        + service;
+    let only = policy("shop", "p", "podSelector: {matchLabels: {app: box}}, ingress: [{ports: [{port: 9100}]}]");
+    expect(&(both + &only), "shop/web shop/Service/box 80 yes");
+}
+
+#[test]
 fn cilium_enforces_what_its_settings_say() {
     let settings = |data: &str| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: cilium-config, namespace: kube-system}}\ndata: {{{data}}}\n");
     let cluster = of_kind(

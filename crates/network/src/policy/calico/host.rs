@@ -17,7 +17,7 @@ use super::profile::{self, Ending, Profiles};
 use super::set::{Labelled, Sets};
 use super::stored::{self, is_current, is_group};
 use crate::address::{Address, AddressSet};
-use crate::grouping::Applied;
+use crate::grouping::{Applied, NamedPort, PortMap};
 use crate::inventory::{Inventory, count};
 use crate::label::Refusal;
 use crate::policy::{Direction, Policies};
@@ -88,7 +88,7 @@ pub(crate) struct Hosts<'s> {
     /// The endpoints of each node, in the order of their names.
     by_node: BTreeMap<u32, Vec<u32>>,
     /// The named ports of each node.
-    ports: BTreeMap<u32, Vec<(&'s str, Protocol, u16)>>,
+    ports: BTreeMap<u32, PortMap<'s>>,
     failsafes: [Vec<Failsafe>; 2],
     failsafes_of_node: BTreeMap<u32, [Option<Vec<Failsafe>>; 2]>,
     /// The policies that guard any of them.
@@ -122,7 +122,7 @@ impl<'s> Hosts<'s> {
     }
 
     /// The named ports of a node.
-    pub(crate) fn ports_of(&self, node: u32) -> &[(&'s str, Protocol, u16)] {
+    pub(crate) fn ports_of(&self, node: u32) -> &[NamedPort<'s>] {
         self.ports.get(&node).map_or(&[], Vec::as_slice)
     }
 }
@@ -136,7 +136,7 @@ struct Draft<'s> {
     labelled: usize,
     facing: Option<Facing>,
     profiles: Vec<&'s str>,
-    ports: Vec<(&'s str, Protocol, u16)>,
+    ports: PortMap<'s>,
     /// The policies that guard it, by number.
     given: Vec<(Phase, u32)>,
     doubt: Option<Cause>,
@@ -193,7 +193,8 @@ impl<'s> HostReader<'s> {
         }
         let ports = spec.entry("ports").into_iter().flat_map(Value::items).filter_map(|port| {
             let protocol = port.entry("protocol").and_then(Value::as_str).map_or(Ok(Protocol::Tcp), str::parse).ok()?;
-            Some((port.entry("name")?.as_str()?, protocol, u16::try_from(port.entry("port")?.as_i64()?).ok()?))
+            let (name, number) = (port.entry("name")?.as_str()?, u16::try_from(port.entry("port")?.as_i64()?).ok()?);
+            Some(NamedPort { name, protocol, port: number, is_certain: true })
         });
         self.drafts.push(Draft {
             name: object.name().to_owned(),

@@ -340,7 +340,8 @@ fn traffic<'s>(protocol: Option<Written>, excluded: Option<Written>, destination
     let traffic = destination.ports.as_ref().map_or_else(|| whole.clone(), |ports| whole.intersection(&numbered(ports)));
     let except = destination.not_ports.as_ref().map_or_else(Traffic::none, numbered);
     let except = excluded.map_or_else(|| except.clone(), |excluded| except.union(&excluded.traffic()));
-    PortMatch { traffic: traffic.difference(&except), named: named(&destination.ports), except, not_named: named(&destination.not_ports) }
+    let not_named = named(&destination.not_ports);
+    PortMatch { traffic: traffic.difference(&except), named: named(&destination.ports), except, not_named, ..PortMatch::default() }
 }
 
 /// Whether a rule is about some ports of the source and not about others, which nobody knows beforehand.
