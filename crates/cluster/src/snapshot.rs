@@ -203,6 +203,13 @@ impl Snapshot {
         self.layers.iter().flat_map(move |layer| layer.by_kind.get(&kind).into_iter().flatten()).filter_map(|&id| self.view(id))
     }
 
+    /// The objects of a kind that the code has no name for, by its API group and the kind as written.
+    pub fn of_other(&self, group: &str, kind_name: &str) -> impl Iterator<Item = ObjectView<'_>> {
+        let key = self.strings.find(group).zip(self.strings.find(kind_name));
+        let found = self.layers.iter().filter_map(move |layer| layer.by_other_kind.get(&key?));
+        found.flatten().filter_map(|&id| self.view(id))
+    }
+
     /// The object of `kind` called `name`, if it was read.
     pub fn find(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Option<ObjectView<'_>> {
         self.named(&self.name_of(kind, "", "", namespace, name)?)

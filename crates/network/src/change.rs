@@ -5,19 +5,25 @@
 use std::sync::{Arc, OnceLock};
 
 use bartizan_cluster::snapshot::Changes;
-use bartizan_cluster::{Kind, ObjectView, Snapshot};
+use bartizan_cluster::{Kind, ObjectId, ObjectView, Snapshot};
 
-use crate::policy::{admin, calico, cilium, network_policy, unmodelled};
+use crate::custom::{self, Ground, Turn};
+use crate::gate::{self, Gates};
+use crate::grouping::Added;
+use crate::inventory::{Moves, count};
+use crate::plane::{self, UserNetworks};
+use crate::policy::{calico, network_policy};
 use crate::service::{Backend, Services};
-use crate::{Model, Network, fabric, gate, plane};
+use crate::{Model, Network, mesh};
 
 impl<'s> Network<'s> {
     /// What holds in `after`, a later snapshot of the lineage: the same answers as those of a network that is resolved anew. This
     /// network stays as it is.
     ///
-    /// Pods and whatever makes pods, namespaces, NetworkPolicies, Services and nodes are taken over at the cost of what they
-    /// concern. Policies of other kinds, changes of what may own pods in every namespace, and a snapshot of another lineage
-    /// are resolved anew.
+    /// Pods and whatever makes pods, namespaces, policies of all kinds, Services, service accounts and nodes are taken over at the cost
+    /// of what they concern. Resolved anew is what concerns everybody: who enforces policies, its settings and those of a mesh, the
+    /// first policy of a mesh and the last one, Calico's host endpoints and what they hang on, what may own pods in every
+    /// namespace, more policies that are to be read again than a change may have, and a snapshot of another lineage.
     // INVARIANT: it equals a network resolved anew: `crates/network/tests/engine/change.rs`.
     #[must_use]
     pub fn with<'a>(&self, after: &'a Snapshot) -> Network<'a>
@@ -41,18 +47,7 @@ impl<'s> Network<'s> {
             return None;
         }
         let changes: Changes<'a> = after.changes_since(self.snapshot)?;
-        let reads_services = self.policies.reads_services;
-        let has_gates = self.gates.is_some();
-        if changes
-            .removed
-            .iter()
-            .chain(&changes.added)
-            .any(|object| concerns_everybody(*object) || (reads_services && stands_behind(*object)) || (has_gates && gate::concerns_gates(*object)))
-        {
-            return None;
-        }
-        let has_read = |object: &ObjectView<'_>| is_read_by_calico(*object) || (self.policies.hosts.is_some() && has_pods(*object));
-        if self.policies.are_ordered && (self.policies.finds_words(after.strings()) || changes.removed.iter().chain(&changes.added).any(has_read)) {
+        if changes.removed.iter().chain(&changes.added).any(|object| self.hangs_on(*object)) {
             return None;
         }
         let mut next: Network<'a> = self.clone();
@@ -61,16 +56,65 @@ impl<'s> Network<'s> {
         next.port_numbers = OnceLock::new();
         next.policies.pod_selectors.read_with(after.strings());
         next.policies.namespace_selectors.read_with(after.strings());
-        next.take_over(&changes)?;
+        next.fabric.change(after, &changes)?;
+        next.take_over(self, &changes)?;
         next.steps += 1;
         Some(next)
     }
 
-    fn take_over(&mut self, changes: &Changes<'s>) -> Option<()> {
+    /// Whether everything may hang on an object.
+    fn hangs_on(&self, object: ObjectView<'_>) -> bool {
+        self.calico.as_ref().is_some_and(|frame| calico::concerns_everybody(object) || frame.concerns_hosts(object))
+    }
+
+    fn take_over(&mut self, before: &Network<'s>, changes: &Changes<'s>) -> Option<()> {
         let moves = self.inventory.change(self.snapshot, changes, self.model)?;
         // Of lists that could not be read whole, every namespace has its own share.
         let has_gap = |&number: &u32| self.snapshot.gap(Kind::NetworkPolicy, Some(self.inventory.namespace_name(number))).is_some();
-        if moves.namespaces.iter().any(has_gap) {
+        if moves.namespaces.iter().any(has_gap) || self.calico.as_ref().is_some_and(|frame| frame.has_moved(&before.inventory, &self.inventory)) {
+            return None;
+        }
+        if changes.removed.iter().chain(&changes.added).any(|object| self.leads_somewhere(*object)) {
+            self.services = Arc::new(Services::read(self.snapshot, &self.inventory));
+        }
+        let demanding = self.change_gates(changes, &moves)?;
+        let added = self.read_again(before, changes, &moves)?;
+        self.regroup(&moves, &added, &demanding);
+        if changes.removed.iter().chain(&changes.added).any(|object| plane::is_network(*object)) {
+            self.user_networks = UserNetworks::read(self.snapshot, &self.inventory, self.model);
+        } else {
+            self.user_networks.read_again(&self.inventory, &moves.namespaces);
+        }
+        Some(())
+    }
+
+    /// Takes over what a change makes of a mesh; the namespaces in which it may see pods otherwise than before.
+    fn change_gates(&mut self, changes: &Changes<'s>, moves: &Moves) -> Option<Vec<u32>> {
+        let Some(gates) = &self.gates else {
+            // The first of its policies makes every pod one that may have a proxy.
+            let begins = gate::may_be_ambient(self.snapshot.strings()) || changes.added.iter().any(|object| gate::is_keeper(*object));
+            return (!begins).then(Vec::new);
+        };
+        if changes.removed.iter().chain(&changes.added).any(|object| mesh::is_configuration(*object)) {
+            return None;
+        }
+        let mut gates = Gates::clone(gates);
+        let demanding = gates.change(self.snapshot, changes)?;
+        self.gates = Some(Arc::new(gates));
+        let mut namespaces: Vec<u32> = demanding.into_iter().filter_map(|name| self.inventory.numbered(name)).collect();
+        namespaces.extend_from_slice(&moves.namespaces);
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        Some(namespaces)
+    }
+
+    /// Takes back the policies that are gone or mean something else, and reads what is new or is to be read again. What came.
+    fn read_again(&mut self, before: &Network<'s>, changes: &Changes<'s>, moves: &Moves) -> Option<Added> {
+        let turn = Turn { before, snapshot: self.snapshot, inventory: &self.inventory, changes, namespaces: &moves.namespaces };
+        let mut stale = custom::stale(&turn, self.calico.as_mut(), &mut self.policies);
+        stale.extend(changes.added.iter().filter(|object| custom::is_policy(**object)).map(|object| object.id()));
+        let hangs_on_others = |id: &ObjectId| self.snapshot.view(*id).is_some_and(|object| self.hangs_on(object));
+        if stale.len() > READ_AGAIN_MAX || stale.iter().any(hangs_on_others) {
             return None;
         }
         for object in changes.removed.iter().filter(|object| object.kind() == Kind::NetworkPolicy) {
@@ -80,19 +124,34 @@ impl<'s> Network<'s> {
                 self.unapply_policy(&policy);
             }
         }
-        let first = self.policies.list.len();
+        let gone = changes.removed.iter().filter(|object| custom::is_policy(**object)).map(|object| object.id());
+        for object in gone.chain(stale.iter().copied()) {
+            let taken = self.policies.take_back(object);
+            self.unapply(&taken);
+        }
+        let first = (count(self.policies.list.len()), self.policies.blurs.numbers(), self.policies.guards.numbers());
         for &object in changes.added.iter().filter(|object| object.kind() == Kind::NetworkPolicy && is_current(self.snapshot, **object)) {
             if let Some(namespace) = object.namespace().and_then(|name| self.inventory.numbered(name)) {
                 network_policy::read(object, namespace, self.model, &mut self.policies);
             }
         }
-        let added: Vec<u32> = (crate::inventory::count(first)..crate::inventory::count(self.policies.list.len())).collect();
-        self.regroup(&moves.gone, &moves.new, &added, &moves.namespaces);
-        self.user_networks.read_again(&self.inventory, &moves.namespaces);
-        if changes.removed.iter().chain(&changes.added).any(|object| self.leads_somewhere(*object)) {
-            self.services = Arc::new(Services::read(self.snapshot, &self.inventory));
+        let ground = Ground {
+            snapshot: self.snapshot,
+            inventory: &self.inventory,
+            services: &self.services,
+            fabric: &self.fabric,
+            model: self.model,
+            mesh: self.gates.as_deref().map(Gates::mesh),
+            servers: &self.servers,
+        };
+        for object in stale.into_iter().filter_map(|id| self.snapshot.view(id)) {
+            custom::read(object, &ground, self.calico.as_mut(), &mut self.policies);
         }
-        Some(())
+        Some(Added {
+            policies: first.0..count(self.policies.list.len()),
+            blurs: first.1..self.policies.blurs.numbers(),
+            guards: first.2..self.policies.guards.numbers(),
+        })
     }
 
     /// Whether an object has a say in what stands behind Services.
@@ -100,8 +159,8 @@ impl<'s> Network<'s> {
         let written = |service: Option<&str>| {
             let namespace = object.namespace().and_then(|name| self.inventory.numbered(name));
             let service = namespace.zip(service).and_then(|(namespace, name)| self.services.find(namespace, name));
-            // Endpoints of pods that a selector finds are found by the selector.
-            service.is_some_and(|service| !matches!(service.backend, Backend::Pods(_)))
+            // Endpoints of pods that a selector finds are found by the selector. Policies may name Services that are not in the input.
+            service.is_none_or(|service| !matches!(service.backend, Backend::Pods(_)))
         };
         match object.kind() {
             Kind::Service => true,
@@ -112,29 +171,8 @@ impl<'s> Network<'s> {
     }
 }
 
-/// Whether a change of this object may change the answers about pods anywhere.
-fn concerns_everybody(object: ObjectView<'_>) -> bool {
-    match object.kind() {
-        Kind::Other => admin::is_one(object) || unmodelled::is_one(object) || calico::is_one(object) || cilium::is_one(object) || plane::is_network(object),
-        Kind::ConfigMap | Kind::DaemonSet => fabric::is_settings(object),
-        _ => false,
-    }
-}
-
-/// Whether an object says where a Service leads.
-fn stands_behind(object: ObjectView<'_>) -> bool {
-    matches!(object.kind(), Kind::Service | Kind::EndpointSlice | Kind::Endpoints)
-}
-
-/// Whether Calico's policies may have read an object that is no policy: network sets inherit labels of namespaces.
-fn is_read_by_calico(object: ObjectView<'_>) -> bool {
-    matches!(object.kind(), Kind::ServiceAccount | Kind::Node | Kind::Namespace)
-}
-
-/// Whether an object is a pod or makes pods, which may name a node.
-fn has_pods(object: ObjectView<'_>) -> bool {
-    object.kind() == Kind::Pod || object.kind().is_controller()
-}
+/// So many policies are read again; beyond that, everything is.
+const READ_AGAIN_MAX: usize = 4_096;
 
 /// Of the same policy twice, the last one counts, as if both had been applied.
 pub(crate) fn is_current(snapshot: &Snapshot, object: ObjectView<'_>) -> bool {

@@ -134,7 +134,7 @@ impl Network<'_> {
         let whole = |object: ObjectView<'_>| at(object, object.spec().unwrap_or(object.root()));
         match ground {
             GateGround::Rule(guard, rule) => {
-                let Some(guard) = self.gates().and_then(|gates| gates.guards.get(guard as usize)) else { return vec![plain] };
+                let Some(guard) = self.policies.guards.get(guard) else { return vec![plain] };
                 let verdict = match guard.verb {
                     Verb::Allow => "allow",
                     Verb::Deny => "deny",

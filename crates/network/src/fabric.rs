@@ -5,6 +5,7 @@
 //! Cilium is taken to enforce where its policies or its configuration are in the input, and Calico where its policies are; where both
 //! are, nobody knows.
 
+use bartizan_cluster::snapshot::Changes;
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use crate::Model;
@@ -18,6 +19,35 @@ pub(crate) struct Fabric<'s> {
     chosen: Option<Cni>,
     profile: &'static Profile,
     engine: Engine<'s>,
+    seen: Seen,
+}
+
+/// How many objects tell that somebody is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Seen {
+    cilium: usize,
+    calico: usize,
+}
+
+impl Seen {
+    fn of(snapshot: &Snapshot) -> Self {
+        let objects = |kinds: &[(&str, &str)]| kinds.iter().map(|(group, kind)| snapshot.of_other(group, kind).count()).sum::<usize>();
+        let configured = snapshot.of_kind(Kind::ConfigMap).filter(|object| is_cilium_config(*object)).count();
+        Self { cilium: configured + objects(&cilium::POLICIES), calico: objects(&calico::KINDS) }
+    }
+
+    fn change(&mut self, object: ObjectView<'_>, is_new: bool) {
+        let count = |known: usize| if is_new { known + 1 } else { known.saturating_sub(1) };
+        if is_of_cilium(object) || is_cilium_config(object) {
+            self.cilium = count(self.cilium);
+        } else if is_of_calico(object) || calico::is_host_endpoint(object) {
+            self.calico = count(self.calico);
+        }
+    }
+
+    fn who(self) -> (bool, bool) {
+        (self.cilium > 0, self.calico > 0)
+    }
 }
 
 /// Whose policies are read as what they mean.
@@ -113,7 +143,7 @@ pub(crate) fn is_of_calico(object: ObjectView<'_>) -> bool {
 
 impl Default for Fabric<'_> {
     fn default() -> Self {
-        Self { chosen: None, profile: &UNTOLD, engine: Engine::Standard }
+        Self { chosen: None, profile: &UNTOLD, engine: Engine::Standard, seen: Seen::default() }
     }
 }
 
@@ -123,24 +153,37 @@ impl<'s> Fabric<'s> {
         if model == Model::NpGuard {
             return Self::default();
         }
-        let cni = if let Some(cni) = chosen {
-            cni
-        } else {
-            let has = |is_one: fn(ObjectView<'_>) -> bool| snapshot.of_kind(Kind::Other).any(is_one);
-            let has_cilium = snapshot.of_kind(Kind::ConfigMap).any(is_cilium_config) || has(is_of_cilium);
-            match (has_cilium, has(is_of_calico) || has(calico::is_host_endpoint)) {
-                (false, false) => return Self::default(),
-                (true, true) => return Self { engine: Engine::Contested, ..Self::default() },
-                (false, true) => Cni::Calico,
-                (true, false) => Cni::Cilium,
-            }
+        let seen = Seen::of(snapshot);
+        let cni = match (chosen, seen.who()) {
+            (Some(cni), _) => cni,
+            (None, (false, false)) => return Self::default(),
+            (None, (true, true)) => return Self { engine: Engine::Contested, seen, ..Self::default() },
+            (None, (false, true)) => Cni::Calico,
+            (None, (true, false)) => Cni::Cilium,
         };
         let engine = match cni {
             Cni::Cilium => Engine::Cilium(Settings::of(snapshot)),
             Cni::Calico => Engine::Calico(Felix::of(snapshot)),
             _ => Engine::Standard,
         };
-        Self { chosen, profile: cni.profile(), engine }
+        Self { chosen, profile: cni.profile(), engine, seen }
+    }
+
+    /// Takes over a change; `None` if somebody else may enforce from now on, or by other settings.
+    pub(crate) fn change(&mut self, snapshot: &'s Snapshot, changes: &Changes<'s>) -> Option<()> {
+        let before = self.seen.who();
+        for (&object, is_new) in changes.removed.iter().map(|object| (object, false)).chain(changes.added.iter().map(|object| (object, true))) {
+            if is_settings(object) {
+                return None;
+            }
+            self.seen.change(object, is_new);
+            if let Engine::Calico(felix) = &mut self.engine
+                && calico::is_pool(object)
+            {
+                felix.is_flat = calico::is_flat(snapshot);
+            }
+        }
+        (self.chosen.is_some() || self.seen.who() == before).then_some(())
     }
 
     /// Who somebody said enforces.

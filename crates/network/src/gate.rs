@@ -7,14 +7,16 @@
 
 mod tunnel;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bartizan_cluster::{Kind, ObjectView, PodView, Snapshot, Value};
+use bartizan_cluster::snapshot::Changes;
+use bartizan_cluster::{Interner, Kind, ObjectView, PodView, Snapshot, Value};
 
-use crate::inventory::{Inventory, Pod};
-use crate::mesh::{self, Mesh, MtlsMode, Proxy, TRUST_DOMAIN};
+use crate::inventory::Pod;
+use crate::mesh::{self, Mesh, MtlsMode, Proxy, TRUST_DOMAIN, Waypoint};
 use crate::policy::istio::{self, Guard, GuardRule, Test, Trait, Verb};
-use crate::policy::{Direction, NamespaceMatch, Policies};
+use crate::policy::{Direction, NamespaceMatch};
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Addresses, Cause, Ground, Host, Match, Member, Party, Presence, Step, Trace};
 use crate::{Model, Network};
@@ -23,14 +25,15 @@ use crate::{Model, Network};
 const OWN_PORTS: [u16; 3] = [15_020, 15_021, 15_090];
 
 /// A mesh whose policies may keep somebody out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Gates<'s> {
     mesh: Mesh<'s>,
-    pub(crate) guards: Vec<Guard<'s>>,
-    /// The ports for which mutual TLS is a matter of their own.
-    ports: Vec<u16>,
-    /// Whether clients are told how to speak TLS.
-    has_client_rules: bool,
+    /// What is demanded of all; none where policies contradict.
+    everywhere: Option<MtlsMode>,
+    /// How many rules for clients say how to speak TLS.
+    client_rules: usize,
+    /// How many policies may keep somebody out, or decide who may pass.
+    keepers: usize,
 }
 
 /// What a mesh sees of a pod.
@@ -42,11 +45,21 @@ pub(crate) struct Bearing<'s> {
     is_guess: bool,
     /// Whether some of what it sends goes past its proxy.
     leaks: bool,
-    has_waypoint: bool,
+    /// The proxy for requests that is asked for.
+    waypoint: Option<Waypoint<'s>>,
     /// What goes past the proxy on the way in.
     exempt: Traffic,
-    /// What is demanded at which ports; none where policies contradict.
-    demands: Vec<(Traffic, Option<MtlsMode>)>,
+    /// What is demanded at which ports.
+    demands: Vec<(Traffic, Demanded)>,
+}
+
+/// What is demanded at a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Demanded {
+    /// This, by what the namespace of the pod says; none where policies contradict.
+    Here(Option<MtlsMode>),
+    /// What is demanded of all.
+    AsEverywhere,
 }
 
 /// Why a proxy decides about a connection.
@@ -73,28 +86,67 @@ enum Identity<'n> {
 
 impl<'s> Gates<'s> {
     /// The gates of a mesh; none where nobody can be kept out.
-    pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>, model: Model, policies: &mut Policies<'s>) -> Option<Self> {
-        let others = || snapshot.of_kind(Kind::Other);
-        if model != Model::NpGuard {
-            istio::remark_on_peers(snapshot, policies);
-        }
-        let is_strict = |object: ObjectView<'_>| is_about_tls(object) && mesh::is_strict_anywhere(object);
-        let may_be_ambient = snapshot.strings().find(mesh::DATAPLANE_MODE).is_some();
-        if model == Model::NpGuard || !(may_be_ambient || others().any(|object| istio::is_one(object) || is_strict(object))) {
+    pub(crate) fn read(snapshot: &'s Snapshot, model: Model) -> Option<Self> {
+        if model == Model::NpGuard {
             return None;
         }
+        let others = || snapshot.of_kind(Kind::Other);
         let mesh = Mesh::read(snapshot);
-        let guards = istio::read_all(snapshot, inventory, &mesh, policies);
-        let written = mesh.peer_policies().iter().filter_map(|policy| policy.spec()?.entry("portLevelMtls"));
-        let mut ports: Vec<u16> = written.flat_map(Value::entries).filter_map(|(port, _)| port.parse().ok()).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        let speaks_tls = |object: ObjectView<'s>| {
-            let spec = object.spec().filter(|_| object.group() == "networking.istio.io" && object.kind_name() == "DestinationRule");
-            spec.is_some_and(|spec| has_tls(spec, 0))
+        let gates = Self {
+            everywhere: mode_everywhere(&mesh),
+            mesh,
+            client_rules: others().filter(|object| speaks_tls(*object)).count(),
+            keepers: others().filter(|object| is_keeper(*object)).count(),
         };
-        let has_client_rules = others().any(speaks_tls);
-        Some(Self { mesh, guards, ports, has_client_rules })
+        gates.are_there().then_some(gates)
+    }
+
+    /// Whether anybody can be kept out.
+    fn are_there(&self) -> bool {
+        self.keepers > 0 || may_be_ambient(self.mesh.strings())
+    }
+
+    /// Takes over a change; the namespaces in which more may be demanded now, or less. None if from now on nobody can be kept out.
+    pub(crate) fn change(&mut self, snapshot: &'s Snapshot, changes: &Changes<'s>) -> Option<BTreeSet<&'s str>> {
+        self.mesh.read_with(snapshot);
+        let mut demanding = BTreeSet::new();
+        for (&object, is_new) in changes.removed.iter().map(|object| (object, false)).chain(changes.added.iter().map(|object| (object, true))) {
+            let count = |known: usize| if is_new { known + 1 } else { known.saturating_sub(1) };
+            if object.kind() != Kind::Other {
+                continue;
+            }
+            if speaks_tls(object) {
+                self.client_rules = count(self.client_rules);
+            }
+            if is_keeper(object) {
+                self.keepers = count(self.keepers);
+            }
+            if mesh::is_about_tls(object) {
+                demanding.extend(object.namespace());
+                if is_new { self.mesh.add(object) } else { self.mesh.remove(object) }
+            }
+        }
+        self.everywhere = mode_everywhere(&self.mesh);
+        self.are_there().then_some(demanding)
+    }
+
+    /// Reads policies by this.
+    pub(crate) fn mesh(&self) -> &Mesh<'s> {
+        &self.mesh
+    }
+
+    /// The mode that a proxy of this kind goes by; none where policies contradict.
+    fn mode(&self, demanded: Demanded, proxy: Proxy) -> Option<MtlsMode> {
+        let mode = match demanded {
+            Demanded::Here(mode) => mode,
+            Demanded::AsEverywhere => self.everywhere,
+        };
+        mode.map(|mode| mode.taken_by(proxy))
+    }
+
+    /// Whether a proxy for requests may stand in front of a pod.
+    fn has_waypoint(&self, bearing: &Bearing<'_>) -> bool {
+        bearing.waypoint.is_some_and(|waypoint| self.mesh.is_before_pods(waypoint))
     }
 
     /// What the mesh sees of a pod.
@@ -113,16 +165,17 @@ impl<'s> Gates<'s> {
                 exempt = all.difference(&included(view));
             }
         }
-        let mut demands: Vec<(Traffic, Option<MtlsMode>)> = Vec::new();
+        let mut demands: Vec<(Traffic, Demanded)> = Vec::new();
         if proxy != Proxy::None {
+            let demanded = |port: u16| self.mesh.demand_of_namespace(view, port).map_or(Demanded::AsEverywhere, |demand| Demanded::Here(demand.mode));
             let mut rest = all;
-            for &port in &self.ports {
+            for port in self.mesh.ports_of(view) {
                 let single = Traffic::ports(Protocol::Tcp, port, port);
                 rest = rest.difference(&single);
-                demands.push((single, self.mesh.demand(view, proxy, port).mode));
+                demands.push((single, demanded(port)));
             }
             // No policy names the port 0.
-            demands.push((rest, self.mesh.demand(view, proxy, 0).mode));
+            demands.push((rest, demanded(0)));
         }
         let sends_past = ["excludeOutboundPorts", "includeOutboundPorts", "excludeOutboundIPRanges", "includeOutboundIPRanges"];
         let annotated = |name: &&str| view.annotations().is_some_and(|all| all.entry(&format!("traffic.sidecar.istio.io/{name}")).is_some());
@@ -131,7 +184,7 @@ impl<'s> Gates<'s> {
             proxy,
             is_guess,
             leaks: proxy == Proxy::Sidecar && sends_past.iter().any(annotated),
-            has_waypoint: proxy == Proxy::Ambient && self.mesh.has_waypoint(view),
+            waypoint: if proxy == Proxy::Ambient { self.mesh.waypoint_of(view) } else { None },
             exempt,
             demands,
         }
@@ -143,19 +196,24 @@ impl<'s> Gates<'s> {
     }
 }
 
-/// Whether an object is about mutual TLS between pods.
-fn is_about_tls(object: ObjectView<'_>) -> bool {
-    object.group() == mesh::SECURITY && object.kind_name() == "PeerAuthentication"
+fn mode_everywhere(mesh: &Mesh<'_>) -> Option<MtlsMode> {
+    mesh.demand_of_all().map_or(Some(MtlsMode::Permissive), |demand| demand.mode)
 }
 
-/// Whether a change of an object may change what gates let through to pods anywhere.
-pub(crate) fn concerns_gates(object: ObjectView<'_>) -> bool {
-    match object.kind() {
-        Kind::Namespace | Kind::Service => true,
-        Kind::ConfigMap => mesh::is_configuration(object),
-        Kind::Other => object.group() == "networking.istio.io",
-        _ => false,
-    }
+/// Whether an object may keep somebody out.
+pub(crate) fn is_keeper(object: ObjectView<'_>) -> bool {
+    istio::is_one(object) || (mesh::is_about_tls(object) && mesh::is_strict_anywhere(object))
+}
+
+/// Whether pods of these words may stand behind proxies of nodes.
+pub(crate) fn may_be_ambient(strings: &Interner) -> bool {
+    strings.find(mesh::DATAPLANE_MODE).is_some()
+}
+
+/// Whether an object tells clients how to speak TLS.
+fn speaks_tls(object: ObjectView<'_>) -> bool {
+    let spec = object.spec().filter(|_| object.group() == "networking.istio.io" && object.kind_name() == "DestinationRule");
+    spec.is_some_and(|spec| has_tls(spec, 0))
 }
 
 /// How deep settings of TLS lie in a rule for clients.
@@ -211,13 +269,12 @@ struct Arrival<'n, 's> {
 }
 
 impl<'s> Network<'s> {
-    /// The pods in front of which proxies stand that a group has to pass, by the numbers of the policies.
+    /// What proxies in front of a group enforce, by the numbers of the policies, in the order of their objects.
     pub(crate) fn guards_over(&self, namespace: u32, labels: crate::class::ClassId) -> Vec<u32> {
-        let Some(gates) = &self.gates else { return Vec::new() };
-        let selects = |guard: &Guard<'_>| {
-            self.grouping.is_in_namespaces(guard.subject.namespaces, namespace) && self.grouping.pod_classes.selects(guard.subject.pods, labels)
-        };
-        (0u32..).zip(&gates.guards).filter(|(_, guard)| !guard.is_for_services && selects(guard)).map(|(number, _)| number).collect()
+        let selects = |guard: &Guard<'_>| guard.concerns_pods() && self.grouping.selects(&self.policies, guard.subject, namespace, labels);
+        let mut found: Vec<_> = self.policies.guards.over(namespace).filter(|(_, guard)| selects(guard)).collect();
+        found.sort_unstable_by_key(|(_, guard)| guard.object.id());
+        found.into_iter().map(|(number, _)| number).collect()
     }
 
     /// Of what reaches a pod, what the proxy in front of it lets through.
@@ -225,21 +282,22 @@ impl<'s> Network<'s> {
         let (Some(gates), Some(member)) = (self.gates.as_ref(), target.member) else { return reaching };
         let Some(bearing) = self.grouping.bearing(member.bearing).filter(|bearing| bearing.proxy != Proxy::None) else { return reaching };
         let guards = self.group(member.group).map_or(&[][..], |group| &group.guards);
-        let is_open = |(_, mode): &(Traffic, Option<MtlsMode>)| matches!(mode, Some(MtlsMode::Permissive | MtlsMode::Disable));
+        let is_open = |(_, demanded): &(Traffic, Demanded)| matches!(gates.mode(*demanded, bearing.proxy), Some(MtlsMode::Permissive | MtlsMode::Disable));
         if guards.is_empty() && bearing.demands.iter().all(is_open) {
             return reaching;
         }
         let guarded = Traffic::of_protocol(Protocol::Tcp).difference(&bearing.exempt);
         let mut passed = Bounds::known(Traffic::all().difference(&guarded));
         let mut own = trace.for_gate();
-        for (ports, mode) in &bearing.demands {
+        for (ports, demanded) in &bearing.demands {
+            let mode = gates.mode(*demanded, bearing.proxy);
             let asked = reaching.intersection(&Bounds::known(ports.intersection(&guarded)));
             if asked.is_empty() {
                 continue;
             }
-            let identity = if *mode == Some(MtlsMode::Disable) { Identity::None } else { self.identity(source, &mut own) };
+            let identity = if mode == Some(MtlsMode::Disable) { Identity::None } else { self.identity(source, &mut own) };
             let arrival = Arrival { network: self, gates, source, target, identity };
-            let proven = arrival.proven(asked, *mode, &mut own);
+            let proven = arrival.proven(asked, mode, &mut own);
             passed = passed.union(&arrival.authorized(guards, bearing, proven, &mut own));
         }
         let through = reaching.intersection(&passed);
@@ -284,7 +342,7 @@ impl<'s> Network<'s> {
                 let known = (self.inventory.namespace_name(member.namespace), bearing.account);
                 match bearing.proxy {
                     Proxy::None => Identity::None,
-                    _ if bearing.is_guess || bearing.leaks || gates.has_client_rules => perhaps(Some(known)),
+                    _ if bearing.is_guess || bearing.leaks || gates.client_rules > 0 => perhaps(Some(known)),
                     Proxy::Sidecar | Proxy::Ambient => Identity::Of(known.0, known.1),
                 }
             }
@@ -294,9 +352,8 @@ impl<'s> Network<'s> {
 
     /// What a proxy decides by, in words.
     pub(crate) fn gate_words(&self, ground: GateGround, member: Option<Member>) -> String {
-        let Some(gates) = &self.gates else { return String::new() };
         match ground {
-            GateGround::Rule(guard, rule) => gates.guards.get(guard as usize).map_or_else(String::new, |guard| {
+            GateGround::Rule(guard, rule) => self.policies.guards.get(guard).map_or_else(String::new, |guard| {
                 let verb = match guard.verb {
                     Verb::Allow => "allowed",
                     Verb::Deny => "denied",
@@ -314,9 +371,8 @@ impl<'s> Network<'s> {
 
     /// The policies that allow something to a pod.
     pub(crate) fn allowing(&self, member: Option<Member>) -> Vec<&Guard<'s>> {
-        let Some(gates) = &self.gates else { return Vec::new() };
         let numbers = member.and_then(|member| self.group(member.group)).map_or(&[][..], |group| &group.guards);
-        let guards = numbers.iter().filter_map(|&number| gates.guards.get(number as usize));
+        let guards = numbers.iter().filter_map(|&number| self.policies.guards.get(number)).map(|guard| &**guard);
         guards.filter(|guard| guard.verb == Verb::Allow && !guard.is_for_gateways).collect()
     }
 
@@ -357,8 +413,8 @@ impl Arrival<'_, '_> {
         let mut open = asked;
         let mut doubtful = Traffic::none();
         let mut allowed: Option<Bounds> = None;
-        let numbered = || guards.iter().filter_map(|&number| Some((number, self.gates.guards.get(number as usize)?)));
-        if bearing.has_waypoint && !guards.is_empty() {
+        let numbered = || guards.iter().filter_map(|&number| Some((number, self.network.policies.guards.get(number)?)));
+        if !guards.is_empty() && self.gates.has_waypoint(bearing) {
             trace.causes.insert(tunnel::by_waypoint());
             return Bounds::maybe(open.possible);
         }

@@ -3,6 +3,8 @@
 //! A group knows the rules that apply to it. Nothing here grows with the square of anything: a pod is looked at once, a group
 //! once for each policy that may select it.
 
+mod applied;
+
 use std::collections::BTreeSet;
 use std::hash::Hash;
 
@@ -12,12 +14,14 @@ use crate::Network;
 use crate::address::{self, Address, AddressSet, Family};
 use crate::class::{ClassId, Classes, SetId};
 use crate::gate::Bearing;
-use crate::inventory::{DeclaredPort, count, insert_sorted, remove_sorted};
+use crate::inventory::{DeclaredPort, Moves, count, insert_sorted, remove_sorted};
 use crate::label::Scope;
-use crate::policy::{Direction, NamespaceMatch, PodMatch, Policies, Policy, PortNames, Reading, Tier};
+use crate::policy::{NamespaceMatch, PodMatch, Policies, PortNames, Reading};
 use crate::profile::Does;
 use crate::sharing::{Layered, News, Numbered, Pages, Register};
 use crate::traffic::Protocol;
+
+pub(crate) use applied::{Added, Applied, AppliedTier};
 
 /// What makes pods one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,70 +57,6 @@ pub(crate) struct Group {
     pub(crate) guards: Vec<u32>,
     /// Its units that have pods, by number.
     pub(crate) units: Vec<u32>,
-}
-
-/// The rules that apply to a group in one direction: those of each tier, in the order in which tiers are asked.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Applied {
-    tiers: Vec<AppliedTier>,
-}
-
-/// The rules of one tier that apply, in the order in which they are asked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct AppliedTier {
-    pub(crate) tier: Tier,
-    pub(crate) rules: Vec<u32>,
-    /// How many policies of the tier select the pods.
-    pub(crate) policies: usize,
-    /// How many of them refuse what no rule allows.
-    pub(crate) isolating: usize,
-}
-
-impl Applied {
-    pub(crate) fn tiers(&self) -> &[AppliedTier] {
-        &self.tiers
-    }
-
-    /// What applies of one tier; none where none of its policies selects the pods.
-    pub(crate) fn of(&self, tier: Tier) -> Option<&AppliedTier> {
-        self.tiers.iter().find(|applied| applied.tier == tier)
-    }
-
-    /// The rules of all tiers.
-    pub(crate) fn rules(&self) -> impl Iterator<Item = u32> {
-        self.tiers.iter().flat_map(|applied| applied.rules.iter().copied())
-    }
-
-    /// Whether nothing restricts the pods.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.tiers.is_empty()
-    }
-
-    /// Takes away the rules of a policy.
-    fn remove(&mut self, policy: &Policy<'_>, direction: Direction) {
-        let Some(rules) = policy.rules(direction).filter(|_| policy.counts(direction)) else { return };
-        if let Some(applied) = self.tiers.iter_mut().find(|applied| applied.tier == policy.tier) {
-            applied.rules.retain(|rule| !rules.contains(rule));
-            applied.policies = applied.policies.saturating_sub(1);
-            applied.isolating = applied.isolating.saturating_sub(usize::from(policy.isolates(direction)));
-        }
-        self.tiers.retain(|applied| applied.policies > 0);
-    }
-
-    /// Adds the rules of a policy before those for which `is_later` holds.
-    pub(crate) fn add(&mut self, policy: &Policy<'_>, direction: Direction, is_later: impl Fn(u32) -> bool) {
-        let Some(rules) = policy.rules(direction).filter(|_| policy.counts(direction)) else { return };
-        let place = self.tiers.partition_point(|applied| applied.tier < policy.tier);
-        if self.tiers.get(place).is_none_or(|applied| applied.tier != policy.tier) {
-            self.tiers.insert(place, AppliedTier { tier: policy.tier, rules: Vec::new(), policies: 0, isolating: 0 });
-        }
-        if let Some(applied) = self.tiers.get_mut(place) {
-            applied.policies += 1;
-            applied.isolating += usize::from(policy.isolates(direction));
-            let at = applied.rules.partition_point(|&rule| !is_later(rule));
-            applied.rules.splice(at..at, rules.iter().copied());
-        }
-    }
 }
 
 /// The named ports of a pod, sorted.
@@ -373,52 +313,6 @@ impl<'s> Network<'s> {
         number
     }
 
-    /// Tells a group which rules apply to it.
-    fn apply(&self, group: &mut Group) {
-        (group.ingress, group.egress, group.blurs) = (Applied::default(), Applied::default(), Vec::new());
-        for (_, policy) in self.policies.over(group.namespace) {
-            if self.grouping.selects(&self.policies, policy.subject, group.namespace, group.labels) {
-                group.ingress.add(policy, Direction::Ingress, |_| false);
-                group.egress.add(policy, Direction::Egress, |_| false);
-            }
-        }
-        let blurs = (0u32..).zip(self.blurs.iter()).filter(|(_, blur)| self.grouping.selects(&self.policies, blur.subject, group.namespace, group.labels));
-        group.blurs = blurs.map(|(number, _)| number).collect();
-        group.guards = self.guards_over(group.namespace, group.labels);
-    }
-
-    /// Adds the rules of a policy to the groups that it selects.
-    pub(crate) fn apply_policy(&mut self, number: u32) {
-        let Some(policy) = self.policies.list.get(number as usize).cloned() else { return };
-        let key = self.policies.key(number);
-        for group in self.groups_of(policy.subject) {
-            let policies = &self.policies;
-            let is_later = |rule: u32| policies.rules.get(rule as usize).is_some_and(|rule| policies.key(rule.policy) > key);
-            let Some(group) = self.grouping.groups.get_mut(group as usize) else { continue };
-            group.ingress.add(&policy, Direction::Ingress, is_later);
-            group.egress.add(&policy, Direction::Egress, is_later);
-        }
-    }
-
-    /// Takes the rules of a policy from the groups that it selects.
-    pub(crate) fn unapply_policy(&mut self, policy: &Policy<'s>) {
-        for number in self.groups_of(policy.subject) {
-            let Some(group) = self.grouping.groups.get_mut(number as usize) else { continue };
-            group.ingress.remove(policy, Direction::Ingress);
-            group.egress.remove(policy, Direction::Egress);
-        }
-    }
-
-    /// Tells a group once more which rules apply to it.
-    fn apply_again(&mut self, number: u32) {
-        if let Some(mut group) = self.grouping.groups.get(number as usize).cloned() {
-            self.apply(&mut group);
-            if let Some(slot) = self.grouping.groups.get_mut(number as usize) {
-                *slot = group;
-            }
-        }
-    }
-
     /// The groups that `wanted` selects, those without pods included.
     pub(crate) fn groups_of(&self, wanted: PodMatch) -> Vec<u32> {
         let namespaces = match wanted.namespaces {
@@ -453,17 +347,15 @@ impl<'s> Network<'s> {
     }
 
     /// Takes over pods that came and went, and selectors, blocks and port names that rules read or do not read any more.
-    pub(crate) fn regroup(&mut self, gone: &[u32], new: &[u32], added_policies: &[u32], relabelled: &[u32]) {
-        for &number in gone {
+    pub(crate) fn regroup(&mut self, moves: &Moves, added: &Added, demanding: &[u32]) {
+        for &number in &moves.gone {
             self.displace(number);
         }
-        self.change_namespaces(relabelled);
+        self.change_namespaces(&moves.namespaces);
         let pod_news = self.policies.pod_selectors.news();
         let moved = self.grouping.pod_classes.change(&self.policies.pod_selectors, &pod_news);
-        for &policy in added_policies {
-            self.apply_policy(policy);
-        }
-        for &namespace in relabelled {
+        self.apply_added(added);
+        for &namespace in &moves.namespaces {
             for group in self.grouping.namespace_groups.get(namespace as usize).cloned().unwrap_or_default() {
                 self.apply_again(group);
             }
@@ -476,10 +368,32 @@ impl<'s> Network<'s> {
             let has_moved = |traits: &Traits| traits.unit.is_some() && moved.binary_search(&traits.set).is_ok();
             moving.extend((0u32..).zip(self.grouping.traits.iter()).filter(|(_, traits)| has_moved(traits)).map(|(number, _)| number));
         }
+        moving.extend(self.change_bearings(demanding));
         self.move_pods(moving);
-        for &number in new {
+        for &number in &moves.new {
             self.enter(number);
         }
+        self.policies.forget_unused();
+    }
+
+    /// Looks again at what the mesh sees of the pods of these namespaces; the pods of which it sees something else now.
+    fn change_bearings(&mut self, namespaces: &[u32]) -> Vec<u32> {
+        let Some(gates) = self.gates.clone() else { return Vec::new() };
+        let mut found = Vec::new();
+        for &namespace in namespaces {
+            let pods = self.inventory.namespaces.get(namespace as usize).map(|namespace| namespace.pods.as_slice());
+            for &number in pods.into_iter().flatten() {
+                let Some(pod) = self.inventory.pods.get(number as usize) else { continue };
+                // One that is new has none yet.
+                let Some(traits) = self.grouping.traits.get(number as usize).copied() else { continue };
+                let bearing = self.grouping.bearings.add(gates.bearing(pod));
+                if let Some(slot) = self.grouping.traits.get_mut(number as usize).filter(|_| bearing != traits.bearing) {
+                    slot.bearing = bearing;
+                    found.extend(traits.unit.map(|_| number));
+                }
+            }
+        }
+        found
     }
 
     /// Enters a pod that is new.
@@ -619,15 +533,6 @@ impl<'s> Network<'s> {
     /// The labels of a pod as numbers, sorted.
     pub(crate) fn labels_of(&self, pod: u32) -> &[crate::label::Label] {
         self.grouping.traits.get(pod as usize).map_or(&[], |traits| self.grouping.pod_classes.labels(traits.set))
-    }
-
-    /// The rules that apply to a group in one direction.
-    pub(crate) fn applied_to(&self, group: u32, direction: Direction) -> Option<&Applied> {
-        let group = self.group(group)?;
-        Some(match direction {
-            Direction::Ingress => &group.ingress,
-            Direction::Egress => &group.egress,
-        })
     }
 }
 

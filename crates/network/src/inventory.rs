@@ -278,6 +278,13 @@ impl<'s> Inventory<'s> {
         self.node_by_address.get(&address).copied()
     }
 
+    /// Whether there are other nodes than `before`, or the same with other addresses.
+    pub(crate) fn has_other_nodes(&self, before: &Self) -> bool {
+        let is_there = |node: &Node<'_>| node.object.is_some() || node.mentions > 0;
+        let is_same = |(one, other): (&Node<'_>, &Node<'_>)| is_there(one) == is_there(other) && one.addresses == other.addresses;
+        self.nodes.len() != before.nodes.len() || !self.nodes.iter().zip(before.nodes.iter()).all(is_same)
+    }
+
     /// The owners that have anything, in the order of their names, whatever the order of the files.
     pub(crate) fn owners_by_name(&self) -> Vec<&Owner<'s>> {
         let mut owners: Vec<&Owner<'s>> = self.owners.iter().filter(|owner| owner.mentions > 0).collect();

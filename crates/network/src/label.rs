@@ -261,17 +261,22 @@ impl<'s> Selectors<'s> {
         Self { register: Register::default(), strings, matchers: Pages::default(), of_scope: Layered::default(), wordless: Vec::new() }
     }
 
-    /// From now on, words may be those of a later snapshot of the same lineage.
+    /// From now on, words may be those of a later snapshot of the same lineage. What had none of them has none of those that are new,
+    /// so that selectors which find their words now select what they selected, and may select what is new.
     pub(crate) fn read_with(&mut self, strings: &'s Interner) {
         self.strings = strings;
-    }
-
-    /// Whether a word that no object had is one of a later snapshot: then its selector may select something.
-    pub(crate) fn finds_words(&self, strings: &Interner) -> bool {
-        self.wordless.iter().any(|&number| {
-            let known = self.matchers.get(number as usize).map(|matcher| matcher.missing);
-            known != self.register.get(number).map(|(_, selector)| missing(selector, strings))
-        })
+        let (register, matchers) = (&self.register, &mut self.matchers);
+        self.wordless.retain(|&number| {
+            let Some((_, selector)) = register.get(number) else { return false };
+            let known = matchers.get(number as usize).map(|matcher| matcher.missing);
+            let missing = missing(selector, strings);
+            if known != Some(missing)
+                && let Some(matcher) = matchers.get_mut(number as usize)
+            {
+                *matcher = Matcher::of(selector, strings);
+            }
+            missing > 0
+        });
     }
 
     /// The number of a selector that counts everywhere.

@@ -16,6 +16,7 @@ mod change;
 mod class;
 mod connectivity;
 mod cover;
+mod custom;
 mod difference;
 mod door;
 mod doubt;
@@ -52,16 +53,16 @@ mod verification;
 
 use std::sync::{Arc, OnceLock};
 
+use bartizan_cluster::{Kind, Location, ObjectView, Snapshot, Spot, Value};
+
 use address::AddressSet;
-use bartizan_cluster::{Kind, Location, Snapshot, Spot};
+use custom::Ground;
 use fabric::Fabric;
 use gate::{Gates, SharedGates};
 use grouping::{Grouping, PortNumbers};
 use inventory::Inventory;
 use plane::UserNetworks;
-use policy::cilium::{self, HostPolicy};
-use policy::unmodelled::{self, Blur};
-use policy::{PodMatch, Policies, admin, calico, network_policy};
+use policy::{PodMatch, Policies, admin, calico, network_policy, unmodelled};
 use service::Services;
 
 pub use connectivity::{Connection, Connectivity, Focus, Line, NoFocus, Peer, PeerKind};
@@ -133,13 +134,14 @@ pub struct Network<'s> {
     attached: Option<String>,
     inventory: Inventory<'s>,
     policies: Policies<'s>,
-    blurs: Arc<Vec<Blur>>,
     /// What enforces the policies.
     fabric: Fabric<'s>,
     /// The proxies of a mesh.
     gates: SharedGates<'s>,
-    /// Policies for nodes.
-    host_policies: Arc<Vec<HostPolicy<'s>>>,
+    /// By what policies of Calico's are read, if it enforces.
+    calico: Option<calico::Frame<'s>>,
+    /// Where API servers are assumed to listen as well.
+    servers: AddressSet,
     services: Arc<Services<'s>>,
     grouping: Grouping<'s>,
     problems: OnceLock<Vec<Problem>>,
@@ -175,32 +177,32 @@ impl<'s> Network<'s> {
     /// The same for a later snapshot.
     pub(crate) fn anew<'a>(&self, after: &'a Snapshot) -> Network<'a> {
         let plane = self.attached.as_deref().map_or(Plane::Cluster, Plane::Attached);
-        Network::read(after, self.model, plane, self.fabric.chosen(), &AddressSet::default())
+        Network::read(after, self.model, plane, self.fabric.chosen(), &self.servers)
     }
 
     fn read(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>, cni: Option<Cni>, servers: &AddressSet) -> Self {
         let inventory = Inventory::read(snapshot, model, plane);
         let mut policies = Policies::new(snapshot.strings());
         let services = Services::read(snapshot, &inventory);
-        let mut blurs = Vec::new();
-        let mut host_policies = Vec::new();
         let mut attached = None;
+        let mut frame = None;
         let fabric = if plane == Plane::Cluster { Fabric::of(snapshot, model, cni) } else { Fabric::default() };
+        let gates = if plane == Plane::Cluster { Gates::read(snapshot, model) } else { None };
         match plane {
             Plane::Cluster => {
                 policies.ignored_by = fabric.ignores_network_policies().then(|| fabric.name());
                 policies.reading = fabric.reading();
                 read_policies(snapshot, &inventory, model, &mut policies);
-                blurs.extend(admin::read_all(snapshot, &fabric, &mut policies));
                 policies.are_ordered = fabric.is_calico();
-                blurs.extend(unmodelled::read(snapshot, &inventory, &fabric, model, &mut policies));
-                if let Some(settings) = fabric.cilium() {
-                    let read = cilium::read_all(snapshot, &inventory, settings, servers, &mut policies);
-                    blurs.extend(read.blurs);
-                    host_policies = read.host_policies;
+                frame = fabric.is_calico().then(|| calico::Frame::read(snapshot, &inventory, &mut policies));
+                let mesh = gates.as_ref().map(Gates::mesh);
+                let ground = Ground { snapshot, inventory: &inventory, services: &services, fabric: &fabric, model, mesh, servers };
+                for object in snapshot.of_kind(Kind::Other).filter(|object| custom::is_policy(*object)) {
+                    custom::read(object, &ground, frame.as_mut(), &mut policies);
                 }
-                if fabric.is_calico() {
-                    blurs.extend(calico::read_all(snapshot, &inventory, &services, &mut policies));
+                unmodelled::read_gaps(snapshot, &inventory, &mut policies);
+                if let Some(frame) = &mut frame {
+                    frame.finish(&ground, &mut policies);
                 }
             }
             Plane::Attached(network) => {
@@ -213,7 +215,6 @@ impl<'s> Network<'s> {
             }
         }
         let user_networks = if plane == Plane::Cluster { UserNetworks::read(snapshot, &inventory, model) } else { UserNetworks::default() };
-        let gates = if plane == Plane::Cluster { Gates::read(snapshot, &inventory, model, &mut policies) } else { None };
         let everybody = policies.everybody();
         policies.settle();
         let mut network = Self {
@@ -222,10 +223,10 @@ impl<'s> Network<'s> {
             attached,
             inventory,
             policies,
-            blurs: Arc::new(blurs),
             fabric,
             gates: gates.map(Arc::new),
-            host_policies: Arc::new(host_policies),
+            calico: frame,
+            servers: servers.clone(),
             services: Arc::new(services),
             grouping: Grouping::default(),
             problems: OnceLock::new(),
@@ -252,14 +253,12 @@ impl<'s> Network<'s> {
         let mut problems: Vec<Problem> = self
             .policies
             .faults
-            .iter()
+            .numbered()
+            .map(|(_, fault)| fault)
             .filter(|fault| self.snapshot.view(fault.object.id()).is_some())
-            .map(|fault| Problem {
-                location: self.snapshot.location(fault.object, &Spot::from(fault.place)),
-                path: fault.place.path().as_str().to_owned(),
-                object: Some(fault.object.reference().to_string()),
-                message: fault.refused_by.map_or_else(|| fault.message.clone(), |who| format!("{who} refuses this: {}", fault.message)),
-                is_loss: fault.refused_by.is_some(),
+            .map(|fault| {
+                let message = fault.refused_by.map_or_else(|| fault.message.clone(), |who| format!("{who} refuses this: {}", fault.message));
+                Problem { is_loss: fault.refused_by.is_some(), ..self.remark(fault.object, fault.place, message) }
             })
             .collect();
         let reads_labels = self.policies.namespace_selectors.reads_beyond(inventory::NAMESPACE_NAME_LABEL);
@@ -268,8 +267,17 @@ impl<'s> Network<'s> {
                 format!("namespace `{}` is not in the input; it counts as having no labels but `{}`", namespace.name, inventory::NAMESPACE_NAME_LABEL);
             problems.push(Problem { location: None, path: String::new(), object: None, message, is_loss: false });
         }
+        for (later, earlier, priority) in admin::ties(&self.policies) {
+            let message = format!("priority {priority} is also that of {}; which of the two is asked first is undefined", earlier.reference());
+            problems.push(self.remark(later, later.spec().unwrap_or(later.root()), message));
+        }
         problems.sort();
         problems
+    }
+
+    fn remark(&self, object: ObjectView<'_>, place: Value<'_>, message: String) -> Problem {
+        let location = self.snapshot.location(object, &Spot::from(place));
+        Problem { location, path: place.path().as_str().to_owned(), object: Some(object.reference().to_string()), message, is_loss: false }
     }
 
     /// The ranges of addresses that the rules of one direction do not tell apart.

@@ -4,8 +4,10 @@
 //! (`PeerAuthentication`); ports have settings of their own only in policies that select workloads. Whether a pod has a proxy is
 //! told by its containers where it is stored, else by the labels that ask for one. What proxies of other meshes do is not known.
 
-use bartizan_cluster::{Kind, ObjectView, PodView, Snapshot, Value, field, selector};
+use bartizan_cluster::{Interner, Kind, ObjectView, PodView, Snapshot, Value, field, selector};
 use serde::Serialize;
+
+use crate::sharing::Layered;
 
 pub(crate) const SECURITY: &str = "security.istio.io";
 
@@ -85,6 +87,11 @@ impl MtlsMode {
         }
     }
 
+    /// What a proxy makes of it: that of a node always takes mutual TLS, so that the mode is not valid there.
+    pub(crate) fn taken_by(self, proxy: Proxy) -> Self {
+        if proxy == Proxy::Ambient && self == MtlsMode::Disable { MtlsMode::Permissive } else { self }
+    }
+
     /// The mode that a policy writes; none where it is inherited.
     fn written(mtls: Option<Value<'_>>) -> Option<Self> {
         match mtls?.entry("mode")?.as_str()? {
@@ -102,6 +109,9 @@ impl Serialize for MtlsMode {
     }
 }
 
+/// A proxy for requests, by namespace and name.
+pub(crate) type Waypoint<'s> = (&'s str, &'s str);
+
 /// What is demanded at one port.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand<'s> {
@@ -112,13 +122,21 @@ pub(crate) struct Demand<'s> {
 }
 
 /// The policies of a mesh.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Mesh<'s> {
     snapshot: &'s Snapshot,
     root: &'s str,
-    policies: Vec<ObjectView<'s>>,
-    is_there: bool,
+    /// Those about mutual TLS, by their namespace, the oldest first.
+    policies: Layered<&'s str, Vec<ObjectView<'s>>>,
 }
+
+/// Whether an object is about mutual TLS between pods.
+pub(crate) fn is_about_tls(object: ObjectView<'_>) -> bool {
+    object.group() == SECURITY && object.kind_name() == PEERS
+}
+
+/// The kind of what is about mutual TLS.
+const PEERS: &str = "PeerAuthentication";
 
 /// Whether a policy demands mutual TLS of anybody: only then can it keep somebody out.
 pub(crate) fn is_strict_anywhere(policy: ObjectView<'_>) -> bool {
@@ -129,19 +147,38 @@ pub(crate) fn is_strict_anywhere(policy: ObjectView<'_>) -> bool {
 
 impl<'s> Mesh<'s> {
     pub(crate) fn read(snapshot: &'s Snapshot) -> Self {
-        let is_istio = |object: &ObjectView<'_>| object.group() == SECURITY || object.group() == "networking.istio.io";
-        let mut policies: Vec<ObjectView<'s>> =
-            snapshot.of_kind(Kind::Other).filter(|object| object.group() == SECURITY && object.kind_name() == "PeerAuthentication").collect();
-        // The oldest comes first; of equal age, that of the smaller name.
-        policies.sort_by_key(|policy| (created(*policy), policy.name(), policy.namespace()));
-        let asks = |object: ObjectView<'_>| ["istio-injection", "istio.io/rev", DATAPLANE_MODE].iter().any(|label| object.label(label).is_some());
-        let is_there = snapshot.of_kind(Kind::Other).any(|object| is_istio(&object)) || snapshot.of_kind(Kind::Namespace).any(asks);
-        Self { snapshot, root: root_of(snapshot).unwrap_or(MESH_ROOT), policies, is_there }
+        let mut mesh = Self { snapshot, root: root_of(snapshot).unwrap_or(MESH_ROOT), policies: Layered::default() };
+        snapshot.of_other(SECURITY, PEERS).for_each(|policy| mesh.add(policy));
+        mesh
     }
 
-    /// The policies about mutual TLS.
-    pub(crate) fn peer_policies(&self) -> &[ObjectView<'s>] {
-        &self.policies
+    /// From here on, other objects are those of a later snapshot.
+    pub(crate) fn read_with(&mut self, snapshot: &'s Snapshot) {
+        self.snapshot = snapshot;
+    }
+
+    /// The words of the snapshot.
+    pub(crate) fn strings(&self) -> &'s Interner {
+        self.snapshot.strings()
+    }
+
+    /// Adds a policy about mutual TLS.
+    pub(crate) fn add(&mut self, policy: ObjectView<'s>) {
+        // The oldest comes first; of equal age, that of the smaller name.
+        let key = |policy: &ObjectView<'s>| (created(*policy), policy.name(), policy.id());
+        let own = self.policies.slot(policy.namespace().unwrap_or(""), Vec::new);
+        let at = own.partition_point(|other| key(other) < key(&policy));
+        own.insert(at, policy);
+    }
+
+    /// Takes one away.
+    pub(crate) fn remove(&mut self, policy: ObjectView<'s>) {
+        self.policies.slot(policy.namespace().unwrap_or(""), Vec::new).retain(|other| other.id() != policy.id());
+    }
+
+    /// The policies about mutual TLS that stand in a namespace.
+    fn policies_in(&self, namespace: &str) -> &[ObjectView<'s>] {
+        self.policies.get(namespace).map_or(&[], Vec::as_slice)
     }
 
     /// The namespace whose policies hold for the whole mesh.
@@ -169,34 +206,40 @@ impl<'s> Mesh<'s> {
         label("istio-injection") == Some("enabled") || label("istio.io/rev").is_some() || label(DATAPLANE_MODE) == Some("ambient")
     }
 
-    /// Whether a proxy for requests may stand in front of a pod of an ambient mesh where its own address is used: one for Services, as
-    /// they are unless they say otherwise, does not.
-    pub(crate) fn has_waypoint(&self, pod: PodView<'_>) -> bool {
-        let label = |key: &str| pod.labels().and_then(|labels| labels.entry(key)).and_then(Value::as_str);
-        self.has_waypoint_but(label, pod.namespace(), "service")
+    /// The proxy for requests that is asked for in front of a pod of an ambient mesh, by namespace and name.
+    pub(crate) fn waypoint_of(&self, pod: PodView<'s>) -> Option<Waypoint<'s>> {
+        self.waypoint(|key: &str| pod.labels().and_then(|labels| labels.entry(key)).and_then(Value::as_str), pod.namespace())
+    }
+
+    /// Whether one may stand in front of a pod where its own address is used: one for Services, as they are unless they say
+    /// otherwise, does not.
+    pub(crate) fn is_before_pods(&self, waypoint: Waypoint<'_>) -> bool {
+        self.serves(waypoint, "service")
     }
 
     /// Whether one may stand in front of a Service.
-    pub(crate) fn has_waypoint_for(&self, service: ObjectView<'_>) -> bool {
-        self.has_waypoint_but(|key| service.label(key), service.namespace().unwrap_or(""), "workload")
+    pub(crate) fn has_waypoint_for(&self, service: ObjectView<'s>) -> bool {
+        self.waypoint(|key| service.label(key), service.namespace().unwrap_or("")).is_some_and(|waypoint| self.serves(waypoint, "workload"))
     }
 
-    /// Whether what has these labels, or its namespace, asks for one that may serve anything but what is named.
-    fn has_waypoint_but<'l>(&'l self, label: impl Fn(&str) -> Option<&'l str>, namespace: &'l str, but: &str) -> bool {
+    /// That for which something with these labels, or its namespace, asks.
+    fn waypoint(&self, label: impl Fn(&str) -> Option<&'s str>, namespace: &'s str) -> Option<Waypoint<'s>> {
         let asked = |key: &str| label(key).or_else(|| self.namespace(namespace)?.label(key));
-        let name = asked(WAYPOINT).filter(|name| *name != NO_WAYPOINT);
-        name.is_some_and(|name| self.serves(asked(WAYPOINT_HOME).unwrap_or(namespace), name, but))
+        let name = asked(WAYPOINT).filter(|name| *name != NO_WAYPOINT)?;
+        Some((asked(WAYPOINT_HOME).unwrap_or(namespace), name))
     }
 
     /// Whether a proxy for requests may serve anything but what is named; one that is not in the input may serve everything.
-    fn serves(&self, namespace: &str, name: &str, but: &str) -> bool {
+    fn serves(&self, (namespace, name): Waypoint<'_>, but: &str) -> bool {
         let Some(gateway) = self.snapshot.find_other("gateway.networking.k8s.io", "Gateway", Some(namespace), name) else { return true };
         !matches!(gateway.label(WAYPOINT_FOR).unwrap_or("service"), word if word == but || word == NO_WAYPOINT)
     }
 
     /// Whether anything of Istio is in the input.
     pub(crate) fn is_there(&self) -> bool {
-        self.is_there
+        let is_istio = |object: &ObjectView<'_>| object.group() == SECURITY || object.group() == "networking.istio.io";
+        let asks = |object: ObjectView<'_>| ["istio-injection", "istio.io/rev", DATAPLANE_MODE].iter().any(|label| object.label(label).is_some());
+        self.snapshot.of_kind(Kind::Other).any(|object| is_istio(&object)) || self.snapshot.of_kind(Kind::Namespace).any(asks)
     }
 
     /// What stands between a pod and the network.
@@ -240,28 +283,43 @@ impl<'s> Mesh<'s> {
 
     /// What is demanded at a port of a pod that has a proxy.
     pub(crate) fn demand(&self, pod: PodView<'_>, proxy: Proxy, port: u16) -> Demand<'s> {
-        let selects = |policy: ObjectView<'s>| {
-            let wanted = plain_selector(policy);
-            policy.namespace() == Some(pod.namespace()) && wanted.is_some_and(|wanted| selector::matches_map(wanted, pod.labels()))
-        };
-        let of_workload: Vec<ObjectView<'s>> = self.policies.iter().copied().filter(|policy| selects(*policy)).collect();
-        let for_all = |namespace: &str| -> Vec<ObjectView<'s>> {
-            self.policies.iter().copied().filter(|policy| policy.namespace() == Some(namespace) && plain_selector(*policy).is_none()).collect()
-        };
+        let demand = self.demand_of_namespace(pod, port).or_else(|| self.demand_of_all()).unwrap_or(Demand { mode: Some(MtlsMode::Permissive), policy: None });
+        Demand { mode: demand.mode.map(|mode| mode.taken_by(proxy)), ..demand }
+    }
+
+    /// What policies of the namespace of a pod demand at a port of it; none where they leave that to those for all.
+    pub(crate) fn demand_of_namespace(&self, pod: PodView<'_>, port: u16) -> Option<Demand<'s>> {
+        let of_workload: Vec<ObjectView<'s>> = self.selecting(pod).collect();
         let of_port = |policy: ObjectView<'s>| {
             let ports = policy.spec()?.entry("portLevelMtls")?;
             MtlsMode::written(ports.entry(&port.to_string()))
         };
-        let of_policy = |policy: ObjectView<'s>| MtlsMode::written(policy.spec()?.entry("mtls"));
-        let demand = decide(&of_workload, |policy| of_port(policy).or_else(|| of_policy(policy)))
-            .or_else(|| decide(&for_all(pod.namespace()), of_policy))
-            .or_else(|| decide(&for_all(self.root), of_policy))
-            .unwrap_or(Demand { mode: Some(MtlsMode::Permissive), policy: None });
-        // The proxy of a node always takes mutual TLS: the mode is not valid there.
-        match (proxy, demand.mode) {
-            (Proxy::Ambient, Some(MtlsMode::Disable)) => Demand { mode: Some(MtlsMode::Permissive), ..demand },
-            _ => demand,
-        }
+        decide(&of_workload, |policy| of_port(policy).or_else(|| mode_of(policy))).or_else(|| self.demand_for_all_in(pod.namespace()))
+    }
+
+    /// What is demanded of all where nothing closer demands anything.
+    pub(crate) fn demand_of_all(&self) -> Option<Demand<'s>> {
+        self.demand_for_all_in(self.root)
+    }
+
+    fn demand_for_all_in(&self, namespace: &str) -> Option<Demand<'s>> {
+        let for_all: Vec<ObjectView<'s>> = self.policies_in(namespace).iter().copied().filter(|policy| plain_selector(*policy).is_none()).collect();
+        decide(&for_all, mode_of)
+    }
+
+    /// The policies that select a pod by its labels.
+    fn selecting(&self, pod: PodView<'_>) -> impl Iterator<Item = ObjectView<'s>> {
+        let selects = move |policy: ObjectView<'s>| plain_selector(policy).is_some_and(|wanted| selector::matches_map(wanted, pod.labels()));
+        self.policies_in(pod.namespace()).iter().copied().filter(move |policy| selects(*policy))
+    }
+
+    /// The ports for which policies that select a pod demand something of their own, sorted.
+    pub(crate) fn ports_of(&self, pod: PodView<'_>) -> Vec<u16> {
+        let written = self.selecting(pod).filter_map(|policy| policy.spec()?.entry("portLevelMtls"));
+        let mut ports: Vec<u16> = written.flat_map(Value::entries).filter_map(|(port, _)| port.parse().ok()).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        ports
     }
 
     /// Whether a port goes past the proxy.
@@ -271,6 +329,10 @@ impl<'s> Mesh<'s> {
         listed("traffic.sidecar.istio.io/excludeInboundPorts").is_some_and(holds)
             || listed("traffic.sidecar.istio.io/includeInboundPorts").is_some_and(|list| !holds(list))
     }
+}
+
+fn mode_of(policy: ObjectView<'_>) -> Option<MtlsMode> {
+    MtlsMode::written(policy.spec()?.entry("mtls"))
 }
 
 /// What policies of one reach say: the oldest counts. None where nothing is said.

@@ -192,7 +192,12 @@ fn delta(snapshot: &Snapshot, documents: &[Document]) -> Delta {
 impl Network<'_> {
     /// Why the API server does not take an object, if it does not.
     fn refusal_of(&self, object: ObjectView<'_>) -> Option<String> {
-        self.policies.faults.iter().find(|fault| fault.refused_by.is_some() && fault.object.id() == object.id()).map(|fault| fault.message.clone())
+        self.policies
+            .faults
+            .numbered()
+            .map(|(_, fault)| fault)
+            .find(|fault| fault.refused_by.is_some() && fault.object.id() == object.id())
+            .map(|fault| fault.message.clone())
     }
 }
 

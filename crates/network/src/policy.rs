@@ -2,6 +2,7 @@
 //! about which traffic with which peers.
 
 pub(crate) mod admin;
+mod brought;
 pub(crate) mod calico;
 pub(crate) mod cilium;
 pub(crate) mod demand;
@@ -21,12 +22,18 @@ use crate::inventory::Pod;
 use crate::label::{Label, Refusal, Scope, Selector, SelectorId, Selectors};
 use crate::plane;
 use crate::profile::Does;
-use crate::sharing::{Layered, News, Pages, Register};
+use crate::sharing::{Layered, News, Pages, Register, Scattered, Slots};
 use crate::traffic::{Protocol, Traffic};
 use crate::verdict::Cause;
+use brought::Brought;
 use calico::host::Hosts;
+use cilium::HostPolicy;
 use demand::Demand;
 use formula::{Formula, FormulaId};
+use istio::Guard;
+use unmodelled::Blur;
+
+pub(crate) use brought::{Reads, Taken};
 
 /// Which end of a connection a rule guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -399,8 +406,15 @@ pub(crate) struct Policies<'s> {
     pub(crate) formulas: Register<Formula>,
     /// The names of ports that rules use.
     pub(crate) port_names: PortNames<'s>,
-    /// Those of objects that are gone are still among them.
-    pub(crate) faults: Pages<Fault<'s>>,
+    /// Those of NetworkPolicies that are gone are still among them.
+    pub(crate) faults: Slots<Fault<'s>>,
+    /// What is not known about pods.
+    pub(crate) blurs: Scattered<Blur>,
+    /// Policies for nodes, in the order of their objects.
+    pub(crate) host_policies: Arc<Vec<HostPolicy<'s>>>,
+    /// What proxies of a mesh enforce.
+    pub(crate) guards: Scattered<Arc<Guard<'s>>>,
+    brought: Brought<'s>,
     /// NetworkPolicies by the namespace in which they stand, in the order in which they are told.
     of_namespace: Layered<u32, Vec<u32>>,
     /// The others, in the order in which they are asked.
@@ -413,10 +427,6 @@ pub(crate) struct Policies<'s> {
     pub(crate) pod_space: Option<AddressSet>,
     /// The host endpoints of Calico, if there are any.
     pub(crate) hosts: Option<Arc<Hosts<'s>>>,
-    /// Words by which Calico's selectors would mean something else if any object had them.
-    pub(crate) absent_words: Vec<String>,
-    /// Whether a rule means whatever stands behind a Service.
-    pub(crate) reads_services: bool,
     /// Who does not enforce NetworkPolicies, if somebody is known not to.
     pub(crate) ignored_by: Option<&'static str>,
     /// How their ports are read.
@@ -433,16 +443,18 @@ impl<'s> Policies<'s> {
             namespace_selectors: Selectors::new(strings),
             blocks: Register::default(),
             port_names: PortNames::default(),
-            faults: Pages::default(),
+            faults: Slots::default(),
+            blurs: Scattered::default(),
+            host_policies: Arc::default(),
+            guards: Scattered::default(),
+            brought: Brought::default(),
             of_namespace: Layered::default(),
             of_cluster: Vec::new(),
             has_denials: false,
             formulas: Register::default(),
             are_ordered: false,
-            absent_words: Vec::new(),
             pod_space: None,
             hosts: None,
-            reads_services: false,
             ignored_by: None,
             reading: Reading::default(),
         }
@@ -460,16 +472,10 @@ impl<'s> Policies<'s> {
         pod.label_symbols(strings).filter(move |(key, _)| account.is_none_or(|(known, _)| *key != known)).chain(account)
     }
 
-    /// Whether what selectors mean depends on words that a later snapshot has and this one had not.
-    pub(crate) fn finds_words(&self, strings: &Interner) -> bool {
-        self.pod_selectors.finds_words(strings)
-            || self.namespace_selectors.finds_words(strings)
-            || self.absent_words.iter().any(|word| strings.find(word).is_some())
-    }
-
     /// Forgets what is new: everything is.
     pub(crate) fn settle(&mut self) {
-        let _ = (self.pod_selectors.news(), self.namespace_selectors.news(), self.blocks.news(), self.port_names.changed(), self.formulas.news());
+        let _ = (self.pod_selectors.news(), self.namespace_selectors.news(), self.blocks.news(), self.port_names.changed());
+        self.forget_unused();
     }
 
     fn block(&mut self, set: AddressSet) -> u32 {
@@ -540,7 +546,12 @@ impl<'s> Policies<'s> {
             None => self.of_cluster.retain(|&other| other != number),
         }
         self.release(policy.subject);
-        for rule in policy.ingress.iter().chain(&policy.egress).flatten() {
+        self.release_rules(policy.subject, policy.ingress.iter().chain(&policy.egress).flatten());
+        Some(policy)
+    }
+
+    fn release_rules<'r>(&mut self, subject: PodMatch, numbers: impl Iterator<Item = &'r u32>) {
+        for rule in numbers {
             let Some(Rule { direction, peers, ports, local, .. }) = self.rules.get(*rule as usize).cloned() else { continue };
             for peer in peers.iter().flatten() {
                 self.release_peer(peer);
@@ -548,10 +559,9 @@ impl<'s> Policies<'s> {
             if let Some(local) = &local {
                 self.release_demand(local);
             }
-            let scope = policy.subject.scope_of_ports(direction);
+            let scope = subject.scope_of_ports(direction);
             ports.names().for_each(|name| self.port_names.release(scope, name));
         }
-        Some(policy)
     }
 
     fn release(&mut self, pods: PodMatch) {

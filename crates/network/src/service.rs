@@ -84,16 +84,18 @@ pub(crate) struct Services<'s> {
     by_address: HashMap<Address, u32>,
     /// Service and position of the port.
     by_node_port: HashMap<(Protocol, u16), (u32, usize)>,
+    /// What somebody wrote by hand, for Services that are in the input and for others.
+    written: HashMap<(&'s str, &'s str), Vec<Value<'s>>>,
 }
 
 impl<'s> Services<'s> {
     pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>) -> Self {
         let written = written_endpoints(snapshot);
-        let mut services = Self { list: Vec::new(), by_name: HashMap::new(), by_address: HashMap::new(), by_node_port: HashMap::new() };
+        let mut services = Self { list: Vec::new(), by_name: HashMap::new(), by_address: HashMap::new(), by_node_port: HashMap::new(), written };
         for object in snapshot.of_kind(Kind::Service) {
             let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)) else { continue };
             let number = count(services.list.len());
-            let backend = backend(object, &written, snapshot.strings());
+            let backend = backend(object, &services.written, snapshot.strings());
             let ports = ports(object);
             if has_node_ports(object) {
                 let taken = ports.iter().enumerate().filter_map(|(at, port)| Some(((port.protocol, port.node_port?), (number, at))));
@@ -110,6 +112,12 @@ impl<'s> Services<'s> {
 
     pub(crate) fn find(&self, namespace: u32, name: &str) -> Option<&Service<'s>> {
         self.list.get(*self.by_name.get(&(namespace, name))? as usize)
+    }
+
+    /// The addresses that are written for a Service without a selector; none if they are not in the input.
+    pub(crate) fn written(&self, namespace: &str, service: &str) -> Option<Vec<Address>> {
+        let found = self.written.get(&(namespace, service)).filter(|found| !found.is_empty())?;
+        Some(found.iter().flat_map(|value| endpoints(*value).addresses).collect())
     }
 
     /// The Service that answers at a virtual address.
@@ -167,24 +175,6 @@ fn backend<'s>(object: ObjectView<'s>, written: &HashMap<(&str, &str), Vec<Value
     match written.get(&(object.namespace().unwrap_or(""), object.name())) {
         Some(found) => Backend::Written(found.iter().map(|value| endpoints(*value)).collect()),
         None => Backend::Unknown,
-    }
-}
-
-/// What policies need to know of Services: where those lead that have no selector.
-#[derive(Debug)]
-pub(crate) struct Endpoints<'s> {
-    written: HashMap<(&'s str, &'s str), Vec<Value<'s>>>,
-}
-
-impl<'s> Endpoints<'s> {
-    pub(crate) fn read(snapshot: &'s Snapshot) -> Self {
-        Self { written: written_endpoints(snapshot) }
-    }
-
-    /// The addresses behind a Service without a selector; none if they are not in the input.
-    pub(crate) fn of(&self, namespace: &str, service: &str) -> Option<Vec<Address>> {
-        let found = self.written.get(&(namespace, service)).filter(|found| !found.is_empty())?;
-        Some(found.iter().flat_map(|value| endpoints(*value).addresses).collect())
     }
 }
 

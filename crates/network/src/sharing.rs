@@ -47,6 +47,54 @@ impl<T: Clone> Slots<T> {
     }
 }
 
+/// Things that concern pods, found by the only namespace in which these may be, or by none where they may be anywhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Scattered<T> {
+    list: Slots<T>,
+    of_scope: Layered<Option<u32>, Vec<u32>>,
+}
+
+impl<T> Default for Scattered<T> {
+    fn default() -> Self {
+        Self { list: Slots::default(), of_scope: Layered::default() }
+    }
+}
+
+impl<T: Clone> Scattered<T> {
+    /// How many numbers were given.
+    pub(crate) fn numbers(&self) -> u32 {
+        self.list.numbers()
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<&T> {
+        self.list.get(number as usize)
+    }
+
+    pub(crate) fn add(&mut self, scope: Option<u32>, thing: T) -> u32 {
+        let number = self.list.push(thing);
+        self.of_scope.slot(scope, Vec::new).push(number);
+        number
+    }
+
+    /// Takes away what has this number and this scope.
+    pub(crate) fn take(&mut self, number: u32, scope: impl FnOnce(&T) -> Option<u32>) -> Option<T> {
+        let thing = self.list.take(number)?;
+        self.of_scope.slot(scope(&thing), Vec::new).retain(|&other| other != number);
+        Some(thing)
+    }
+
+    /// What may concern pods of a namespace, in no particular order.
+    pub(crate) fn over(&self, namespace: u32) -> impl Iterator<Item = (u32, &T)> {
+        let scopes = [None, Some(namespace)].into_iter().filter_map(|scope| self.of_scope.get(&scope));
+        scopes.flatten().filter_map(|&number| Some((number, self.get(number)?)))
+    }
+
+    /// What is there, with its numbers.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.list.numbered()
+    }
+}
+
 /// Things that are used more than once, each with one number; what nobody uses any more is forgotten.
 #[derive(Debug, Clone)]
 pub(crate) struct Register<T> {

@@ -280,7 +280,7 @@ impl<'s> Network<'s> {
         let whole = asked;
         let asked = Bounds::known(asked.clone());
         let Some(applied) = subject.member.and_then(|member| self.applied(member, direction)) else {
-            let is_open = self.host_policies.is_empty() && self.policies.hosts.is_none();
+            let is_open = self.policies.host_policies.is_empty() && self.policies.hosts.is_none();
             if subject.host == Host::No || is_open {
                 trace.note(|| Step { direction, ground: Ground::Unguarded, traffic: asked.clone() });
             }
@@ -572,7 +572,7 @@ impl<'s> Network<'s> {
     fn blur(&self, direction: Direction, subject: &Party<'_>, asked: &Traffic, decided: Bounds, trace: &mut Trace) -> Bounds {
         let group = subject.member.and_then(|member| self.group(member.group));
         let mut decided = decided;
-        for blur in group.into_iter().flat_map(|group| &group.blurs).filter_map(|&number| self.blurs.get(number as usize)) {
+        for blur in group.into_iter().flat_map(|group| &group.blurs).filter_map(|&number| self.policies.blurs.get(number)) {
             if !blur.concerns(direction) {
                 continue;
             }

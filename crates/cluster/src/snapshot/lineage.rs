@@ -47,6 +47,8 @@ pub(super) struct Layer {
     pub(super) objects: Vec<Object>,
     pub(super) configurations: Vec<Object>,
     pub(super) by_kind: BTreeMap<Kind, Vec<ObjectId>>,
+    /// Those of kinds that the code has no name for, by API group and kind as written.
+    pub(super) by_other_kind: BTreeMap<(Symbol, Symbol), Vec<ObjectId>>,
     /// Of objects of one name, the last.
     pub(super) by_name: HashMap<Name, ObjectId>,
     /// Pairs of objects of one name, in the order of the later ones.
@@ -57,7 +59,16 @@ pub(super) struct Layer {
 
 impl Layer {
     pub(super) fn of(first: u32, objects: Vec<Object>, configurations: Vec<Object>, sources: (u32, Vec<Source>), strings: &mut Interner) -> Self {
-        let mut layer = Self { first, objects, configurations, by_kind: BTreeMap::new(), by_name: HashMap::new(), duplicates: Vec::new(), sources };
+        let mut layer = Self {
+            first,
+            objects,
+            configurations,
+            by_kind: BTreeMap::new(),
+            by_other_kind: BTreeMap::new(),
+            by_name: HashMap::new(),
+            duplicates: Vec::new(),
+            sources,
+        };
         let mut groups: BTreeMap<Symbol, Symbol> = BTreeMap::new();
         for (object, number) in layer.objects.iter().zip(first..) {
             let id = ObjectId(number);
@@ -69,6 +80,7 @@ impl Layer {
                         let group = group_of(strings.text(object.api_version)).to_owned();
                         strings.intern(&group)
                     });
+                    layer.by_other_kind.entry((group, object.kind_name)).or_default().push(id);
                     (group, object.kind_name)
                 }
                 _ => (field::EMPTY, field::EMPTY),

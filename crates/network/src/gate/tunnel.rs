@@ -56,13 +56,12 @@ impl<'s> Network<'s> {
     /// Whether nobody stands in the way of what a proxy for requests sends on: no policy of the mesh for its namespace or for all, and
     /// none of the network for either end.
     pub(crate) fn is_unguarded(&self, sources: &[End], service: &Service<'s>, targets: &[Target]) -> bool {
-        let gates = self.gates().map_or(&[][..], |gates| &gates.guards);
         let is_over = |namespaces| self.is_in_namespaces(namespaces, service.namespace);
         let guards = |end: End, direction| {
             let End::Pod(pod) = end else { return false };
             self.pod_party(pod).member.is_some_and(|member| self.guards(member, direction))
         };
-        !gates.iter().any(|guard| is_over(guard.subject.namespaces))
+        !self.policies.guards.over(service.namespace).any(|(_, guard)| is_over(guard.subject.namespaces))
             && !sources.iter().any(|end| guards(*end, Direction::Egress))
             && !targets.iter().any(|(end, _)| guards(*end, Direction::Ingress))
     }

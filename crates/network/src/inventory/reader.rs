@@ -9,8 +9,8 @@ use foldhash::{HashMap, HashMapExt as _};
 use super::{DEFAULT_NAMESPACE, Inventory, Link, Moves, Namespace, Node, Owner, Pod, insert_sorted, remove_sorted};
 use crate::Model;
 use crate::address::Address;
+use crate::custom;
 use crate::plane::{self, Plane};
-use crate::policy::{calico, cilium, istio};
 use crate::sharing::Layered;
 
 /// What a controller reference of an object names.
@@ -69,14 +69,10 @@ impl<'i, 's> Reader<'i, 's> {
             self.namespace_object(object.name(), Some(object));
         }
         // Policies and Services may stand where no pod does.
-        for kind in [Kind::NetworkPolicy, Kind::Service] {
+        for kind in [Kind::NetworkPolicy, Kind::Service, Kind::Other] {
             for object in self.snapshot.of_kind(kind) {
                 self.mention(object, true);
             }
-        }
-        let stands_there = |object: &ObjectView<'_>| cilium::is_policy(*object) || calico::stands_in_namespace(*object) || istio::is_one(*object);
-        for object in self.snapshot.of_kind(Kind::Other).filter(stands_there) {
-            self.mention(object, true);
         }
         for object in self.snapshot.of_kind(Kind::Node) {
             self.node_object(object.name(), Some(object));
@@ -110,9 +106,9 @@ impl<'i, 's> Reader<'i, 's> {
         }
         for &object in &changes.removed {
             moves.gone.extend(self.pods_that_are(object));
+            self.mention(object, false);
             match object.kind() {
                 Kind::Namespace => moves.namespaces.push(self.namespace_object(object.name(), None)),
-                Kind::NetworkPolicy | Kind::Service => self.mention(object, false),
                 Kind::Node => self.change_node(object.name(), None),
                 _ => {}
             }
@@ -122,9 +118,9 @@ impl<'i, 's> Reader<'i, 's> {
         }
         for &object in &changes.added {
             moves.new.extend(pods_of(object).into_iter().map(|view| self.pod(view)));
+            self.mention(object, true);
             match object.kind() {
                 Kind::Namespace => moves.namespaces.push(self.namespace_object(object.name(), Some(object))),
-                Kind::NetworkPolicy | Kind::Service => self.mention(object, true),
                 Kind::Node => self.change_node(object.name(), Some(object)),
                 _ => {}
             }
@@ -177,7 +173,11 @@ impl<'i, 's> Reader<'i, 's> {
         number
     }
 
+    /// Notes that something stands in its namespace, or no more, if that makes it a namespace.
     fn mention(&mut self, object: ObjectView<'s>, is_there: bool) {
+        if !custom::stands_in_namespace(object) {
+            return;
+        }
         let Some(number) = object.namespace().map(|name| self.namespace(name)) else { return };
         if let Some(namespace) = self.inventory.namespaces.get_mut(number as usize) {
             namespace.mentions = if is_there { namespace.mentions + 1 } else { namespace.mentions.saturating_sub(1) };

@@ -1,9 +1,7 @@
 //! Policies of the whole cluster: AdminNetworkPolicy and BaselineAdminNetworkPolicy (`v1alpha1`), and ClusterNetworkPolicy
 //! (`v1alpha2`), which took their place. All of them are ordered rules before and after those of namespaces.
 
-use std::collections::BTreeMap;
-
-use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
+use bartizan_cluster::{ObjectView, Snapshot, Value, field};
 
 use super::network_policy::is_port_name;
 use super::unmodelled::Blur;
@@ -79,40 +77,20 @@ pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
     Dialect::of(object).is_some()
 }
 
-/// Reads every policy of the whole cluster in `snapshot`; of those of which it is not known whether they are enforced, what they may
-/// change.
-pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, fabric: &Fabric<'s>, policies: &mut Policies<'s>) -> Vec<Blur> {
-    let mut blurs = Vec::new();
-    let mut priorities: BTreeMap<(Tier, i64), ObjectView<'s>> = BTreeMap::new();
-    for object in snapshot.of_kind(Kind::Other) {
-        let Some(dialect) = Dialect::of(object) else { continue };
-        if !is_current(snapshot, object) {
-            continue;
-        }
-        let enforces = fabric.enforces(object);
-        if enforces == Does::No {
-            policies.ignore(object, fabric.name());
-            continue;
-        }
-        let before = policies.list.len();
-        blurs.extend(read(object, dialect, enforces, policies));
-        let Some((tier, priority)) = policies.list.get(before).map(|policy| (policy.tier, policy.priority)) else { continue };
-        if dialect == Dialect::BaselineAdmin {
-            continue;
-        }
-        if let Some(other) = priorities.insert((tier, priority), object) {
-            let message = format!("priority {priority} is also that of {}; which of the two is asked first is undefined", other.reference());
-            policies.remark(object, object.spec().unwrap_or(object.root()), message);
-        }
+/// Reads a policy of the whole cluster; of one of which it is not known whether it is enforced, what it may change.
+pub(crate) fn read<'s>(object: ObjectView<'s>, dialect: Dialect, snapshot: &'s Snapshot, fabric: &Fabric<'s>, policies: &mut Policies<'s>) {
+    if !is_current(snapshot, object) {
+        return;
     }
-    blurs
-}
-
-fn read<'s>(object: ObjectView<'s>, dialect: Dialect, enforces: Does, policies: &mut Policies<'s>) -> Option<Blur> {
+    let enforces = fabric.enforces(object);
+    if enforces == Does::No {
+        policies.ignore(object, fabric.name());
+        return;
+    }
     let mut reader = Reader { dialect, policies, refused: Vec::new(), remarks: Vec::new() };
     let Some(spec) = object.spec() else {
         policies.refuse(object, vec![(object.root(), "`spec` is missing".to_owned())]);
-        return None;
+        return;
     };
     if dialect == Dialect::BaselineAdmin && object.name() != BASELINE_NAME {
         reader.refused.push((object.root(), format!("the name must be `{BASELINE_NAME}`")));
@@ -123,25 +101,38 @@ fn read<'s>(object: ObjectView<'s>, dialect: Dialect, enforces: Does, policies: 
     let ingress = reader.rules(spec, Direction::Ingress);
     let egress = reader.rules(spec, Direction::Egress);
     let Reader { refused, remarks, .. } = reader;
-    if !refused.is_empty() {
+    let Some(subject) = subject.filter(|_| refused.is_empty()) else {
+        policies.forget(&[ingress, egress]);
+        if let Some(subject) = subject {
+            policies.release(subject);
+        }
         policies.refuse(object, refused);
-        return None;
-    }
+        return;
+    };
     for (place, message) in remarks {
         policies.remark(object, place, message);
     }
-    let subject = subject?;
     if enforces == Does::Unknown {
         let [is_in, is_out] = [&ingress, &egress].map(|rules| !rules.is_empty());
         policies.forget(&[ingress, egress]);
         let cause = Cause::NotEnforced(object.kind_name().to_owned());
-        return Some(Blur { subject, ingress: is_in, egress: is_out, may_add: true, cause });
+        policies.blur(Blur { subject, ingress: is_in, egress: is_out, may_add: true, cause });
+        return;
     }
     let number = crate::inventory::count(policies.list.len());
     let ingress = policies.add_rules(number, subject, Direction::Ingress, ingress);
     let egress = policies.add_rules(number, subject, Direction::Egress, egress);
     policies.add(Policy { object, tier, priority, subject, ingress: Some(ingress), egress: Some(egress), isolates: Isolates::NEITHER });
-    None
+}
+
+/// Policies of which it is undefined which is asked first, each with the one that was read before it.
+pub(crate) fn ties<'s>(policies: &Policies<'s>) -> Vec<(ObjectView<'s>, ObjectView<'s>, i64)> {
+    let of_cluster = policies.of_cluster().map(|(_, policy)| policy);
+    let ordered = of_cluster.filter(|policy| Dialect::of(policy.object).is_some_and(|dialect| dialect != Dialect::BaselineAdmin));
+    let mut ordered: Vec<&Policy<'s>> = ordered.collect();
+    ordered.sort_by_key(|policy| (policy.tier, policy.priority, policy.object.id()));
+    let pairs = ordered.iter().zip(ordered.iter().skip(1)).filter(|(one, two)| (one.tier, one.priority) == (two.tier, two.priority));
+    pairs.map(|(one, two)| (two.object, one.object, two.priority)).collect()
 }
 
 struct Reader<'p, 's> {

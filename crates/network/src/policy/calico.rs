@@ -10,6 +10,7 @@
 //! has labels without being a pod, [`rule`] what rules ask, [`profile`] what stands behind all tiers, [`host`] the interfaces of nodes,
 //! [`failsafe`] what always passes them, [`stored`] which objects are the same.
 
+mod change;
 pub(crate) mod failsafe;
 pub(crate) mod host;
 mod meaning;
@@ -23,19 +24,22 @@ mod tier;
 use std::sync::Arc;
 
 use bartizan_cluster::label::is_dns_subdomain;
-use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
+use bartizan_cluster::{ObjectView, Snapshot, Value, field};
 
 use super::unmodelled::Blur;
-use super::{Direction, Draft, Isolates, Policies, Policy, shape};
+use super::{Direction, Draft, Isolates, Policies, Policy, Reads, shape};
+use crate::custom::Ground;
 use crate::inventory::{Inventory, count};
 use crate::label::Refusal;
-use crate::service::Services;
 use crate::verdict::Cause;
 use host::{HostReader, Phase};
-use meaning::{Key, Meaning, Place};
+use meaning::{Accounts, Key, Place};
 use set::Sets;
 use stored::{is_current, is_group};
 use tier::{DEFAULT_TIER, Tiers};
+
+pub(crate) use change::{concerns_everybody, is_pool, rivals};
+pub(crate) use meaning::Meaning;
 
 /// The order of NetworkPolicies in the tier `default`.
 const NETWORK_POLICY_ORDER: f64 = 1_000.0;
@@ -58,26 +62,18 @@ pub(crate) fn is_of_cluster(object: ObjectView<'_>) -> bool {
 
 /// Whether interfaces of nodes have labels that policies of the whole cluster select.
 pub(crate) fn has_host_endpoints(snapshot: &Snapshot) -> bool {
-    snapshot.of_kind(Kind::Other).any(|object| is_group(object.group()) && object.kind_name() == "HostEndpoint")
+    stored::objects(snapshot, "HostEndpoint").next().is_some()
 }
 
-/// Whether an object has a say in what its policies mean.
-pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
-    is_group(object.group())
-        && matches!(
-            object.kind_name(),
-            "NetworkPolicy"
-                | "GlobalNetworkPolicy"
-                | "Tier"
-                | "NetworkSet"
-                | "GlobalNetworkSet"
-                | "HostEndpoint"
-                | "IPPool"
-                | "Profile"
-                | "FelixConfiguration"
-                | "KubeControllersConfiguration"
-        )
-}
+/// The kinds of objects that Calico alone goes by, with their groups: policies, and endpoints on nodes.
+pub(crate) const KINDS: [(&str, &str); 6] = [
+    ("projectcalico.org", "NetworkPolicy"),
+    ("projectcalico.org", "GlobalNetworkPolicy"),
+    ("projectcalico.org", "HostEndpoint"),
+    ("crd.projectcalico.org", "NetworkPolicy"),
+    ("crd.projectcalico.org", "GlobalNetworkPolicy"),
+    ("crd.projectcalico.org", "HostEndpoint"),
+];
 
 /// Whether an object configures its agents.
 pub(crate) fn is_configuration(object: ObjectView<'_>) -> bool {
@@ -91,7 +87,7 @@ pub(crate) fn is_host_endpoint(object: ObjectView<'_>) -> bool {
 
 /// What configures its agents: for all of them (`default`), or for that of one node.
 pub(crate) fn configurations<'s>(snapshot: &'s Snapshot, name: &str) -> impl Iterator<Item = Value<'s>> {
-    let configured = snapshot.of_kind(Kind::Other).filter(move |object| is_configuration(*object) && object.name() == name);
+    let configured = stored::objects(snapshot, "FelixConfiguration").filter(move |object| object.name() == name);
     configured.filter_map(ObjectView::spec)
 }
 
@@ -111,31 +107,56 @@ pub(crate) fn network_policy_rank() -> i64 {
     rank(NETWORK_POLICY_ORDER)
 }
 
-/// Reads every policy of Calico's, and tells what is not known because of them.
-pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, services: &Services<'s>, policies: &mut Policies<'s>) -> Vec<Blur> {
-    let tiers = Tiers::read(snapshot, policies);
-    let mut sets = Sets::read(snapshot, inventory, policies);
-    let hosts = HostReader::read(snapshot, inventory, &mut sets, policies);
-    policies.pod_space = Some(set::pod_space(snapshot));
-    let mut reader = Reader { snapshot, inventory, services, policies, tiers, sets, hosts, blurs: Vec::new() };
-    for object in snapshot.of_kind(Kind::Other).filter(|object| is_policy(*object) && is_current(snapshot, *object)) {
-        reader.policy(object);
+/// What policies of Calico's are read by, beside Services.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame<'s> {
+    tiers: Arc<Tiers<'s>>,
+    sets: Arc<Sets>,
+    accounts: Arc<Accounts<'s>>,
+    /// Host endpoints while policies are read.
+    hosts: HostReader<'s>,
+    /// The namespaces whose profiles say more than that everything may pass, with whether they are there.
+    profiled: Vec<(&'s str, bool)>,
+    /// Whether host endpoints are there, or are made for nodes that come.
+    may_have_hosts: bool,
+}
+
+impl<'s> Frame<'s> {
+    /// Reads it.
+    pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Self {
+        let tiers = Tiers::read(snapshot, policies);
+        let mut sets = Sets::read(snapshot, inventory, policies);
+        let hosts = HostReader::read(snapshot, inventory, &mut sets, policies);
+        policies.pod_space = Some(set::pod_space(snapshot));
+        Self {
+            tiers: Arc::new(tiers),
+            sets: Arc::new(sets),
+            accounts: Arc::new(Accounts::read(snapshot)),
+            may_have_hosts: !hosts.is_empty() || stored::objects(snapshot, "KubeControllersConfiguration").next().is_some(),
+            hosts,
+            profiled: Vec::new(),
+        }
     }
-    let profiles = reader.profiles();
-    let Reader { policies, hosts, blurs, .. } = reader;
-    policies.hosts = hosts.settle(snapshot, inventory, policies, &profiles).map(Arc::new);
-    blurs
+
+    /// Reads what stands behind all policies, once every policy was read.
+    pub(crate) fn finish(&mut self, ground: &Ground<'_, 's>, policies: &mut Policies<'s>) {
+        let profiles = Reader { ground, frame: self, policies }.profiles();
+        let hosts = std::mem::take(&mut self.hosts);
+        policies.hosts = hosts.settle(ground.snapshot, ground.inventory, policies, &profiles).map(Arc::new);
+    }
+}
+
+/// Reads a policy of Calico's, unless another object says the same later.
+pub(crate) fn read<'s>(object: ObjectView<'s>, ground: &Ground<'_, 's>, frame: &mut Frame<'s>, policies: &mut Policies<'s>) {
+    if is_current(ground.snapshot, object) {
+        Reader { ground, frame, policies }.policy(object);
+    }
 }
 
 struct Reader<'r, 's> {
-    snapshot: &'s Snapshot,
-    inventory: &'r Inventory<'s>,
-    services: &'r Services<'s>,
+    ground: &'r Ground<'r, 's>,
+    frame: &'r mut Frame<'s>,
     policies: &'r mut Policies<'s>,
-    tiers: Tiers<'s>,
-    sets: Sets,
-    hosts: HostReader<'s>,
-    blurs: Vec<Blur>,
 }
 
 /// What is read of one policy, and what is wrong with it.
@@ -220,8 +241,8 @@ impl<'s> Reader<'_, 's> {
         let mut page = Page { home: None, refused: Vec::new(), remarks: Vec::new() };
         if !is_global {
             let name = object.namespace().unwrap_or("default");
-            let Some(number) = self.inventory.namespace(name) else { return };
-            page.home = Some((number, self.inventory.namespace_name(number)));
+            let Some(number) = self.ground.inventory.namespace(name) else { return };
+            page.home = Some((number, self.ground.inventory.namespace_name(number)));
         }
         if !is_dns_subdomain(object.name()) {
             page.refuse(object.root(), format!("`{}` is no name of a policy", object.name()));
@@ -247,21 +268,22 @@ impl<'s> Reader<'_, 's> {
         for (place, message) in remarks {
             self.policies.remark(object, place, message);
         }
-        let guarded = if is_global { self.hosts.selected(&subject, &self.sets, self.inventory) } else { Vec::new() };
+        let guarded = if is_global { self.frame.hosts.selected(&subject, &self.frame.sets, self.ground.inventory) } else { Vec::new() };
         if let Some(phase) = host_phase {
             self.for_hosts_alone(object, phase, &types, order, drafts, &guarded);
             return;
         }
-        let subject = subject.to_wish(self.snapshot, &mut self.policies.absent_words);
+        let subject = self.wish(&subject);
         let subject = self.policies.wished(subject, home.map(|(number, _)| number));
-        let Some(tier) = self.tiers.find(tier_name) else {
+        self.policies.reads(Reads::Tier(tier_name));
+        let Some(tier) = self.frame.tiers.find(tier_name) else {
             let [ingress, egress] = [Direction::Ingress, Direction::Egress].map(|direction| types.contains(&direction));
             self.policies.forget(&drafts);
             let message = format!("the tier `{tier_name}` is not in the input; where the policy stands among others is not known");
             self.policies.remark(object, spec.entry("tier").unwrap_or(spec), message);
             let cause = Cause::TierUnknown(tier_name.to_owned());
-            self.hosts.doubt(&guarded, &cause);
-            self.blurs.push(Blur { subject, ingress, egress, may_add: true, cause });
+            self.frame.hosts.doubt(&guarded, &cause);
+            self.policies.blur(Blur { subject, ingress, egress, may_add: true, cause });
             return;
         };
         if tier_name == DEFAULT_TIER && rank(order) == network_policy_rank() {
@@ -281,24 +303,24 @@ impl<'s> Reader<'_, 's> {
         });
         let isolates = Isolates { ingress: tier.isolates, egress: tier.isolates };
         self.policies.add(Policy { object, tier: tier.tier, priority: tier.rank_of(order), subject, ingress, egress, isolates });
-        self.hosts.give(&guarded, Phase::Own, number);
+        self.frame.hosts.give(&guarded, Phase::Own, number);
         if spec.entry("applyOnForward").and_then(Value::as_bool) == Some(true) {
-            self.hosts.give(&guarded, Phase::Forwarded, number);
+            self.frame.hosts.give(&guarded, Phase::Forwarded, number);
         }
     }
 
     /// A policy that is for host endpoints and for no pod.
     fn for_hosts_alone(&mut self, object: ObjectView<'s>, phase: Phase, types: &[Direction], order: f64, drafts: [Vec<Draft<'s>>; 2], guarded: &[usize]) {
         let spec = object.spec().unwrap_or(object.root());
-        if self.hosts.is_empty() {
+        if self.frame.hosts.is_empty() {
             self.policies.remark(object, spec, "it is for host endpoints, and none is in the input: it changes nothing that is asked here".to_owned());
         }
         let tier_name = spec.entry("tier").and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or(DEFAULT_TIER);
-        let tier = self.tiers.find(tier_name);
+        let tier = self.frame.tiers.find(tier_name);
         let Some(tier) = tier.filter(|_| !guarded.is_empty()) else {
             self.policies.forget(&drafts);
             if tier.is_none() {
-                self.hosts.doubt(guarded, &Cause::TierUnknown(tier_name.to_owned()));
+                self.frame.hosts.doubt(guarded, &Cause::TierUnknown(tier_name.to_owned()));
             }
             return;
         };
@@ -317,7 +339,7 @@ impl<'s> Reader<'_, 's> {
             let (ingress, egress) = (side(), side());
             // It has a name for its rules, and is none of the policies of pods.
             reader.policies.list.push(Policy { object, tier: tier.tier, priority: tier.rank_of(order), subject, ingress, egress, isolates: Isolates::NEITHER });
-            reader.hosts.give(guarded, phase, number);
+            reader.frame.hosts.give(guarded, phase, number);
         };
         let is_meant = [Direction::Ingress, Direction::Egress].map(|direction| types.contains(&direction));
         let [ingress_meant, egress_meant] = is_meant;

@@ -3,23 +3,23 @@
 //!
 //! Rules that refuse go before all that allow, whatever policies these stand in. What a policy says of requests and of who must
 //! prove who they are makes what it allows uncertain, never wrong. Policies for nodes are kept beside the others: they
-//! guard no pod. Start at [`read_all`]; `selector` reads labels, `rule` other ends, `port` traffic.
+//! guard no pod. Start at [`read`]; `selector` reads labels, `rule` other ends, `port` traffic.
 
 mod port;
 mod rule;
 mod selector;
 
-use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
+use std::sync::Arc;
+
+use bartizan_cluster::{ObjectId, ObjectView, Value, field};
 
 use super::unmodelled::Blur;
 use super::{Direction, Isolates, NamespaceMatch, PodMatch, Policies, Policy, Tier, shape};
-use crate::address::AddressSet;
+use crate::custom::Ground;
 use crate::fabric::Settings;
-use crate::inventory::{Inventory, count};
+use crate::inventory::count;
 use crate::label::{Refusal, Selector};
-use crate::service::Endpoints;
 use crate::verdict::Cause;
-use rule::singles;
 use selector::Subject;
 
 const GROUP: &str = "cilium.io";
@@ -29,6 +29,9 @@ const NAMESPACED: &str = "CiliumNetworkPolicy";
 
 /// A policy of the whole cluster.
 const CLUSTERWIDE: &str = "CiliumClusterwideNetworkPolicy";
+
+/// The kinds of its policies, with their group.
+pub(crate) const POLICIES: [(&str, &str); 2] = [(GROUP, NAMESPACED), (GROUP, CLUSTERWIDE)];
 
 /// The Service by which pods reach API servers.
 const API_SERVER: (&str, &str) = ("default", "kubernetes");
@@ -52,14 +55,15 @@ pub(crate) fn is_policy(object: ObjectView<'_>) -> bool {
     object.group() == GROUP && matches!(object.kind_name(), NAMESPACED | CLUSTERWIDE)
 }
 
-/// Whether an object has a say in what policies of Cilium's mean.
-pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
-    is_policy(object) || (object.group() == GROUP && object.kind_name() == BLOCKS)
+/// Whether an object is a list of blocks that rules refer to.
+pub(crate) fn is_list_of_blocks(object: ObjectView<'_>) -> bool {
+    object.group() == GROUP && object.kind_name() == BLOCKS
 }
 
 /// A policy that guards nodes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct HostPolicy<'s> {
+    pub(crate) object: ObjectId,
     pub(crate) nodes: Selector<'s>,
     /// Why it is not known whether it guards the nodes that it seems to select.
     pub(crate) doubt: Option<Cause>,
@@ -68,7 +72,7 @@ pub(crate) struct HostPolicy<'s> {
 }
 
 /// What it says about one direction.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct HostSide {
     /// The rules by number; none where it does not apply.
     pub(crate) rules: Option<Vec<u32>>,
@@ -84,83 +88,52 @@ impl HostPolicy<'_> {
             Direction::Egress => &self.egress,
         }
     }
-}
 
-/// What was read beside policies.
-#[derive(Debug, Default)]
-pub(crate) struct Read<'s> {
-    pub(crate) blurs: Vec<Blur>,
-    pub(crate) host_policies: Vec<HostPolicy<'s>>,
-}
-
-/// Reads every policy of Cilium's in `snapshot`, where API servers are assumed at some addresses.
-pub(crate) fn read_all<'s>(
-    snapshot: &'s Snapshot,
-    inventory: &Inventory<'s>,
-    settings: &Settings<'s>,
-    assumed: &AddressSet,
-    policies: &mut Policies<'s>,
-) -> Read<'s> {
-    let mut read = Read::default();
-    let endpoints = Endpoints::read(snapshot);
-    let listed = endpoints.of(API_SERVER.0, API_SERVER.1).map(|addresses| singles(&addresses));
-    let servers = listed.or_else(|| (!assumed.is_empty()).then(AddressSet::default)).map(|servers| servers.union(assumed));
-    for object in snapshot.of_kind(Kind::Other).filter(|object| is_policy(*object)) {
-        let is_current = snapshot.find_other(GROUP, object.kind_name(), object.namespace(), object.name()).is_none_or(|found| found.id() == object.id());
-        let home = match (object.kind_name(), object.namespace()) {
-            (NAMESPACED, Some(name)) => inventory.namespace(name).map(|number| Some((number, name))),
-            _ => Some(None),
-        };
-        // Of the same policy twice, the last one counts.
-        let Some(home) = home.filter(|_| is_current) else { continue };
-        let mut reader = Reader {
-            snapshot,
-            inventory,
-            endpoints: &endpoints,
-            servers: servers.as_ref(),
-            settings,
-            policies,
-            home,
-            refused: Vec::new(),
-            invalid: Vec::new(),
-            remarks: Vec::new(),
-            unclear: None,
-            doubted: None,
-        };
-        let drafts = reader.specs(object);
-        let Reader { mut refused, invalid, mut remarks, .. } = reader;
-        let root = object.root();
-        for spec in root.get(field::SPEC).into_iter().chain(root.entry("specs").into_iter().flat_map(Value::items)) {
-            let told: Vec<Refusal<'s>> = refused.iter().chain(&invalid).cloned().collect();
-            refused.extend(shape::misfits(object, Some(spec), &shape::CILIUM, &told));
-            let newer = shape::misfits(object, Some(spec), &shape::CILIUM_NEWEST, &told);
-            remarks.extend(newer.into_iter().map(|(place, message)| (place, shape::of_creation(&message))));
-        }
-        if !refused.is_empty() || !invalid.is_empty() {
-            for draft in &drafts {
-                draft.forget(policies);
-            }
-            policies.refuse(object, refused);
-            policies.refuse_by(AGENTS, object, invalid);
-            continue;
-        }
-        for (place, message) in remarks {
-            policies.remark(object, place, message);
-        }
-        for draft in drafts {
-            draft.enter(object, home.is_none(), policies, &mut read);
-        }
+    /// Its rules of both directions, by number.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = u32> {
+        [&self.ingress, &self.egress].into_iter().flat_map(|side| side.rules.iter().flatten().copied())
     }
-    read
+}
+
+/// Reads a policy of Cilium's, which runs with these settings.
+pub(crate) fn read<'s>(object: ObjectView<'s>, ground: &Ground<'_, 's>, settings: &Settings<'s>, policies: &mut Policies<'s>) {
+    let snapshot = ground.snapshot;
+    let is_current = snapshot.find_other(GROUP, object.kind_name(), object.namespace(), object.name()).is_none_or(|found| found.id() == object.id());
+    let home = match (object.kind_name(), object.namespace()) {
+        (NAMESPACED, Some(name)) => ground.inventory.namespace(name).map(|number| Some((number, name))),
+        _ => Some(None),
+    };
+    // Of the same policy twice, the last one counts.
+    let Some(home) = home.filter(|_| is_current) else { return };
+    let mut reader = Reader { ground, settings, policies, home, refused: Vec::new(), invalid: Vec::new(), remarks: Vec::new(), unclear: None, doubted: None };
+    let drafts = reader.specs(object);
+    let Reader { mut refused, invalid, mut remarks, .. } = reader;
+    let root = object.root();
+    for spec in root.get(field::SPEC).into_iter().chain(root.entry("specs").into_iter().flat_map(Value::items)) {
+        let told: Vec<Refusal<'s>> = refused.iter().chain(&invalid).cloned().collect();
+        refused.extend(shape::misfits(object, Some(spec), &shape::CILIUM, &told));
+        let newer = shape::misfits(object, Some(spec), &shape::CILIUM_NEWEST, &told);
+        remarks.extend(newer.into_iter().map(|(place, message)| (place, shape::of_creation(&message))));
+    }
+    if !refused.is_empty() || !invalid.is_empty() {
+        for draft in &drafts {
+            draft.forget(policies);
+        }
+        policies.refuse(object, refused);
+        policies.refuse_by(AGENTS, object, invalid);
+        return;
+    }
+    for (place, message) in remarks {
+        policies.remark(object, place, message);
+    }
+    for draft in drafts {
+        draft.enter(object, home.is_none(), policies);
+    }
 }
 
 /// What the reading of one object needs and finds.
 struct Reader<'p, 's> {
-    snapshot: &'s Snapshot,
-    inventory: &'p Inventory<'s>,
-    endpoints: &'p Endpoints<'s>,
-    /// Where API servers listen, if that is known.
-    servers: Option<&'p AddressSet>,
+    ground: &'p Ground<'p, 's>,
     settings: &'p Settings<'s>,
     policies: &'p mut Policies<'s>,
     /// The number and name of the namespace; none for a policy of the whole cluster.
@@ -313,7 +286,7 @@ impl<'s> SpecDraft<'s> {
         }
     }
 
-    fn enter(self, object: ObjectView<'s>, is_clusterwide: bool, policies: &mut Policies<'s>, read: &mut Read<'s>) {
+    fn enter(self, object: ObjectView<'s>, is_clusterwide: bool, policies: &mut Policies<'s>) {
         let subject = match self.subject {
             Guarded::Pods(pods) => pods,
             Guarded::Nodes(nodes, doubt) => {
@@ -335,7 +308,9 @@ impl<'s> SpecDraft<'s> {
                     egress: None,
                     isolates: Isolates::NEITHER,
                 });
-                read.host_policies.push(HostPolicy { nodes, doubt, ingress, egress });
+                let hosts = Arc::make_mut(&mut policies.host_policies);
+                let at = hosts.partition_point(|other| other.object <= object.id());
+                hosts.insert(at, HostPolicy { object: object.id(), nodes, doubt, ingress, egress });
                 return;
             }
             Guarded::Nobody => {
@@ -350,7 +325,8 @@ impl<'s> SpecDraft<'s> {
             let direction = directions.next().unwrap_or(Direction::Ingress);
             if let Some(cause) = side.unclear.filter(|_| side.rules.is_some()) {
                 let is_ingress = direction == Direction::Ingress;
-                read.blurs.push(Blur { subject, ingress: is_ingress, egress: !is_ingress, may_add: true, cause });
+                policies.retain(subject);
+                policies.blur(Blur { subject, ingress: is_ingress, egress: !is_ingress, may_add: true, cause });
             }
             let rules = side.rules?;
             policies.has_denials |= rules.iter().any(|rule| rule.action == super::Action::Deny);

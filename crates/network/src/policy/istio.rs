@@ -1,7 +1,7 @@
 //! `AuthorizationPolicy` of Istio: what the proxies in front of pods are told to let through, as far as a connection shows it. What
 //! depends on requests (methods, paths, hosts, tokens) is kept as a doubt. What proxies make of it is told in `gate`.
 
-use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
+use bartizan_cluster::{ObjectView, Snapshot, Value, field};
 
 use super::{NamespaceMatch, PodMatch, Policies, shape};
 use crate::address::{Address, AddressSet, Cidr};
@@ -66,6 +66,22 @@ pub(crate) struct Operation {
     pub(crate) asks: Option<&'static str>,
 }
 
+impl Guard<'_> {
+    /// Whether proxies enforce it for what is addressed to pods.
+    pub(crate) fn concerns_pods(&self) -> bool {
+        !self.is_for_services
+    }
+
+    /// The sets of addresses that it reads, by number.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = u32> {
+        let tests = self.rules.iter().flat_map(|rule| rule.from.iter().flatten().chain(&rule.when));
+        tests.filter_map(|test| match test.of {
+            Trait::Address(block) | Trait::Remote(block) | Trait::Destination(block) => Some(block),
+            _ => None,
+        })
+    }
+}
+
 impl GuardRule<'_> {
     /// Whether it looks at anything that the proxy of a node does not see.
     pub(crate) fn is_beyond_nodes(&self) -> bool {
@@ -107,54 +123,55 @@ pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
     object.group() == SECURITY && object.kind_name() == "AuthorizationPolicy"
 }
 
-/// Reads every policy of `snapshot`, and notes by which labels those about mutual TLS tell pods apart.
-pub(crate) fn read_all<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, mesh: &Mesh<'s>, policies: &mut Policies<'s>) -> Vec<Guard<'s>> {
-    let mut guards = Vec::new();
-    for policy in mesh.peer_policies() {
-        if let Some(selector) = policy.spec().and_then(|spec| spec.get(field::SELECTOR)) {
-            policies.pod_selectors.add(Selector::read(selector, &mut Vec::new()));
-        }
+/// Reads a policy of this kind.
+pub(crate) fn read<'s>(object: ObjectView<'s>, snapshot: &'s Snapshot, inventory: &Inventory<'s>, mesh: &Mesh<'s>, policies: &mut Policies<'s>) {
+    let is_current = snapshot.find_other(SECURITY, object.kind_name(), object.namespace(), object.name()).is_none_or(|found| found.id() == object.id());
+    if !is_current {
+        return;
     }
-    for object in snapshot.of_kind(Kind::Other).filter(|object| is_one(*object)) {
-        let is_current = snapshot.find_other(SECURITY, object.kind_name(), object.namespace(), object.name()).is_none_or(|found| found.id() == object.id());
-        let home = object.namespace().unwrap_or("");
-        let namespaces = if home == mesh.root() {
-            NamespaceMatch::Selected(policies.namespace_selectors.add(Selector::everything()))
-        } else if let Some(number) = inventory.namespace(home) {
-            NamespaceMatch::One(number)
-        } else {
-            continue;
-        };
-        if !is_current {
-            continue;
-        }
-        let mut reader = Reader { policies, home, refused: Vec::new(), invalid: Vec::new(), remarks: Vec::new() };
-        let guard = reader.guard(object, namespaces);
-        let Reader { mut refused, invalid, remarks, .. } = reader;
-        let told: Vec<Refusal<'s>> = refused.iter().chain(&invalid).cloned().collect();
-        refused.extend(shape::misfits(object, object.spec(), &shape::AUTHORIZATION, &told));
-        for (place, message) in remarks {
-            policies.remark(object, place, message);
-        }
-        if object.annotation(DRY_RUN) == Some("true") {
-            policies.remark(object, object.spec().unwrap_or(object.root()), format!("`{DRY_RUN}` is on: nothing enforces the policy"));
-            continue;
-        }
-        if refused.is_empty() && invalid.is_empty() {
-            guards.extend(guard);
-        }
-        policies.refuse(object, refused);
-        policies.refuse_by(WEBHOOK, object, invalid);
+    let home = object.namespace().unwrap_or("");
+    let namespaces = if home == mesh.root() {
+        NamespaceMatch::Selected(policies.namespace_selectors.add(Selector::everything()))
+    } else if let Some(number) = inventory.namespace(home) {
+        NamespaceMatch::One(number)
+    } else {
+        return;
+    };
+    let mut reader = Reader { policies, home, refused: Vec::new(), invalid: Vec::new(), remarks: Vec::new() };
+    let (verb, guard) = reader.guard(object, namespaces);
+    let Reader { mut refused, invalid, remarks, .. } = reader;
+    let told: Vec<Refusal<'s>> = refused.iter().chain(&invalid).cloned().collect();
+    refused.extend(shape::misfits(object, object.spec(), &shape::AUTHORIZATION, &told));
+    for (place, message) in remarks {
+        policies.remark(object, place, message);
     }
-    guards
+    let is_dry = object.annotation(DRY_RUN) == Some("true");
+    let is_sound = refused.is_empty() && invalid.is_empty();
+    match verb.filter(|_| is_sound && !is_dry) {
+        Some(verb) => policies.guard(Guard { verb, ..guard }),
+        None => policies.release_guard(&guard),
+    }
+    if is_dry {
+        policies.remark(object, object.spec().unwrap_or(object.root()), format!("`{DRY_RUN}` is on: nothing enforces the policy"));
+        return;
+    }
+    policies.refuse(object, refused);
+    policies.refuse_by(WEBHOOK, object, invalid);
 }
 
-/// Tells what the API server refuses of policies about mutual TLS. What they say counts all the same: clusters hold such from before.
-pub(crate) fn remark_on_peers<'s>(snapshot: &'s Snapshot, policies: &mut Policies<'s>) {
-    for policy in snapshot.of_kind(Kind::Other).filter(|object| object.group() == SECURITY && object.kind_name() == "PeerAuthentication") {
-        for (place, message) in peer_refusals(policy) {
-            policies.remark(policy, place, shape::of_creation(&message));
-        }
+/// Notes by which labels a policy about mutual TLS tells pods apart.
+pub(crate) fn note_peers<'s>(object: ObjectView<'s>, inventory: &Inventory<'s>, policies: &mut Policies<'s>) {
+    if let Some(selector) = object.spec().and_then(|spec| spec.get(field::SELECTOR)) {
+        let home = object.namespace().and_then(|name| inventory.namespace(name));
+        let noted = policies.pod_selectors.add_in(home, Selector::read(selector, &mut Vec::new()));
+        policies.notes(noted);
+    }
+}
+
+/// Tells what the API server refuses of a policy about mutual TLS. What it says counts all the same: clusters hold such from before.
+pub(crate) fn remark_on_peers<'s>(policy: ObjectView<'s>, policies: &mut Policies<'s>) {
+    for (place, message) in peer_refusals(policy) {
+        policies.remark(policy, place, shape::of_creation(&message));
     }
 }
 
@@ -211,7 +228,8 @@ fn all_ports() -> Traffic {
 }
 
 impl<'s> Reader<'_, 's> {
-    fn guard(&mut self, object: ObjectView<'s>, namespaces: NamespaceMatch) -> Option<Guard<'s>> {
+    /// What a policy says, with what it does; none for that where nothing is enforced, or it is refused.
+    fn guard(&mut self, object: ObjectView<'s>, namespaces: NamespaceMatch) -> (Option<Verb>, Guard<'s>) {
         let spec = object.spec().filter(|spec| !spec.is_null());
         if let Some(spec) = spec.filter(|spec| !spec.is_map()) {
             self.refused.push((spec, "`spec` is no object".to_owned()));
@@ -225,7 +243,8 @@ impl<'s> Reader<'_, 's> {
             // It is written down what it matches, and nothing else.
             Some("AUDIT") => None,
             Some(other) => {
-                self.refused.push((written("action")?, format!("action `{other}` is none of `ALLOW`, `DENY`, `CUSTOM`, `AUDIT`")));
+                let place = written("action").unwrap_or(object.root());
+                self.refused.push((place, format!("action `{other}` is none of `ALLOW`, `DENY`, `CUSTOM`, `AUDIT`")));
                 None
             }
         };
@@ -238,8 +257,8 @@ impl<'s> Reader<'_, 's> {
         if let Some(reference) = written("targetRef").filter(|_| written("targetRefs").is_some_and(|listed| !listed.is_empty())) {
             self.refused.push((reference, "`targetRef` stands beside `targetRefs`".to_owned()));
         }
-        if selector.is_some() && !references.is_empty() {
-            self.invalid.push((references.first().copied()?, "`targetRefs` stands beside `selector`".to_owned()));
+        if let Some(&reference) = references.first().filter(|_| selector.is_some()) {
+            self.invalid.push((reference, "`targetRefs` stands beside `selector`".to_owned()));
         }
         let pods = match (selector, references.as_slice()) {
             (Some(selector), _) => self.selector(selector),
@@ -252,9 +271,9 @@ impl<'s> Reader<'_, 's> {
         };
         let listed = self.list(spec, "rules").unwrap_or_default();
         let rules = listed.into_iter().filter_map(|rule| self.rule(rule)).collect();
-        let subject = PodMatch { namespaces, pods: self.policies.pod_selectors.add(pods), formula: None };
+        let subject = PodMatch { namespaces, pods: self.policies.pod_selectors.add_in(namespaces.scope(), pods), formula: None };
         let (is_for_gateways, is_for_services) = (!references.is_empty(), !references.is_empty() && !references.iter().any(is_gateway));
-        Some(Guard { object, verb: verb?, subject, rules, is_for_gateways, is_for_services })
+        (verb, Guard { object, verb: Verb::Allow, subject, rules, is_for_gateways, is_for_services })
     }
 
     fn selector(&mut self, selector: Value<'s>) -> Selector<'s> {

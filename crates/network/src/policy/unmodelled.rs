@@ -4,7 +4,8 @@ use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
 
 use super::{Direction, NamespaceMatch, PodMatch, Policies};
 use crate::Model;
-use crate::fabric::{self, Fabric};
+use crate::custom::Ground;
+use crate::fabric;
 use crate::inventory::Inventory;
 use crate::label::Selector;
 use crate::mesh::{self, MESH_ROOT, SECURITY};
@@ -12,7 +13,7 @@ use crate::profile::Does;
 use crate::verdict::Cause;
 
 /// Something that may change what is allowed for some pods in a way that is not known.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Blur {
     pub(crate) subject: PodMatch,
     pub(crate) ingress: bool,
@@ -60,42 +61,38 @@ pub(crate) fn is_one(object: ObjectView<'_>) -> bool {
     power(object.group(), object.kind_name()).is_some()
 }
 
-/// Everything in `snapshot` that blurs what is known.
-pub(crate) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, fabric: &Fabric<'s>, model: Model, policies: &mut Policies<'s>) -> Vec<Blur> {
-    let mut blurs = Vec::new();
-    for object in snapshot.of_kind(Kind::Other) {
-        let Some(power) = power(object.group(), object.kind_name()) else { continue };
-        if fabric.models(object) || (model == Model::Kubernetes && is_of_gates(object)) {
-            continue;
-        }
-        if fabric.enforces(object) == Does::No {
-            policies.ignore(object, fabric.name());
-            continue;
-        }
-        // One that leaves the choice keeps nobody out.
-        if object.kind_name() == "PeerAuthentication" && !mesh::is_strict_anywhere(object) {
-            continue;
-        }
-        if let Some(subject) = subject(object, inventory, policies) {
-            let (ingress, egress) = directions(object, &power);
-            let is_contested = fabric.is_contested() && (fabric::is_of_cilium(object) || fabric::is_of_calico(object));
-            let cause = if is_contested { Cause::Contested } else { Cause::NotModelled(format!("{} ({})", object.kind_name(), object.group())) };
-            blurs.push(Blur { subject, ingress, egress, may_add: power.may_add, cause });
-        }
+/// Reads a policy of a kind that is not modelled, as what it blurs.
+pub(crate) fn read<'s>(object: ObjectView<'s>, ground: &Ground<'_, 's>, policies: &mut Policies<'s>) {
+    let Some(power) = power(object.group(), object.kind_name()) else { return };
+    let fabric = ground.fabric;
+    if fabric.models(object) || (ground.model == Model::Kubernetes && is_of_gates(object)) {
+        return;
     }
+    if fabric.enforces(object) == Does::No {
+        policies.ignore(object, fabric.name());
+        return;
+    }
+    // One that leaves the choice keeps nobody out.
+    if object.kind_name() == "PeerAuthentication" && !mesh::is_strict_anywhere(object) {
+        return;
+    }
+    if let Some(subject) = subject(object, ground.inventory, policies) {
+        let (ingress, egress) = directions(object, &power);
+        let is_contested = fabric.is_contested() && (fabric::is_of_cilium(object) || fabric::is_of_calico(object));
+        let cause = if is_contested { Cause::Contested } else { Cause::NotModelled(format!("{} ({})", object.kind_name(), object.group())) };
+        policies.blur(Blur { subject, ingress, egress, may_add: power.may_add, cause });
+    }
+}
+
+/// Notes the lists of policies that could not be read.
+pub(crate) fn read_gaps<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) {
     for (namespace, number) in inventory.namespaces.iter().zip(0u32..) {
         let Some(missing) = snapshot.gap(Kind::NetworkPolicy, Some(namespace.name)) else { continue };
         let pods = policies.pod_selectors.add(Selector::everything());
         let cause = Cause::NotRead(format!("{} of {} ({})", missing.fact, missing.scope, missing.reason.name()));
-        blurs.push(Blur {
-            subject: PodMatch { namespaces: NamespaceMatch::One(number), pods, formula: None },
-            ingress: true,
-            egress: true,
-            may_add: true,
-            cause,
-        });
+        let subject = PodMatch { namespaces: NamespaceMatch::One(number), pods, formula: None };
+        policies.blur(Blur { subject, ingress: true, egress: true, may_add: true, cause });
     }
-    blurs
 }
 
 /// Whether an object is one of what proxies of a mesh enforce, which is told by `gate`.
@@ -112,7 +109,7 @@ fn subject<'s>(object: ObjectView<'s>, inventory: &Inventory<'s>, policies: &mut
         NamespaceMatch::Selected(policies.namespace_selectors.add(Selector::everything()))
     };
     let pods = object.spec().and_then(plain_selector).unwrap_or_default();
-    Some(PodMatch { namespaces, pods: policies.pod_selectors.add(pods), formula: None })
+    Some(PodMatch { namespaces, pods: policies.pod_selectors.add_in(namespaces.scope(), pods), formula: None })
 }
 
 /// The selector of a policy where it is one of plain labels; anything cleverer may select every pod.

@@ -190,7 +190,7 @@ impl Prover<'_, '_> {
         self.proof.undecided.extend(new);
         let blurred = self.scope.workloads.iter().flat_map(|&owner| self.matrix.units_of(owner)).filter_map(|&unit| self.after.unit(unit));
         let groups = blurred.filter_map(|unit| self.after.group(unit.key.group));
-        let causes = groups.flat_map(|group| &group.blurs).filter_map(|&blur| self.after.blurs.get(blur as usize)).map(|blur| blur.cause.to_string());
+        let causes = groups.flat_map(|group| &group.blurs).filter_map(|&blur| self.after.policies.blurs.get(blur)).map(|blur| blur.cause.to_string());
         self.proof.undecided.extend(causes);
     }
 

@@ -20,7 +20,7 @@ impl Network<'_> {
             trace.causes.insert(Cause::Undefined(self.fabric.undefined(Point::GuardsHostPods)));
             return Bounds::maybe(asked.possible);
         }
-        if self.host_policies.is_empty() { asked } else { self.by_host_policies(direction, number, subject, peer, asked, trace) }
+        if self.policies.host_policies.is_empty() { asked } else { self.by_host_policies(direction, number, subject, peer, asked, trace) }
     }
 
     /// What Cilium's policies for nodes leave, where its host firewall is on.
@@ -28,7 +28,7 @@ impl Network<'_> {
         let object = node.and_then(|number| self.inventory.nodes.get(number as usize)).and_then(|node| node.object);
         let may_guard =
             |policy: &&HostPolicy<'_>| policy.side(direction).rules.is_some() && object.is_none_or(|node| policy.nodes.matches(|key| node.label(key)));
-        let guarding: Vec<&HostPolicy<'_>> = self.host_policies.iter().filter(may_guard).collect();
+        let guarding: Vec<&HostPolicy<'_>> = self.policies.host_policies.iter().filter(may_guard).collect();
         if guarding.is_empty() || self.fabric.enforces_nothing() {
             trace.note(|| Step { direction, ground: Ground::Unguarded, traffic: asked.clone() });
             return asked;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bartizan_cluster::Kind as ObjectKind;
 use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Claim, Verified, Witness};
@@ -137,8 +138,7 @@ impl Network<'_> {
 
     /// Policies for proxies that stand in front of no pod.
     fn idle_guards(&self) -> Vec<Verified> {
-        let guards = self.gates().map_or(&[][..], |gates| &gates.guards);
-        let idle = guards.iter().filter_map(|guard| {
+        let idle = self.policies.guards.numbered().filter_map(|(_, guard)| {
             let units = self.units_of(guard.subject);
             let claim = if units.is_empty() { Claim::SelectsNothing } else { Claim::Vacuous };
             let may_have_proxy = |unit: &u32| self.member_party(*unit).member.is_some_and(|member| self.may_have_gate(member));
@@ -411,7 +411,10 @@ impl<'n, 's> Examination<'n, 's> {
         };
         for tied in by_priority.into_values().filter(|tied| tied.len() > 1) {
             let mut tied = tied;
-            tied.sort_unstable();
+            // As policies are read: their numbers are others after a change.
+            tied.sort_unstable_by_key(|&policy| {
+                network.policies.list.get(policy as usize).map(|policy| (policy.object.kind() != ObjectKind::NetworkPolicy, policy.object.id()))
+            });
             for (at, &one) in tied.iter().enumerate() {
                 for &two in tied.iter().skip(at + 1).filter(|&&two| !self.ties.contains_key(&(one, two))).collect::<Vec<_>>() {
                     let (ones, twos) = (decisions(one), decisions(two));

@@ -8,14 +8,14 @@
 
 use std::collections::BTreeMap;
 
-use bartizan_cluster::{Kind, ObjectView, Snapshot, Value, field};
+use bartizan_cluster::{ObjectView, Snapshot, Value, field};
 
 use super::CALICO;
 use super::failsafe::{self, Failsafe};
 use super::meaning::Meaning;
 use super::profile::{self, Ending, Profiles};
 use super::set::{Labelled, Sets};
-use super::stored::{self, is_current, is_group};
+use super::stored::{self, is_current};
 use crate::address::{Address, AddressSet};
 use crate::grouping::{Applied, NamedPort, PortMap};
 use crate::inventory::{Inventory, count};
@@ -128,7 +128,7 @@ impl<'s> Hosts<'s> {
 }
 
 /// One that is being read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Draft<'s> {
     name: String,
     node: Option<u32>,
@@ -143,7 +143,7 @@ struct Draft<'s> {
 }
 
 /// Host endpoints while policies are read.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct HostReader<'s> {
     drafts: Vec<Draft<'s>>,
 }
@@ -199,7 +199,7 @@ impl<'s> HostReader<'s> {
         self.drafts.push(Draft {
             name: object.name().to_owned(),
             node,
-            labelled: sets.add(Labelled { labels, namespace: None, addresses: AddressSet::of_addresses(&expected) }),
+            labelled: sets.add(Labelled { object: object.id(), labels, namespace: None, addresses: AddressSet::of_addresses(&expected) }),
             facing: facing(interface, &expected, &node.map_or_else(Vec::new, |node| inner_addresses(inventory, node))),
             profiles,
             ports: ports.collect(),
@@ -230,7 +230,12 @@ impl<'s> HostReader<'s> {
             self.drafts.push(Draft {
                 name,
                 node: Some(number),
-                labelled: sets.add(Labelled { labels, namespace: None, addresses: AddressSet::of_addresses(&inner_addresses(inventory, number)) }),
+                labelled: sets.add(Labelled {
+                    object: view.id(),
+                    labels,
+                    namespace: None,
+                    addresses: AddressSet::of_addresses(&inner_addresses(inventory, number)),
+                }),
                 facing: Some(Facing::Every),
                 profiles: vec![profile::ALLOWS_ALL],
                 ports: Vec::new(),
@@ -379,7 +384,6 @@ fn masquerades(snapshot: &Snapshot) -> Option<bool> {
     of_all_pools(snapshot, |pool| Some(pool.entry("natOutgoing").and_then(Value::as_bool) == Some(true)))
 }
 
-fn objects<'s>(snapshot: &'s Snapshot, kind: &'static str) -> impl Iterator<Item = ObjectView<'s>> {
-    let is_meant = move |object: &ObjectView<'_>| is_group(object.group()) && object.kind_name() == kind;
-    snapshot.of_kind(Kind::Other).filter(is_meant).filter(|object| is_current(snapshot, *object))
+fn objects<'s>(snapshot: &'s Snapshot, kind: &str) -> impl Iterator<Item = ObjectView<'s>> {
+    stored::objects(snapshot, kind).filter(|object| is_current(snapshot, *object))
 }

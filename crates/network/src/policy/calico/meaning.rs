@@ -1,13 +1,16 @@
 //! What the keys of selectors mean: labels of pods, of their namespaces (`pcns.`) and of their service accounts (`pcsa.`), and what
 //! Calico itself says about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bartizan_cluster::{Kind, ObjectView, Snapshot, Value};
 
+use super::Reader;
 use super::selector::Expression;
 use crate::inventory::{CALICO_ACCOUNT_LABEL, NAMESPACE_NAME_LABEL};
 use crate::label::Test;
+use crate::policy::Reads;
 use crate::policy::formula::Wish;
 
 /// Labels of namespaces and of service accounts, as pods have them.
@@ -38,8 +41,8 @@ pub(super) enum Place {
 }
 
 /// A key, resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key<'s> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Key<'s> {
     /// A label of the endpoint itself.
     Own(&'s str),
     /// A label of its namespace, which an endpoint may have itself with the prefix.
@@ -75,8 +78,8 @@ impl<'s> Key<'s> {
 }
 
 /// A selector of which the keys are resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Meaning<'s> {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Meaning<'s> {
     Is(Key<'s>, Test<'s>),
     Not(Box<Meaning<'s>>),
     All(Vec<Meaning<'s>>),
@@ -133,61 +136,113 @@ impl<'s> Meaning<'s> {
             Meaning::Any(terms) => terms.iter().any(|term| term.holds(label)),
         }
     }
+}
 
-    /// The pods that it selects.
-    pub(super) fn to_wish(&self, snapshot: &'s Snapshot, absent: &mut Vec<String>) -> Wish<'s> {
-        let mut each = |terms: &[Self]| terms.iter().map(|term| term.to_wish(snapshot, absent)).collect();
-        match self {
-            Meaning::All(terms) => Wish::all(each(terms)),
-            Meaning::Any(terms) => Wish::any(each(terms)),
-            Meaning::Is(key, test) => pods_with(*key, test, snapshot, absent),
-            Meaning::Not(inner) => inner.to_wish(snapshot, absent).not(),
+impl<'s> Reader<'_, 's> {
+    /// The pods that a selector selects.
+    pub(super) fn wish(&mut self, meaning: &Meaning<'s>) -> Wish<'s> {
+        match meaning {
+            Meaning::All(terms) => Wish::all(terms.iter().map(|term| self.wish(term)).collect()),
+            Meaning::Any(terms) => Wish::any(terms.iter().map(|term| self.wish(term)).collect()),
+            Meaning::Is(key, test) => self.pods_with(*key, test),
+            Meaning::Not(inner) => self.wish(inner).not(),
         }
     }
-}
 
-/// The pods whose value of a key passes a test.
-fn pods_with<'s>(key: Key<'s>, test: &Test<'s>, snapshot: &'s Snapshot, absent: &mut Vec<String>) -> Wish<'s> {
-    let always = |holds: bool| if holds { Wish::Always } else { Wish::Never };
-    match key {
-        Key::Own(key) => Wish::Pod(key, test.clone()),
-        Key::Orchestrator => always(test.holds(Some(KUBERNETES))),
-        // Every pod has both.
-        Key::NamespaceName | Key::AccountName if matches!(test, Test::Exists | Test::Absent) => always(*test == Test::Exists),
-        Key::NamespaceName => Wish::Namespace(NAMESPACE_NAME_LABEL, test.clone()),
-        Key::AccountName => Wish::Pod(CALICO_ACCOUNT_LABEL, test.clone()),
-        Key::Namespace(key) => unless_its_own(NAMESPACE_PREFIX, key, test, Wish::Namespace(key, test.clone()), snapshot, absent),
-        Key::Account(key) => unless_its_own(ACCOUNT_PREFIX, key, test, accounts_with(key, test, snapshot), snapshot, absent),
-    }
-}
-
-/// What is inherited, but for pods that have a label of that name themselves.
-fn unless_its_own<'s>(prefix: &str, key: &str, test: &Test<'s>, inherited: Wish<'s>, snapshot: &'s Snapshot, absent: &mut Vec<String>) -> Wish<'s> {
-    // Nothing can have a label that is no word of the input.
-    let strings = snapshot.strings();
-    let word = format!("{prefix}{key}");
-    let Some(own) = strings.find(&word).map(|symbol| strings.text(symbol)) else {
-        absent.push(word);
-        return inherited;
-    };
-    Wish::any(vec![Wish::all(vec![Wish::Pod(own, Test::Exists), Wish::Pod(own, test.clone())]), Wish::all(vec![Wish::Pod(own, Test::Absent), inherited])])
-}
-
-/// The pods that run as service accounts whose labels pass a test. One that is not in the input has none.
-fn accounts_with<'s>(key: &str, test: &Test<'s>, snapshot: &'s Snapshot) -> Wish<'s> {
-    let value = |object: ObjectView<'s>| object.labels().and_then(|labels| labels.entry(key)).and_then(Value::as_str);
-    let without = test.holds(None);
-    let mut others: BTreeMap<&'s str, Vec<&'s str>> = BTreeMap::new();
-    for object in snapshot.of_kind(Kind::ServiceAccount) {
-        let is_current = snapshot.find(Kind::ServiceAccount, object.namespace(), object.name()).is_none_or(|found| found.id() == object.id());
-        if is_current && test.holds(value(object)) != without {
-            others.entry(object.namespace().unwrap_or("default")).or_default().push(object.name());
+    /// The pods whose value of a key passes a test.
+    fn pods_with(&mut self, key: Key<'s>, test: &Test<'s>) -> Wish<'s> {
+        let always = |holds: bool| if holds { Wish::Always } else { Wish::Never };
+        match key {
+            Key::Own(key) => Wish::Pod(key, test.clone()),
+            Key::Orchestrator => always(test.holds(Some(KUBERNETES))),
+            // Every pod has both.
+            Key::NamespaceName | Key::AccountName if matches!(test, Test::Exists | Test::Absent) => always(*test == Test::Exists),
+            Key::NamespaceName => Wish::Namespace(NAMESPACE_NAME_LABEL, test.clone()),
+            Key::AccountName => Wish::Pod(CALICO_ACCOUNT_LABEL, test.clone()),
+            Key::Namespace(key) => self.unless_its_own(NAMESPACE_PREFIX, key, test, Wish::Namespace(key, test.clone())),
+            Key::Account(key) => {
+                self.policies.reads(Reads::Accounts(key));
+                let inherited = self.frame.accounts.with(key, test);
+                self.unless_its_own(ACCOUNT_PREFIX, key, test, inherited)
+            }
         }
     }
-    let of_namespace = |(namespace, mut names): (&'s str, Vec<&'s str>)| {
-        names.sort_unstable();
-        Wish::all(vec![Wish::Namespace(NAMESPACE_NAME_LABEL, Test::In(vec![namespace])), Wish::Pod(CALICO_ACCOUNT_LABEL, Test::In(names))])
-    };
-    let found = Wish::any(others.into_iter().map(of_namespace).collect());
-    if without { found.not() } else { found }
+
+    /// What is inherited, but for pods that have a label of that name themselves.
+    fn unless_its_own(&mut self, prefix: &str, key: &str, test: &Test<'s>, inherited: Wish<'s>) -> Wish<'s> {
+        // Nothing can have a label that is no word of the input.
+        let strings = self.ground.snapshot.strings();
+        let word = format!("{prefix}{key}");
+        let Some(own) = strings.find(&word).map(|symbol| strings.text(symbol)) else {
+            self.policies.reads_absent(word);
+            return inherited;
+        };
+        Wish::any(vec![Wish::all(vec![Wish::Pod(own, Test::Exists), Wish::Pod(own, test.clone())]), Wish::all(vec![Wish::Pod(own, Test::Absent), inherited])])
+    }
+}
+
+/// The labels of service accounts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Accounts<'s> {
+    /// By key: those that have the label, by namespace and name, with its value.
+    with: BTreeMap<&'s str, Arc<BTreeMap<(&'s str, &'s str), &'s str>>>,
+}
+
+impl<'s> Accounts<'s> {
+    pub(super) fn read(snapshot: &'s Snapshot) -> Self {
+        let mut accounts = Self::default();
+        // Of the same one twice, the last counts.
+        for object in snapshot.of_kind(Kind::ServiceAccount) {
+            if snapshot.find(Kind::ServiceAccount, object.namespace(), object.name()).is_none_or(|found| found.id() == object.id()) {
+                accounts.put(object);
+            }
+        }
+        accounts
+    }
+
+    fn put(&mut self, object: ObjectView<'s>) {
+        for (key, value) in object.labels().into_iter().flat_map(Value::entries) {
+            if let Some(value) = value.as_str() {
+                Arc::make_mut(self.with.entry(key).or_default()).insert(name_of(object), value);
+            }
+        }
+    }
+
+    /// Puts what is there now in the place of what was; the keys of which the values are others.
+    pub(super) fn replace(&mut self, before: Option<ObjectView<'s>>, after: Option<ObjectView<'s>>) -> BTreeSet<&'s str> {
+        let keys = [before, after].into_iter().flatten().flat_map(|object| object.labels().into_iter().flat_map(Value::entries).map(|(key, _)| key));
+        let value = |object: Option<ObjectView<'s>>, key: &str| object?.labels()?.entry(key)?.as_str();
+        let changed: BTreeSet<&'s str> = keys.filter(|key| value(before, key) != value(after, key)).collect();
+        if let Some(object) = before {
+            for key in &changed {
+                if let Some(with) = self.with.get_mut(key) {
+                    Arc::make_mut(with).remove(&name_of(object));
+                }
+            }
+        }
+        if let Some(object) = after {
+            self.put(object);
+        }
+        changed
+    }
+
+    /// The pods that run as service accounts whose labels pass a test. One that is not in the input has none.
+    fn with(&self, key: &str, test: &Test<'s>) -> Wish<'s> {
+        let without = test.holds(None);
+        let mut others: BTreeMap<&'s str, Vec<&'s str>> = BTreeMap::new();
+        for ((namespace, name), value) in self.with.get(key).into_iter().flat_map(|with| with.iter()) {
+            if test.holds(Some(value)) != without {
+                others.entry(namespace).or_default().push(name);
+            }
+        }
+        let of_namespace = |(namespace, names): (&'s str, Vec<&'s str>)| {
+            Wish::all(vec![Wish::Namespace(NAMESPACE_NAME_LABEL, Test::In(vec![namespace])), Wish::Pod(CALICO_ACCOUNT_LABEL, Test::In(names))])
+        };
+        let found = Wish::any(others.into_iter().map(of_namespace).collect());
+        if without { found.not() } else { found }
+    }
+}
+
+fn name_of(object: ObjectView<'_>) -> (&str, &str) {
+    (object.namespace().unwrap_or("default"), object.name())
 }

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use bartizan_cluster::{Kind, ObjectView, Snapshot, Symbol, Value, field};
+use bartizan_cluster::{ObjectView, Snapshot, Symbol, Value, field};
 
-use super::stored::{is_current, is_group};
+use super::stored::{self, is_current};
 use super::{CALICO, Page, Reader};
 use crate::inventory::{CALICO_ACCOUNT_LABEL, count};
 use crate::label::Test;
@@ -70,8 +70,7 @@ pub(super) fn inherited(snapshot: &Snapshot, names: &[&str]) -> BTreeMap<String,
 }
 
 fn objects(snapshot: &Snapshot) -> impl Iterator<Item = ObjectView<'_>> {
-    let is_profile = |object: &ObjectView<'_>| is_group(object.group()) && object.kind_name() == "Profile";
-    snapshot.of_kind(Kind::Other).filter(is_profile).filter(|object| is_current(snapshot, *object))
+    stored::objects(snapshot, "Profile").filter(|object| is_current(snapshot, *object))
 }
 
 /// Whether a profile lets everything through and says nothing else, as those of namespaces do.
@@ -90,16 +89,23 @@ impl<'s> Reader<'_, 's> {
     /// Reads every profile; those of namespaces and service accounts guard their pods.
     pub(super) fn profiles(&mut self) -> Profiles<'s> {
         let mut profiles = Profiles::default();
-        for object in objects(self.snapshot).filter(|object| object.name() != ALLOWS_ALL) {
+        for object in objects(self.ground.snapshot).filter(|object| object.name() != ALLOWS_ALL) {
+            self.policies.begin();
             if let Some(policy) = self.profile(object) {
                 profiles.list.insert(object.name(), policy);
             }
+            self.policies.finish(object.id());
         }
         // A profile of an account is asked where that of its namespace leaves something over.
         let of_namespaces: Vec<(&'s str, u32)> = profiles.list.iter().filter_map(|(name, &policy)| Some((name.strip_prefix(OF_NAMESPACE)?, policy))).collect();
         for (namespace, policy) in of_namespaces {
             let is_plain = self.policies.list.get(policy as usize).and_then(|policy| policy.object.spec()).is_some_and(allows_all);
-            let Some(number) = self.inventory.namespace(namespace).filter(|_| !is_plain) else { continue };
+            if is_plain {
+                continue;
+            }
+            let number = self.ground.inventory.namespace(namespace);
+            self.frame.profiled.push((namespace, number.is_some()));
+            let Some(number) = number else { continue };
             self.guard(policy, 0, number, None);
             let of_namespace = format!("{OF_ACCOUNT}{namespace}.");
             let accounts: Vec<(&'s str, u32)> =

@@ -8,7 +8,7 @@ use crate::address::{AddressSet, Cidr, Family};
 use crate::label::Selector;
 use crate::policy::demand::{Demand, Members};
 use crate::policy::formula::Wish;
-use crate::policy::{Action, Direction, Draft, Peer, PortMatch};
+use crate::policy::{Action, Direction, Draft, Peer, PortMatch, Reads};
 use crate::service::{Backend, Service, TargetPort};
 use crate::traffic::{Protocol, Traffic};
 use crate::verdict::Cause;
@@ -220,7 +220,12 @@ impl<'s> Reader<'_, 's> {
     }
 
     fn selected(&mut self, meaning: &Meaning<'s>, home: Option<u32>) -> Members {
-        self.sets.members(meaning, home, self.snapshot, self.inventory, self.policies)
+        self.policies.reads_sets(home, meaning);
+        let wish = self.wish(meaning);
+        let pods = self.policies.wished(wish, home);
+        let addresses = self.frame.sets.addresses(meaning, home, self.ground.inventory);
+        let addresses = (!addresses.is_empty()).then(|| self.policies.block(addresses));
+        Members { pods, addresses }
     }
 
     /// The addresses that `nets` and `notNets` leave.
@@ -269,8 +274,9 @@ impl<'s> Reader<'_, 's> {
             page.refuse(value, "`services` of a policy of the whole cluster needs a `namespace`");
             return None;
         };
-        self.policies.reads_services = true;
-        let service = self.inventory.namespace(namespace).and_then(|number| self.services.find(number, name));
+        self.policies.reads(Reads::Service(namespace, name));
+        let ground = self.ground;
+        let service = ground.inventory.namespace(namespace).and_then(|number| ground.services.find(number, name));
         let Some(service) = service else {
             page.remarks.push((value, format!("the Service `{namespace}/{name}` is not in the input: the rule matches nothing")));
             return Some(Vec::new());

@@ -3,21 +3,21 @@
 
 use std::collections::BTreeMap;
 
-use bartizan_cluster::{Kind, ObjectView, Snapshot, Value};
+use bartizan_cluster::{ObjectId, ObjectView, Snapshot, Value};
 
 use super::meaning::{Key, Meaning, NAMESPACE};
-use super::stored::{self, is_current, is_group};
+use super::stored::{self, is_current};
 use super::{CALICO, host};
 use crate::address::{AddressSet, Cidr};
 use crate::inventory::Inventory;
 use crate::label::Refusal;
 use crate::policy::Policies;
-use crate::policy::demand::Members;
 use crate::synthesis::INTERNAL;
 
 /// One of them.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Labelled {
+    pub(super) object: ObjectId,
     pub(super) labels: BTreeMap<String, String>,
     /// Its namespace, by number.
     pub(super) namespace: Option<u32>,
@@ -25,18 +25,25 @@ pub(super) struct Labelled {
 }
 
 /// All of them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sets {
+    /// From what they were read.
+    pub(super) objects: Vec<ObjectId>,
     list: Vec<Labelled>,
 }
 
+/// The kinds of network sets.
+const KINDS: [&str; 2] = ["NetworkSet", "GlobalNetworkSet"];
+
 impl Sets {
     pub(super) fn read<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Self {
-        let mut sets = Self { list: Vec::new() };
-        for object in snapshot.of_kind(Kind::Other).filter(|object| is_group(object.group()) && is_current(snapshot, *object)) {
-            if matches!(object.kind_name(), "NetworkSet" | "GlobalNetworkSet") {
-                sets.network_set(object, inventory, policies);
-            }
+        let mut sets = Self { objects: Vec::new(), list: Vec::new() };
+        let objects = KINDS.into_iter().flat_map(|kind| stored::objects(snapshot, kind));
+        for object in objects.filter(|object| is_current(snapshot, *object)) {
+            policies.begin();
+            sets.network_set(object, inventory, policies);
+            policies.finish(object.id());
+            sets.objects.push(object.id());
         }
         sets
     }
@@ -70,30 +77,36 @@ impl Sets {
         policies.refuse_by(CALICO, object, refused);
         if is_sound {
             let namespace = (object.kind_name() == "NetworkSet").then(|| object.namespace().unwrap_or("default")).and_then(|name| inventory.namespace(name));
-            self.list.push(Labelled { labels, namespace, addresses });
+            self.list.push(Labelled { object: object.id(), labels, namespace, addresses });
         }
     }
 
-    /// What a selector selects, of one namespace or anywhere: pods, and the addresses of everything else.
-    pub(super) fn members<'s>(
-        &self,
-        meaning: &Meaning<'s>,
-        home: Option<u32>,
-        snapshot: &'s Snapshot,
-        inventory: &Inventory<'s>,
-        policies: &mut Policies<'s>,
-    ) -> Members {
-        let wish = meaning.to_wish(snapshot, &mut policies.absent_words);
-        let pods = policies.wished(wish, home);
-        let is_at_home = |labelled: &&Labelled| home.is_none() || labelled.namespace == home;
-        let selected = self.list.iter().filter(is_at_home).filter(|labelled| meaning.holds(&|key| labelled.label(key, inventory)));
-        let addresses = selected.fold(AddressSet::default(), |set, labelled| set.union(&labelled.addresses));
-        let addresses = (!addresses.is_empty()).then(|| policies.block(addresses));
-        Members { pods, addresses }
+    /// Whether any of them stands in one of these namespaces, and has its labels.
+    pub(super) fn stand_in(&self, namespaces: &[u32]) -> bool {
+        self.list.iter().any(|labelled| labelled.is_in(namespaces))
+    }
+
+    /// Those that `other` does not have, or that stand in one of these namespaces.
+    pub(super) fn beside<'l>(&'l self, other: &Self, namespaces: &[u32]) -> Vec<&'l Labelled> {
+        self.list.iter().filter(|labelled| labelled.is_in(namespaces) || !other.list.contains(labelled)).collect()
+    }
+
+    /// The addresses of what a selector selects, of one namespace or anywhere.
+    pub(super) fn addresses(&self, meaning: &Meaning<'_>, home: Option<u32>, inventory: &Inventory<'_>) -> AddressSet {
+        let selected = self.list.iter().filter(|labelled| labelled.is_like(meaning, home, inventory));
+        selected.fold(AddressSet::default(), |set, labelled| set.union(&labelled.addresses))
     }
 }
 
 impl Labelled {
+    fn is_in(&self, namespaces: &[u32]) -> bool {
+        self.namespace.is_some_and(|namespace| namespaces.contains(&namespace))
+    }
+
+    /// Whether a selector of one namespace, or of all, selects it.
+    pub(super) fn is_like(&self, meaning: &Meaning<'_>, home: Option<u32>, inventory: &Inventory<'_>) -> bool {
+        (home.is_none() || self.namespace == home) && meaning.holds(&|key| self.label(key, inventory))
+    }
     fn label<'l>(&'l self, key: Key<'_>, inventory: &Inventory<'l>) -> Option<&'l str> {
         let own = |key: &str| self.labels.get(key).map(String::as_str);
         let namespace = self.namespace.and_then(|number| inventory.namespaces.get(number as usize));

@@ -24,6 +24,30 @@ const SHOWN: [(&str, &str, &str); 5] = [
     ("kcnp.kube-baseline.", "policy.networking.k8s.io", "ClusterNetworkPolicy"),
 ];
 
+/// The objects of one of Calico's kinds in either form, in the order of their numbers.
+pub(super) fn objects<'s>(snapshot: &'s Snapshot, kind_name: &str) -> impl Iterator<Item = ObjectView<'s>> {
+    let mut found: Vec<ObjectView<'s>> = GROUPS.into_iter().flat_map(|group| snapshot.of_other(group, kind_name)).collect();
+    found.sort_unstable_by_key(|object| object.id());
+    found.into_iter()
+}
+
+/// Objects of policies of which it may hang on an object whether they count: those that are the same in another form, and what Calico
+/// shows of others.
+pub(super) fn rivals<'s>(snapshot: &'s Snapshot, object: ObjectView<'_>) -> Vec<ObjectView<'s>> {
+    let (name, namespace) = (object.name(), object.namespace());
+    let mut names: Vec<String> = Vec::new();
+    if super::is_policy(object) {
+        let prefix = format!("{DEFAULT_TIER}.");
+        names.extend([name.to_owned(), format!("{prefix}{name}")]);
+        names.extend(name.strip_prefix(&prefix).map(str::to_owned));
+    }
+    let is_shown_one = |(_, group, kind): &&(&str, &str, &str)| object.group() == *group && object.kind_name() == *kind;
+    names.extend(SHOWN.iter().filter(is_shown_one).map(|(prefix, ..)| format!("{prefix}{name}")));
+    let kinds = ["NetworkPolicy", "GlobalNetworkPolicy"];
+    let places = names.iter().flat_map(|name| GROUPS.into_iter().flat_map(move |group| kinds.map(|kind| (group, kind, name))));
+    places.filter_map(|(group, kind, name)| snapshot.find_other(group, kind, namespace, name)).collect()
+}
+
 /// Whether a group is one in which Calico's kinds stand.
 pub(super) fn is_group(group: &str) -> bool {
     GROUPS.contains(&group)

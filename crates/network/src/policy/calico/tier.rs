@@ -1,8 +1,10 @@
 //! Tiers: which policies are asked before which, and what becomes of what none of a tier decides.
 
-use bartizan_cluster::{Kind, Shape, Snapshot, Value};
+use std::collections::BTreeSet;
 
-use super::stored::{is_current, is_group};
+use bartizan_cluster::{ObjectId, Shape, Snapshot, Value};
+
+use super::stored::{self, is_current};
 use super::{CALICO, rank};
 use crate::inventory::count;
 use crate::policy::{Policies, Tier};
@@ -21,7 +23,7 @@ const BUILT_IN: [(&str, f64, bool, Tier); 5] = [
 ];
 
 /// Where a policy stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Standing {
     pub(super) tier: Tier,
     /// Whether what no rule of the tier decides is refused.
@@ -42,14 +44,17 @@ impl Standing {
 /// All tiers by their names.
 #[derive(Debug)]
 pub(super) struct Tiers<'s> {
+    /// From what they were read.
+    pub(super) objects: Vec<ObjectId>,
     list: Vec<(&'s str, Standing)>,
 }
 
 impl<'s> Tiers<'s> {
     pub(super) fn read(snapshot: &'s Snapshot, policies: &mut Policies<'s>) -> Self {
         let mut found: Vec<(f64, &'s str, bool)> = Vec::new();
-        let objects = snapshot.of_kind(Kind::Other).filter(|object| is_group(object.group()) && object.kind_name() == "Tier");
-        for object in objects.filter(|object| is_current(snapshot, *object)) {
+        let mut read = Vec::new();
+        for object in stored::objects(snapshot, "Tier").filter(|object| is_current(snapshot, *object)) {
+            policies.begin();
             let (order, action) = (object.spec().and_then(|spec| spec.entry("order")), object.spec().and_then(|spec| spec.entry("defaultAction")));
             let mut refused = Vec::new();
             let number = order.map_or(Some(f64::INFINITY), number);
@@ -76,13 +81,21 @@ impl<'s> Tiers<'s> {
                 found.push((number, object.name(), isolates));
             }
             policies.refuse_by(CALICO, object, refused);
+            policies.finish(object.id());
+            read.push(object.id());
         }
         found.sort_by(|(order, name, _), (other, another, _)| order.total_cmp(other).then_with(|| name.cmp(another)));
         let mut list: Vec<(&'s str, Standing)> = BUILT_IN.iter().map(|&(name, _, isolates, tier)| (name, Standing { tier, isolates })).collect();
         for (at, (order, name, isolates)) in found.into_iter().enumerate() {
             list.push((name, Standing { tier: among_built_in(order, name, count(at)), isolates }));
         }
-        Self { list }
+        Self { objects: read, list }
+    }
+
+    /// The names of tiers that stand elsewhere in another list, or in one of the two alone.
+    pub(super) fn moved(&self, other: &Self) -> BTreeSet<&'s str> {
+        let names = self.list.iter().chain(&other.list).map(|(name, _)| *name);
+        names.filter(|name| self.find(name) != other.find(name)).collect()
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Standing> {

@@ -86,10 +86,10 @@ impl<'s> Reader<'_, 's> {
             return None;
         }
         // A name that nobody else writes is no pod's.
-        let strings = self.snapshot.strings();
-        if let Some(name) = strings.find(&lower).map(|symbol| strings.text(symbol)) {
-            let one = |protocol: &Protocol| (Some(*protocol), name);
-            ports.named.extend(protocols.iter().map(one));
+        let strings = self.ground.snapshot.strings();
+        match strings.find(&lower).map(|symbol| strings.text(symbol)) {
+            Some(name) => ports.named.extend(protocols.iter().map(|protocol| (Some(*protocol), name))),
+            None => self.policies.reads_absent(lower),
         }
         None
     }

@@ -2,10 +2,10 @@
 
 use bartizan_cluster::{Kind, ObjectView, Value, field};
 
-use super::{BLOCKS, GROUP, Reader};
+use super::{API_SERVER, BLOCKS, GROUP, Reader};
 use crate::address::{Address, AddressSet, Cidr, Family};
 use crate::label::Selector;
-use crate::policy::{Action, Direction, Draft, Entity, NamespaceMatch, Peer, PodMatch, PortMatch};
+use crate::policy::{Action, Direction, Draft, Entity, NamespaceMatch, Peer, PodMatch, PortMatch, Reads};
 use crate::verdict::Cause;
 
 /// The ways to say who is at the other end, of which a rule has one.
@@ -209,12 +209,20 @@ impl<'s> Reader<'_, 's> {
             "ingress" => plain(Entity::Ingress),
             "init" | "health" | "unmanaged" | "none" => plain(Entity::Nobody),
             "cluster" | "kube-apiserver" => {
-                self.policies.reads_services = true;
-                let servers = self.servers.cloned().map(|servers| self.policies.block(servers));
+                let servers = self.servers().map(|servers| self.policies.block(servers));
                 Some(Peer::Entity(if word == "cluster" { Entity::Cluster } else { Entity::ApiServer }, servers))
             }
             _ => None,
         }
+    }
+
+    /// Where API servers listen, if that is known.
+    fn servers(&mut self) -> Option<AddressSet> {
+        let (namespace, name) = API_SERVER;
+        self.policies.reads(Reads::Service(namespace, name));
+        let assumed = self.ground.servers;
+        let listed = self.ground.services.written(namespace, name).map(|addresses| singles(&addresses));
+        listed.or_else(|| (!assumed.is_empty()).then(AddressSet::default)).map(|servers| servers.union(assumed))
     }
 
     /// A block, or one address.
@@ -241,7 +249,8 @@ impl<'s> Reader<'_, 's> {
                 AddressSet::block(outer?)
             }
             (None, Some(name), None) => {
-                let group = self.snapshot.find_other(GROUP, BLOCKS, None, name);
+                self.policies.reads(Reads::Blocks(name));
+                let group = self.ground.snapshot.find_other(GROUP, BLOCKS, None, name);
                 if group.is_none() {
                     self.remarks.push((item, format!("there is no {BLOCKS} `{name}`: no address is meant")));
                 }
@@ -249,7 +258,8 @@ impl<'s> Reader<'_, 's> {
             }
             (None, None, Some(selector)) => {
                 let wanted = self.node_selector(selector)?;
-                let groups = self.snapshot.of_kind(Kind::Other).filter(|object| object.group() == GROUP && object.kind_name() == BLOCKS);
+                self.policies.reads(Reads::AllBlocks);
+                let groups = self.ground.snapshot.of_other(GROUP, BLOCKS);
                 groups.filter(|group| wanted.matches(|key| group.label(key))).fold(AddressSet::default(), |sum, group| sum.union(&blocks_of(group)))
             }
             _ => {
@@ -269,7 +279,6 @@ impl<'s> Reader<'_, 's> {
 
     /// What stands behind the Services that an item of `toServices` means.
     fn service(&mut self, item: Value<'s>, peers: &mut Vec<Peer<'s>>) {
-        self.policies.reads_services = true;
         let (by_name, by_labels) = (item.entry("k8sService"), item.entry("k8sServiceSelector"));
         let named = by_name.map(|named| {
             let own = self.home.map_or("", |(_, name)| name);
@@ -283,17 +292,18 @@ impl<'s> Reader<'_, 's> {
                 && wanted.as_ref().is_none_or(|wanted| wanted.matches(|key| service.label(key)))
                 && within.is_none_or(|namespace| service.namespace() == Some(namespace))
         };
-        let services: Vec<_> = self.snapshot.of_kind(Kind::Service).filter(is_meant).collect();
+        self.policies.reads(named.map_or(Reads::Services, |(name, namespace)| Reads::Service(namespace, name)));
+        let services: Vec<_> = self.ground.snapshot.of_kind(Kind::Service).filter(is_meant).collect();
         for service in services {
             let Some(spec) = service.spec() else { continue };
             let namespace = service.namespace().unwrap_or("");
             match spec.get(field::SELECTOR).filter(|selector| !selector.is_empty()) {
                 Some(selector) => {
-                    let Some(number) = self.inventory.namespace(namespace) else { continue };
-                    let pods = self.policies.pod_selectors.add(Selector::of_map(selector));
+                    let Some(number) = self.ground.inventory.namespace(namespace) else { continue };
+                    let pods = self.policies.pod_selectors.add_in(Some(number), Selector::of_map(selector));
                     peers.push(Peer::Pods(PodMatch { namespaces: NamespaceMatch::One(number), pods, formula: None }));
                 }
-                None => peers.push(match self.endpoints.of(namespace, service.name()) {
+                None => peers.push(match self.ground.services.written(namespace, service.name()) {
                     Some(addresses) => Peer::Addresses { block: self.policies.block(singles(&addresses)), speaks_of_pods: false },
                     None => Peer::Unsettled(Cause::EndpointsUnknown),
                 }),

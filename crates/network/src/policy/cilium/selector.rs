@@ -105,7 +105,8 @@ impl<'s> Reader<'_, 's> {
             }
             None => NamespaceMatch::Selected(self.policies.namespace_selectors.add(Selector::of_tests(asked.namespaces))),
         };
-        Some(Subject::Pods(PodMatch { namespaces, pods: self.policies.pod_selectors.add(Selector::of_tests(pods)), formula: None }))
+        let pods = self.policies.pod_selectors.add_in(namespaces.scope(), Selector::of_tests(pods));
+        Some(Subject::Pods(PodMatch { namespaces, pods, formula: None }))
     }
 
     /// Whom an item of `fromEndpoints` or `toEndpoints` means, and why that is not certain.
@@ -128,7 +129,7 @@ impl<'s> Reader<'_, 's> {
                 Some((home, _)) => NamespaceMatch::One(home),
                 None => NamespaceMatch::Selected(self.policies.namespace_selectors.add(Selector::of_tests(asked.namespaces))),
             };
-            let pods = self.policies.pod_selectors.add(Selector::of_tests(asked.pods));
+            let pods = self.policies.pod_selectors.add_in(namespaces.scope(), Selector::of_tests(asked.pods));
             peers.push(Peer::Pods(PodMatch { namespaces, pods, formula: None }));
         }
         // What asks for no label to be there means what has none as well.
