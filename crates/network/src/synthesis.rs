@@ -1,10 +1,11 @@
 //! Policies from what must be possible: the fewest connections that manifests, observed flows and intents ask for, written as
 //! policies that select by labels, and proven by the same engine that answers questions.
 //!
-//! The door is [`synthesize`]. `manifest`, `way` and `observed` collect needs, `label` chooses labels, `draft` makes rules of
+//! The door is [`synthesize`]. `manifest`, `way`, `observed` and `declared` collect needs, `label` chooses labels, `draft` makes rules of
 //! them, `write` puts them on paper, and `proof` lays what was written over the snapshot: everything needed is allowed, and
 //! everything else that is allowed has a reason that is told. A RoleBinding is read for whom it names, never for what it grants.
 
+mod declared;
 mod draft;
 mod ends;
 mod label;
@@ -85,6 +86,8 @@ pub struct Observation<'r> {
 pub struct Request<'r> {
     /// Whether needs are read from manifests.
     pub manifests: bool,
+    /// Whether what the policies that are there name by labels counts as needed.
+    pub policies: bool,
     /// Observed connections.
     pub observed: &'r [Observation<'r>],
     /// What must be possible whatever else is seen, and what must not.
@@ -115,6 +118,7 @@ impl Default for Request<'_> {
     fn default() -> Self {
         Self {
             manifests: true,
+            policies: false,
             observed: &[],
             intents: None,
             namespaces: Vec::new(),
@@ -272,6 +276,7 @@ fn collect(network: &Network<'_>, scope: &Scope, request: &Request<'_>) -> Resul
         intended(network, intents, request, &mut needs)?;
     }
     resolving(network, scope, request, &mut needs);
+    declared::read(network, scope, request, &mut needs);
     hosts_outside(network, request, &mut needs);
     needs.list.retain(|(from, to), _| scope.concerns(from) || scope.concerns(to));
     for (owner, pods) in network.inventory.owners.iter().zip(0u32..).map(|(owner, number)| (number, owner.pods())) {
@@ -409,6 +414,11 @@ impl Scope {
 
     /// The NetworkPolicies of the namespaces.
     fn policies<'s>(&self, snapshot: &'s Snapshot) -> impl Iterator<Item = ObjectView<'s>> {
-        snapshot.of_kind(Kind::NetworkPolicy).filter(|policy| policy.namespace().is_some_and(|namespace| self.namespaces.contains(namespace)))
+        snapshot.of_kind(Kind::NetworkPolicy).filter(|policy| self.is_replaceable(*policy))
+    }
+
+    /// Whether generated policies take the place of this one.
+    fn is_replaceable(&self, policy: ObjectView<'_>) -> bool {
+        policy.kind() == Kind::NetworkPolicy && policy.namespace().is_some_and(|namespace| self.namespaces.contains(namespace))
     }
 }

@@ -48,6 +48,9 @@ pub(crate) struct Generate {
     /// Read no needs from manifests.
     #[arg(long, help_heading = "Needs")]
     pub(crate) no_manifests: bool,
+    /// Count as needed what the policies that are there allow to workloads that they name by labels.
+    #[arg(long, help_heading = "Needs")]
+    pub(crate) policies: bool,
     /// Observed connections: Hubble, Calico, GKE or VPC flow logs, a conntrack list, or lines of our own; repeatable.
     #[arg(long, value_name = "FILE", help_heading = "Needs")]
     pub(crate) flows: Vec<PathBuf>,
@@ -191,6 +194,7 @@ fn tell_flows(file: &str, flows: &Flows, terminal: &Terminal) -> bool {
 fn request<'i>(options: &Generate, intents: Option<&'i bartizan_network::Intents>, observed: &'i [Observation<'i>]) -> Request<'i> {
     Request {
         manifests: !options.no_manifests,
+        policies: options.policies,
         observed,
         intents,
         namespaces: options.namespaces.clone(),

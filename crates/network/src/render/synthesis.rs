@@ -232,6 +232,9 @@ fn english(gap: &Gap) -> String {
         ),
         Gap::Twins(one, two) => format!("the labels of {one} select {two} as well; give one of them a label of its own"),
         Gap::HostNetwork(workload) => format!("{workload} has the network of its node: no policy applies to it, and it reaches every pod of that node"),
+        Gap::Named { rule, connections, example } => {
+            format!("{rule} names connections that nothing else asks for, and they become closed ({connections}): {example}; --policies counts them as needed")
+        }
         Gap::Secret { workload, secret } => format!("{workload} reads Secret {secret}: what it names there is not known"),
         Gap::Occasional(workload) => format!("{workload} runs now and then, and nothing of it was observed"),
         Gap::Silent(workload) => format!("nothing is known that {workload} needs or that needs it: it may ask for names and nothing else"),
@@ -265,6 +268,9 @@ fn chinese(gap: &Gap) -> String {
         Gap::Rewritten(door) => format!("经 {door} 到达的客户端可能带有节点地址而被拒绝；请设置 `externalTrafficPolicy: Local`，或用 --nodes 指定节点"),
         Gap::Twins(one, two) => format!("{one} 的标签也会选中 {two}；请为其中之一加上独有的标签"),
         Gap::HostNetwork(workload) => format!("{workload} 使用节点网络：策略对它无效，它可以到达该节点上的所有 Pod"),
+        Gap::Named { rule, connections, example } => {
+            format!("{rule} 指明的连接没有其他来源提到，将被关闭（{connections}）：{example}；用 --policies 将其视为需要")
+        }
         Gap::Secret { workload, secret } => format!("{workload} 读取 Secret {secret}：其中提到的地址未知"),
         Gap::Occasional(workload) => format!("{workload} 只是偶尔运行，没有观测到它的连接"),
         Gap::Silent(workload) => format!("不知道 {workload} 需要什么，也不知道谁需要它：它只能解析名称"),

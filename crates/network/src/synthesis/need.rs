@@ -182,6 +182,15 @@ pub enum Gap {
     Twins(String, String),
     /// A workload has the network of its node: no policy applies to it.
     HostNetwork(String),
+    /// A rule of a policy that is replaced names connections by labels, and nothing else asks for them: they become closed.
+    Named {
+        /// The rule.
+        rule: String,
+        /// How many pairs of workloads.
+        connections: usize,
+        /// One of them.
+        example: String,
+    },
     /// What stands in a Secret is not read.
     Secret {
         /// The workload.
@@ -213,6 +222,7 @@ impl Gap {
             Gap::Rewritten(_) => "rewritten",
             Gap::Twins(..) => "label-twins",
             Gap::HostNetwork(_) => "host-network",
+            Gap::Named { .. } => "named-by-policy",
             Gap::Secret { .. } => "secret",
             Gap::Occasional(_) => "occasional",
             Gap::Silent(_) => "silent",

@@ -577,6 +577,36 @@ fn policies_that_stay_are_added_to() {
 }
 
 #[test]
+fn what_present_policies_name_by_labels_is_needed_on_request_and_told_otherwise() {
+    let rules = "podSelector: {matchLabels: {app: db}}, ingress: [\
+        {from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5432}, {port: dns, protocol: UDP}]},\
+        {from: [{podSelector: {}}], ports: [{port: 9187}]},\
+        {from: [{podSelector: {matchLabels: {app: closed}}}], ports: [{port: 5432}]}]";
+    let text = web_and_db()
+        + &pod("a", "closed", "app: closed", "", "")
+        + &policy("a", "db", rules)
+        + &policy("a", "closed", "podSelector: {matchLabels: {app: closed}}, policyTypes: [Egress]");
+    let told = made(&snapshot(&text), &Request::default());
+    let named: Vec<&Gap> = told.gaps.iter().filter(|gap| gap.name() == "named-by-policy").collect();
+    // The second rule names nobody, and what the third allows is refused at the other end.
+    let expected = Gap::Named { rule: "NetworkPolicy a/db ingress rule 1".to_owned(), connections: 1, example: "a/Pod/web -> a/Pod/db TCP 5432".to_owned() };
+    assert_eq!(named, [&expected]);
+    assert!(told.needs.iter().all(|need| need.to != "a/Pod/db"), "{:?}", told.needs);
+
+    let counted = made(&snapshot(&text), &Request { policies: true, ..Request::default() });
+    let needs: Vec<_> =
+        counted.needs.iter().filter(|need| need.to == "a/Pod/db").map(|need| (need.from.as_str(), need.traffic.to_string(), need.evidence.len())).collect();
+    assert_eq!(needs, [("a/Pod/web", "TCP 5432".to_owned(), 1)]);
+    assert!(counted.gaps.iter().all(|gap| gap.name() != "named-by-policy") && counted.is_proven());
+
+    // What something else asks for anyway does not close, and policies that stay close nothing.
+    let intents = Intents { permits: vec![intent("a/Pod/web", "a/Pod/db", Some(5432), None)], ..Intents::default() };
+    for request in [Request { intents: Some(&intents), ..Request::default() }, Request { keep: true, ..Request::default() }] {
+        assert!(made(&snapshot(&text), &request).gaps.iter().all(|gap| gap.name() != "named-by-policy"));
+    }
+}
+
+#[test]
 fn nothing_that_manifests_hold_leaves_its_comment() {
     let text = web_and_db()
         + "---\napiVersion: v1\nkind: Pod\nmetadata: {name: odd, namespace: a, labels: {app: odd}}\nspec: {containers: [{name: c, image: i, env: [{name: \"X_URL\\nkind: Evil\", value: 'http://db.a.svc:80'}]}]}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: db, namespace: a}\nspec: {selector: {app: db}, ports: [{port: 80}]}\n";
