@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use bartizan_cluster::component::{Component, ComponentView};
+use bartizan_cluster::component_file::{ComponentFiles, Unseen};
+use bartizan_cluster::node_file::{FileContent, FileFault, NodeFile};
 use bartizan_cluster::{ObjectView, Snapshot, Value, field, group_of};
 
 use crate::abac::Policies;
@@ -142,24 +144,37 @@ impl<'a> Instance<'a> {
 impl Configured {
     /// By the flags of `servers`, or by a configuration file. `told` is what kubeadm was told the last time, whether a server was
     /// made of it or not.
-    pub(crate) fn read(snapshot: &Snapshot, servers: &[Instance<'_>], told: &[Instance<'_>]) -> Self {
-        let configuration = snapshot.configurations().find(|object| is_authorization(*object));
-        let (chain, mut assumption) = match (servers.first(), configuration) {
-            (Some(server), configuration) => by_flags(*server, configuration),
-            (None, Some(configuration)) => by_configuration(configuration),
-            (None, None) => (Chain::default(), "authorization chain Node,RBAC".to_owned()),
+    pub(crate) fn read(files: ComponentFiles<'_>, servers: &[Instance<'_>], told: &[Instance<'_>]) -> Self {
+        let (chain, mut assumption) = match servers.first() {
+            Some(server) => by_flags(*server, files),
+            None => match files.snapshot.configurations().find(|object| is_authorization(*object)) {
+                Some(configuration) => by_configuration(configuration),
+                None => (Chain::default(), "authorization chain Node,RBAC".to_owned()),
+            },
         };
         if let Some(server) = servers.first() {
-            let differs = |other: &&Instance<'_>| by_flags(**other, configuration).0 != chain;
+            let differs = |other: &&Instance<'_>| by_flags(**other, files).0 != chain;
             if servers.iter().skip(1).any(|other| differs(&other)) {
                 assumption = format!("{assumption}; the API servers differ, and this is the one of {}", server.name());
             }
             // The next upgrade makes the server of what kubeadm was told.
             if let Some(other) = told.iter().find(differs) {
-                assumption = format!("{assumption}; {} says {}, which the next upgrade with kubeadm sets up", other.name(), by_flags(*other, configuration).0);
+                assumption = format!("{assumption}; {} says {}, which the next upgrade with kubeadm sets up", other.name(), by_flags(*other, files).0);
             }
         }
-        Self { chain, policies: Policies::of(snapshot.configurations()), assumption }
+        Self { chain, policies: policies(files, servers.first().copied()), assumption }
+    }
+}
+
+/// The policies of ABAC: those of the file that the flag of `server` names, or those among the documents of the input.
+fn policies(files: ComponentFiles<'_>, server: Option<Instance<'_>>) -> Option<Policies> {
+    let named = server.and_then(|server| {
+        let path = server.view.flag("authorization-policy-file")?.value;
+        files.file(files.node_of(server.view), &server.view.home_of(&path)).ok()
+    });
+    match named {
+        Some(NodeFile { content: Ok(FileContent::Configuration(snapshot)), .. }) => Policies::of(snapshot.configurations()),
+        _ => Policies::of(files.snapshot.configurations()),
     }
 }
 
@@ -168,13 +183,19 @@ fn is_authorization(object: ObjectView<'_>) -> bool {
 }
 
 /// The chain that the flags of a server say, or the configuration that they name.
-fn by_flags(server: Instance<'_>, configuration: Option<ObjectView<'_>>) -> (Chain, String) {
+fn by_flags(server: Instance<'_>, files: ComponentFiles<'_>) -> (Chain, String) {
     let name = server.name();
-    if let Some(file) = server.view.flag("authorization-config") {
-        return match configuration {
-            Some(configuration) => by_configuration(configuration),
-            None => (Chain::default(), format!("authorization chain Node,RBAC, since `{}` of {name} is not in the input", file.value)),
-        };
+    match files.named_by(server.view, "authorization-config", "AuthorizationConfiguration") {
+        Some(Ok(configuration)) => return by_configuration(configuration.view),
+        Some(Err((path, unseen))) => {
+            let why = match unseen {
+                Unseen::NotInSource | Unseen::Fault(FileFault::Absent) => "is not in the input".to_owned(),
+                Unseen::Several => "is one of several in the input".to_owned(),
+                Unseen::Fault(fault) => format!("could not be read ({fault})"),
+            };
+            return (Chain::default(), format!("authorization chain Node,RBAC, since `{path}` of {name} {why}"));
+        }
+        None => {}
     }
     // Without the flag, the server allows everything to everybody who is let in.
     let modes = server.view.flag("authorization-mode").map_or(Cow::Borrowed("AlwaysAllow"), |flag| flag.value);

@@ -23,7 +23,7 @@ impl<'s> Authz<'s> {
     where
         's: 'a,
     {
-        self.taken_over(after).unwrap_or_else(|| Authz::resolve(after, &self.options))
+        self.taken_over(after).unwrap_or_else(|| Authz::resolve_beside(after, self.files, &self.options))
     }
 
     /// How many changes were taken over since everything was read. What is gone still takes its room: after many thousands, resolve
@@ -42,7 +42,12 @@ impl<'s> Authz<'s> {
             return None;
         }
         let mut changed = changes.removed.iter().chain(&changes.added);
-        let sets_up = |&object: &ObjectView<'_>| ComponentView::in_object(Component::ApiServer, object).next().is_some() || Embedded::is_kept_in(object);
+        let is_mounted = |map: ObjectView<'_>| {
+            map.kind() == Kind::ConfigMap && self.mounted.iter().any(|at| map.namespace() == Some(at.namespace.as_str()) && map.name() == at.name)
+        };
+        let sets_up = |&object: &ObjectView<'_>| {
+            ComponentView::in_object(Component::ApiServer, object).next().is_some() || Embedded::is_kept_in(object) || is_mounted(object)
+        };
         if changed.clone().any(sets_up) {
             return None;
         }
@@ -57,6 +62,8 @@ impl<'s> Authz<'s> {
         }
         Some(Authz {
             options: Arc::clone(&self.options),
+            files: self.files,
+            mounted: Arc::clone(&self.mounted),
             policy,
             nodes: self.nodes.with(after, &changes),
             policies: self.policies.clone(),

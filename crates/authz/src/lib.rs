@@ -70,9 +70,12 @@ mod subsumption;
 pub mod usage;
 mod writing;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use bartizan_cluster::embedded::Embedded;
+use bartizan_cluster::component_file::{ComponentFiles, MapKey};
+use bartizan_cluster::embedded::{self, Embedded};
+use bartizan_cluster::node_file::NodeFiles;
 use bartizan_cluster::{KubernetesVersion, Snapshot};
 
 use abac::Policies;
@@ -105,6 +108,9 @@ pub use writing::{BindingDraft, Refusal, RoleDraft, Write, Writing};
 #[derive(Debug)]
 pub struct Authz<'s> {
     options: Arc<Options>,
+    files: &'s NodeFiles,
+    /// The ConfigMaps that servers mount and their flags name.
+    mounted: Arc<BTreeSet<MapKey>>,
     policy: Policy<'s>,
     nodes: Nodes<'s>,
     policies: Option<Arc<Policies>>,
@@ -121,6 +127,11 @@ pub struct Authz<'s> {
 impl<'s> Authz<'s> {
     /// Reads everything in `snapshot` that decides about access.
     pub fn resolve(snapshot: &'s Snapshot, options: &Options) -> Self {
+        Self::resolve_beside(snapshot, NodeFiles::NONE, options)
+    }
+
+    /// The same, where flags of the server may name one of `files`.
+    pub fn resolve_beside(snapshot: &'s Snapshot, files: &'s NodeFiles, options: &Options) -> Self {
         let version = options.upgrade.unwrap_or_else(|| snapshot.version());
         let default = options.default_policy_of(snapshot);
         let policy = Policy::read(snapshot, default, options.upgrade.is_some());
@@ -130,7 +141,7 @@ impl<'s> Authz<'s> {
         // What kubeadm was told the last time counts where no server is to be seen.
         let servers = if running.is_empty() { &told } else { &running };
         let server = Server::read(servers.iter().map(|server| server.view), version);
-        let configured = Configured::read(snapshot, servers, &told);
+        let configured = Configured::read(ComponentFiles { snapshot, files, embedded: &embedded }, servers, &told);
         let (chain, chain_assumption) = match &options.chain {
             Some(chain) => (chain.clone(), format!("authorization chain {chain}")),
             None => (configured.chain, configured.assumption),
@@ -145,6 +156,8 @@ impl<'s> Authz<'s> {
         let nodes = Nodes::new(snapshot, version, server.features.clone());
         Self {
             options: Arc::new(options.clone()),
+            files,
+            mounted: embedded::mounted(snapshot).into(),
             policy,
             nodes,
             policies: options.policies.clone().or(configured.policies).map(Arc::new),

@@ -25,9 +25,10 @@ mod token;
 mod webhook;
 mod x509;
 
+use bartizan_cluster::component_file::Home;
 use bartizan_cluster::embedded::Embedded;
 use bartizan_cluster::issuer::IssuerFacts;
-use bartizan_cluster::node_file::{FileContent, FileKind, NodeFiles};
+use bartizan_cluster::node_file::{FileContent, FileKind, Node, NodeFiles};
 use bartizan_cluster::{Kind, Provenance, Snapshot};
 use bartizan_report::Severity;
 pub use bartizan_report::fault::Place;
@@ -281,7 +282,7 @@ impl Inventory {
 
 /// What kept parts of the input from being read, in the snapshot and in the configurations beside it.
 fn problems(snapshot: &Snapshot, files: &NodeFiles) -> Vec<InputProblem> {
-    let beside = files.of_node.values().chain(files.given.iter().map(|(_, file)| file));
+    let beside = files.of_nodes().chain(files.given.iter().map(|(_, file)| file));
     let configurations = beside.filter_map(|file| match &file.content {
         Ok(FileContent::Configuration(snapshot)) => Some(&**snapshot),
         _ => None,
@@ -315,7 +316,9 @@ pub fn faults() -> Vec<&'static Fault> {
 /// A file of a node that would tell more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wanted {
-    /// Its path on the node.
+    /// Which of the nodes, by its place among them.
+    pub node: usize,
+    /// Its path there.
     pub path: String,
     /// What is expected in it.
     pub kind: FileKind,
@@ -342,7 +345,7 @@ const STANDARD: [(&str, FileKind); 16] = [
 ];
 
 /// Flags that name files which say who can log in.
-const FILE_FLAGS: [(&str, FileKind); 8] = [
+const FILE_FLAGS: [(&str, FileKind); 10] = [
     ("client-ca-file", FileKind::Pem),
     ("requestheader-client-ca-file", FileKind::Pem),
     ("proxy-client-cert-file", FileKind::Pem),
@@ -350,27 +353,49 @@ const FILE_FLAGS: [(&str, FileKind); 8] = [
     ("oidc-ca-file", FileKind::Pem),
     ("token-auth-file", FileKind::Tokens),
     ("authentication-config", FileKind::Configuration),
+    ("authorization-config", FileKind::Configuration),
+    ("authorization-policy-file", FileKind::Configuration),
     ("authentication-token-webhook-config-file", FileKind::Configuration),
 ];
 
-/// The files of a node that the inventory of `snapshot` would like to see: those that flags name, and those where the usual installers
-/// keep credentials.
-pub fn wanted(snapshot: &Snapshot) -> Vec<Wanted> {
-    let files = NodeFiles::default();
-    let ground = Ground::new(snapshot, &files, &[], &[]);
-    let mut found: Vec<Wanted> = STANDARD.iter().map(|&(path, kind)| Wanted { path: path.to_owned(), kind }).collect();
-    for server in &ground.servers {
-        for (flag, kind) in FILE_FLAGS {
-            found.extend(server.value(flag).filter(|value| !value.text.is_empty()).map(|value| Wanted { path: value.text, kind }));
+/// The files of nodes that the inventory of `snapshot` would like to see and that are not among `files`: those that flags name, those
+/// that these name in turn, and those where the usual installers keep credentials. What is read leads to more: ask until nothing is left.
+pub fn wanted(snapshot: &Snapshot, files: &NodeFiles) -> Vec<Wanted> {
+    let embedded = Embedded::all(snapshot);
+    let ground = Ground::new(snapshot, files, &[], &embedded);
+    let mut found: Vec<Wanted> = Vec::new();
+    let place_of = |node: &Node| files.nodes.iter().position(|other| std::ptr::eq(other, node));
+    let mut want = |node: Option<&Node>, path: String, kind: FileKind| {
+        if let Some((node, place)) = node.and_then(|node| Some((node, place_of(node)?)))
+            && !node.files.contains_key(&path)
+        {
+            found.push(Wanted { node: place, path, kind });
+        }
+    };
+    for node in &files.nodes {
+        for (path, kind) in STANDARD {
+            want(Some(node), path.to_owned(), kind);
         }
     }
-    for flags in &ground.kubelets {
-        for (flag, kind) in [("config", FileKind::Configuration), ("client-ca-file", FileKind::Pem), ("kubeconfig", FileKind::Configuration)] {
-            found.extend(flags.value(flag).filter(|value| !value.text.is_empty()).map(|value| Wanted { path: value.text, kind }));
+    let of_kubelet = [("config", FileKind::Configuration), ("client-ca-file", FileKind::Pem), ("kubeconfig", FileKind::Configuration)];
+    let servers = ground.servers.iter().map(|server| (server, FILE_FLAGS.as_slice()));
+    for (component, flags) in servers.chain(ground.kubelets.iter().map(|kubelet| (kubelet, of_kubelet.as_slice()))) {
+        for &(flag, kind) in flags {
+            if let Some(Home::Node(path)) = component.value(flag).filter(|value| !value.text.is_empty()).map(|value| component.home_of(&value.text)) {
+                want(component.node, path, kind);
+            }
+        }
+    }
+    for config in ground.configurations("Config") {
+        for (path, kind) in kubeconfig::named(&config) {
+            let home = config.node.and_then(|node| node.path_of(config.name())).unwrap_or("");
+            if let Some(path) = if path.starts_with('/') { Some(path) } else { ground::beside(home, &path) } {
+                want(config.node, path, kind);
+            }
         }
     }
     found.sort();
-    found.dedup_by(|later, earlier| later.path == earlier.path);
+    found.dedup_by(|later, earlier| (later.node, &later.path) == (earlier.node, &earlier.path));
     found
 }
 
@@ -394,6 +419,6 @@ pub struct Issuer {
     pub discovery_url: Option<String>,
     /// The authorities that its certificate is checked against, PEM; the system's if `None`.
     pub authority: Option<String>,
-    /// The path on the node of a file with the authorities.
-    pub authority_file: Option<String>,
+    /// A file with the authorities: where the file system of its node lies, where that is known, and its path there.
+    pub authority_file: Option<(Option<String>, String)>,
 }

@@ -33,7 +33,8 @@ mod unsupported_version;
 mod unverified_kubelet;
 
 use bartizan_cluster::component::{ComponentView, Flag, FlagShape, FlagsShape};
-use bartizan_cluster::{Missing, ObjectView, Spot, Value, field};
+use bartizan_cluster::component_file::Configured;
+use bartizan_cluster::{Missing, Spot, Value, field};
 use bartizan_report::{PatchOperation, Safety};
 use serde_json::json;
 
@@ -77,22 +78,19 @@ enum Modes<'a> {
     /// The flag.
     Flag(Flag<'a>),
     /// The configuration, with the type of each authorizer.
-    Configuration(ObjectView<'a>, Vec<Value<'a>>),
+    Configuration(Configured<'a>, Vec<Value<'a>>),
     /// Nothing is said, and everything is allowed.
     Default,
 }
 
-/// What decides about access at `server`. A file is known where the input holds one such configuration.
+/// What decides about access at `server`.
 fn modes<'a>(server: ComponentView<'a>, facts: &Facts<'a>) -> Result<Modes<'a>, Missing> {
     if let Some(flag) = server.flag("authorization-mode") {
         return Ok(Modes::Flag(flag));
     }
-    if server.flag("authorization-config").is_none() {
-        return Ok(Modes::Default);
-    }
-    let document = facts.configuration("AuthorizationConfiguration").ok_or_else(ComponentView::unread_file)?;
-    let authorizers = document.root().entry("authorizers").into_iter().flat_map(Value::items);
-    Ok(Modes::Configuration(document, authorizers.filter_map(|one| one.get(field::TYPE)).collect()))
+    let Some(configured) = facts.named_by(server, "authorization-config", "AuthorizationConfiguration")? else { return Ok(Modes::Default) };
+    let authorizers = configured.view.root().entry("authorizers").into_iter().flat_map(Value::items);
+    Ok(Modes::Configuration(configured, authorizers.filter_map(|one| one.get(field::TYPE)).collect()))
 }
 
 /// Says so if `server` does not ask the authorizer `mode`; `usual` is what it should ask.
@@ -103,9 +101,9 @@ fn without_mode<'a>(server: ComponentView<'a>, facts: &Facts<'a>, mode: &str, us
             let message = msg!("flag", modes = flag.value);
             wrong_flag(server, &flag, FLAG, usual, message, out);
         }
-        Modes::Configuration(document, types) if !types.iter().any(|one| one.as_str() == Some(mode)) => {
-            let authorizers = document.root().entry("authorizers").unwrap_or_else(|| document.root());
-            out.fail(authorizers, msg!("configuration")).object(document);
+        Modes::Configuration(configured, types) if !types.iter().any(|one| one.as_str() == Some(mode)) => {
+            let root = configured.view.root();
+            facts.fail_in(configured, root.entry("authorizers").unwrap_or(root), msg!("configuration"), out);
         }
         Modes::Default => absent_flag(server, FLAG, usual, msg!("default"), out),
         _ => {}

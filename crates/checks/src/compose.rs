@@ -33,7 +33,7 @@ pub struct Reading {
 /// What kept files of a node from being read. One that is not there is nothing wrong.
 pub fn node_problems(files: &NodeFiles) -> Vec<ReportProblem> {
     let mut problems = Vec::new();
-    for file in files.of_node.values() {
+    for file in files.of_nodes() {
         match &file.content {
             Err(FileFault::Absent) => {}
             Err(fault) => problems.push(ReportProblem {

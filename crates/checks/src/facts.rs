@@ -6,13 +6,17 @@ use std::sync::OnceLock;
 use bartizan_authz::login::{Inventory, Mechanism};
 use bartizan_authz::{Authz, ESCALATION_READS, Escalation, GrantView, Options, Origin, Provision};
 use bartizan_cluster::access::User;
+use bartizan_cluster::component::ComponentView;
+use bartizan_cluster::component_file::{ComponentFiles, Configured};
+use bartizan_cluster::embedded::Embedded;
 use bartizan_cluster::node_file::NodeFiles;
 use bartizan_cluster::snapshot::Provenance;
-use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectRef, ObjectView, PodView, Reason, Snapshot, Workload};
+use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectRef, ObjectView, PodView, Reason, Snapshot, Value, Workload};
 use bartizan_network::certificate::Certificates;
 use bartizan_network::{Cni, Model, Network, PolicyStanding, Standing, is_policy};
 
 use crate::grant::PolicyIndex;
+use crate::sink::{Msg, Sink};
 
 /// The kinds that run pods: what an entry means when it declares [`Kind::Pod`].
 pub const WORKLOAD_KINDS: [Kind; 8] =
@@ -49,7 +53,7 @@ pub(crate) const fn joined<const N: usize>(mut one: &[Kind], mut two: &[Kind]) -
 #[derive(Debug)]
 pub struct Ground<'a> {
     pub(crate) snapshot: &'a Snapshot,
-    files: &'a NodeFiles,
+    files: ComponentFiles<'a>,
     pub(crate) workloads: Vec<Workload<'a>>,
     by_namespace: HashMap<&'a str, Vec<usize>>,
     /// Objects that a later one of the same name takes the place of.
@@ -69,8 +73,9 @@ pub struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    /// Prepares a snapshot for judgement, and the files of a node with it.
-    pub fn with(snapshot: &'a Snapshot, files: &'a NodeFiles) -> Self {
+    /// Prepares a snapshot for judgement, and with it the files of nodes and the configurations in its ConfigMaps.
+    pub fn with(snapshot: &'a Snapshot, files: &'a NodeFiles, embedded: &'a [Embedded]) -> Self {
+        let files = ComponentFiles { snapshot, files, embedded };
         let workloads = snapshot.workloads();
         let mut by_namespace: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, workload) in workloads.iter().enumerate() {
@@ -171,7 +176,7 @@ impl<'a> Facts<'a> {
         for kind in POLICY {
             self.declared(kind);
         }
-        self.ground.authz.get_or_init(|| Authz::resolve(self.ground.snapshot, &Options::default()))
+        self.ground.authz.get_or_init(|| Authz::resolve_beside(self.ground.snapshot, self.ground.files.files, &Options::default()))
     }
 
     /// The roles and bindings of the input by their objects.
@@ -302,7 +307,7 @@ impl<'a> Facts<'a> {
         for kind in mechanisms.iter().flat_map(|mechanism| mechanism.reads()) {
             self.declared(*kind);
         }
-        self.ground.logins.get_or_init(|| Inventory::take(self.ground.snapshot, self.ground.files, &[]))
+        self.ground.logins.get_or_init(|| Inventory::take(self.ground.snapshot, self.ground.files.files, &[]))
     }
 
     /// Why not every object of the kinds that the judge declares is known, if one of them was asked for and not had.
@@ -342,10 +347,27 @@ impl<'a> Facts<'a> {
         self.ground.overridden.get(&object.id()).copied()
     }
 
-    /// The configuration of the kind `kind`, if the input holds one: which of several is meant is not known.
-    pub fn configuration(&self, kind: &str) -> Option<ObjectView<'a>> {
-        let mut found = self.ground.snapshot.configurations().filter(|document| document.kind_name() == kind);
-        found.next().filter(|_| found.next().is_none())
+    /// The configuration of the kind `kind` that the flag `flag` of `component` names, if it names one.
+    pub(crate) fn named_by(&self, component: ComponentView<'a>, flag: &str, kind: &str) -> Result<Option<Configured<'a>>, Missing> {
+        match self.ground.files.named_by(component, flag, kind) {
+            None => Ok(None),
+            Some(Ok(found)) => Ok(Some(found)),
+            Some(Err((path, unseen))) => Err(unseen.missing(&path)),
+        }
+    }
+
+    /// Whether `name` is that of a text in a ConfigMap, and of no file.
+    pub(crate) fn is_text_of_map(&self, name: &str) -> bool {
+        self.ground.files.embedded.iter().flat_map(|map| map.documents.sources()).any(|source| source.name() == name)
+    }
+
+    /// Says that the fault is at `spot` of `configured`, among the documents of the input or beside them.
+    pub(crate) fn fail_in(&self, configured: Configured<'a>, spot: Value<'a>, message: Msg, out: &mut Sink<'a>) {
+        if self.ground.snapshot.holds(configured.view) {
+            out.fail(spot, message).object(configured.view);
+        } else {
+            out.fail_beside(configured, spot, message);
+        }
     }
 
     /// The snapshot itself, for family code that declares what it reads on its own.

@@ -33,7 +33,7 @@ pub(crate) fn look<'a>(wanted: &'static Logins, facts: &Facts<'a>, snapshot: &'a
         for judgement in &login.judgements {
             let Some(&key) = wanted.faults.iter().find(|&&fault| fault == judgement.fault.id) else { continue };
             let Some(subject) = login.place.subject().cloned().or_else(|| login.place.file.as_deref().map(file)) else { continue };
-            faults.entry(subject).or_default().push(raised(key, login, judgement, snapshot));
+            faults.entry(subject).or_default().push(raised(key, login, judgement, facts, snapshot));
         }
     }
     if !faults.is_empty() {
@@ -53,11 +53,10 @@ fn file(name: &str) -> ObjectRef {
     ObjectRef { api_version: String::new(), kind: "File".to_owned(), namespace: None, name: name.to_owned() }
 }
 
-fn raised<'a>(key: &'static str, login: &Login, judgement: &Judgement, snapshot: &'a Snapshot) -> Raised<'a> {
+fn raised<'a>(key: &'static str, login: &Login, judgement: &Judgement, facts: &Facts<'a>, snapshot: &'a Snapshot) -> Raised<'a> {
     let mut place = judgement.place.clone().unwrap_or_else(|| login.place.clone());
-    // A configuration that stands in a ConfigMap has lines of its own, which are in no file.
-    let is_of_source = |file: &str| snapshot.sources().any(|source| source.name() == file);
-    place.location = place.location.filter(|location| is_of_source(&location.file));
+    // A configuration that stands in a ConfigMap may have lines of its own, which are in no file.
+    place.location = place.location.filter(|location| !facts.is_text_of_map(&location.file));
     let object = login.place.object.as_ref().and_then(|object| snapshot.find_reference(object));
     Raised { spot: None, place: Some(place), object, container: None, message: Msg { key, args: judgement.args.clone() }, fix: None, related: Vec::new() }
 }

@@ -10,6 +10,7 @@ use bartizan_cluster::{
     ContainerView, FieldPath, Kind, KubernetesVersion, Locator, Missing, ObjectRef, ObjectView, PodView, Provenance, Reason, Snapshot, Workload,
 };
 use bartizan_network::{Cni, is_policy};
+use bartizan_report::fault;
 use bartizan_report::{Finding, Fix, Language, Message, MissingFact, Place, PlaceOrigin, Related, Safety, Scope, Stage, Tally, Verdict};
 use rayon::prelude::*;
 
@@ -159,7 +160,7 @@ pub fn judge(snapshot: &Snapshot, selection: &Selection) -> Judgement {
 /// Judges a snapshot, and the files of a node with it: certificates, tokens and configurations that are no objects.
 pub fn judge_with(snapshot: &Snapshot, files: &NodeFiles, selection: &Selection) -> Judgement {
     let embedded = Embedded::all(snapshot);
-    let ground = Ground::with(snapshot, files).enforced_by(selection.cni);
+    let ground = Ground::with(snapshot, files, &embedded).enforced_by(selection.cni);
     let entries = selected(selection, snapshot);
     let focus = &selection.focus;
     let run = Run { ground: &ground, snapshot, embedded: &embedded, focus, trace: selection.trace };
@@ -335,7 +336,7 @@ impl<'a> Run<'_, 'a> {
                 let part = match &unread {
                     // It may run all the same, with other flags.
                     Some(missing) => Part { judged: Err(missing.clone()), sink: Sink::default(), base: FieldPath::default() },
-                    None => in_map(component_part(instance, &self.facts(entry), judge), instance, embedded, map),
+                    None => in_map(component_part(instance, &self.facts(entry), judge), embedded, map),
                 };
                 self.conclude(entry, &subject, vec![part], &mut bench);
             }
@@ -549,6 +550,8 @@ fn fill_failure<'a>(entry: &'static Entry, subject: &Subject<'a>, raised: Vec<(R
             note: note.clone(),
         }));
         let differs = first.as_ref().is_some_and(|first| *first != message);
+        // A configuration beside the objects is called by its file.
+        let beside = one.place.as_ref().and_then(|place| place.configuration.clone()).filter(|beside| subject.reference.as_ref() != Some(beside));
         let location = match one.place {
             Some(place) => place.location,
             None => object.zip(one.spot.as_ref()).and_then(|(object, spot)| locator.location(object, spot)),
@@ -558,7 +561,7 @@ fn fill_failure<'a>(entry: &'static Entry, subject: &Subject<'a>, raised: Vec<(R
             path,
             location,
             origin: if is_pod_of_owner && subject.object.is_some() { PlaceOrigin::Admission } else { PlaceOrigin::Source },
-            object: elsewhere.map(ObjectView::reference),
+            object: elsewhere.map(ObjectView::reference).or(beside),
             message: differs.then(|| message.clone()),
         });
         first.get_or_insert(message);
@@ -597,12 +600,17 @@ fn component_part<'a>(instance: ComponentView<'a>, facts: &Facts<'a>, judge: for
     Part { judged, sink, base: container.map(|container| container.pod().whole().path()).unwrap_or_default() }
 }
 
-/// What was said of a configuration, said of the ConfigMap in which its text stands: lines of the text are in no file, and nothing
-/// can be mended there but the text.
-fn in_map<'a>(mut part: Part<'a>, instance: ComponentView<'a>, embedded: &Embedded, map: ObjectView<'a>) -> Part<'a> {
-    let is_of_text = |object: ObjectView<'_>| object.kind_name() == instance.object().kind_name();
-    for raised in part.sink.raised.iter_mut().filter(|raised| raised.object.is_none_or(is_of_text)) {
-        raised.spot = embedded.text(map).map(Into::into);
+/// What was said of a configuration, said of the ConfigMap in which its text stands: at the line of the file where that can be told, else
+/// at the key. Nothing can be mended there but the text.
+fn in_map<'a>(mut part: Part<'a>, embedded: &'a Embedded, map: ObjectView<'a>) -> Part<'a> {
+    for raised in part.sink.raised.iter_mut().filter(|raised| raised.object.is_none_or(|object| embedded.documents.holds(object))) {
+        let key: Option<bartizan_cluster::Spot<'a>> = embedded.text(map).map(Into::into);
+        let within = raised.spot.take().filter(|_| embedded.is_placed).zip(raised.object);
+        if let (Some((spot, object)), Some(key)) = (within, &key) {
+            let location = embedded.documents.location(object, &spot);
+            raised.place = Some(fault::Place { path: key.path().as_str().to_owned(), location, ..fault::Place::default() });
+        }
+        raised.spot = key;
         raised.object = Some(map);
         raised.fix = None;
     }

@@ -1,7 +1,8 @@
 //! Where a judge says what it found.
 
 use bartizan_authz::login::Place;
-use bartizan_cluster::{ContainerView, ObjectView, Spot};
+use bartizan_cluster::component_file::Configured;
+use bartizan_cluster::{ContainerView, ObjectView, Spot, Value};
 use bartizan_report::{PatchOperation, Safety};
 
 use crate::entry::Judged;
@@ -78,6 +79,15 @@ impl<'a> Sink<'a> {
     /// The fault is at `spot`.
     pub fn fail(&mut self, spot: impl Into<Spot<'a>>, message: Msg) -> &mut Raised<'a> {
         self.raise(Some(spot.into()), message)
+    }
+
+    /// The fault is at `spot` of a configuration beside the objects that are judged.
+    pub fn fail_beside(&mut self, configured: Configured<'a>, spot: Value<'a>, message: Msg) -> &mut Raised<'a> {
+        let place = Place::of(configured.snapshot, configured.view, spot);
+        let raised = self.raise(None, message);
+        raised.object = None;
+        raised.place = Some(place);
+        raised
     }
 
     /// The fault is in the cluster as a whole, at no field of any object.

@@ -340,7 +340,12 @@ fn what_kubeadm_was_told_is_judged_where_no_server_is_to_be_seen() {
     let on_map = |check, verdict| (check, "kubeadm-config".to_owned(), verdict);
     assert_eq!(verdicts(&alone), [on_map("api-server-always-allow", Verdict::Fail), on_map("rbac-off", Verdict::Fail)]);
     let place = alone.findings.first().unwrap().places.first().unwrap();
-    assert_eq!((place.path.as_str(), place.location.as_ref().map(|location| location.line)), ("data.ClusterConfiguration", Some(5)));
+    // At the line of the file, where the text stands in it as it is.
+    assert_eq!((place.path.as_str(), place.location.as_ref().map(|location| (location.line, location.column))), ("data.ClusterConfiguration", Some((11, 9))));
+    let quoted = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubeadm-config, namespace: kube-system}\ndata:\n  ClusterConfiguration: \"apiVersion: kubeadm.k8s.io/v1beta4\\nkind: ClusterConfiguration\\napiServer: {extraArgs: [{name: authorization-mode, value: AlwaysAllow}]}\"\n";
+    let at_key = run(quoted, Vec::new());
+    let place = at_key.findings.first().unwrap().places.first().unwrap();
+    assert_eq!((place.path.as_str(), place.location.as_ref().map(|location| (location.line, location.column))), ("data.ClusterConfiguration", Some((5, 3))));
     assert!(alone.findings.iter().all(|finding| finding.fix.is_none()));
     // The server that runs is what counts.
     let both = run(&format!("{told}{server}"), Vec::new());
@@ -349,6 +354,95 @@ fn what_kubeadm_was_told_is_judged_where_no_server_is_to_be_seen() {
     // One that could not be read may have other flags.
     let denied = run(&kubeadm_map("      - name: v\n        value: \"2\""), vec![Missing::list(Kind::Pod, None, Reason::Forbidden)]);
     assert_eq!(verdicts(&denied), [on_map("api-server-always-allow", Verdict::Unknown), on_map("rbac-off", Verdict::Unknown)]);
+}
+
+/// What decides about access, of a server that is given files, wherever these are.
+#[test]
+fn files_that_a_server_is_given_are_judged_wherever_they_are_found() {
+    use bartizan_cluster::node_file::{FileContent, FileFault, FileKind, Node, NodeFile, NodeFiles};
+
+    let server = |volume: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: kube-apiserver-a, namespace: kube-system}}\nspec:\n  containers:\n  - name: kube-apiserver\n    image: a:1\n    command: [kube-apiserver, --authorization-config=/etc/k/authz.yaml, --authentication-config=/etc/k/authn.yaml]\n    volumeMounts: [{{name: k, mountPath: /etc/k}}]\n  volumes: [{{name: k, {volume}}}]\n"
+        )
+    };
+    let authorization = |types: &str| format!("apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers:\n{types}");
+    let authentication = |anonymous: &str| format!("apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: {anonymous}\n");
+    let good = [authorization("- {type: Node, name: n}\n- {type: RBAC, name: r}\n"), authentication("{enabled: true, conditions: [{path: /livez}]}")];
+    let bad = [authorization("- {type: Node, name: n}\n- {type: AlwaysAllow, name: a}\n"), authentication("{enabled: true}")];
+    let checks = ["api-server-always-allow", "api-server-anonymous", "node-authorizer-off", "rbac-off"];
+    let run = |text: &str, options: &str, files: &NodeFiles| {
+        let selection = Selection { only: checks.map(str::to_owned).into(), trace: true, ..Selection::default() };
+        bartizan_checks::judge_with(&world(text, options, Vec::new()), files, &selection)
+    };
+    let verdicts = |judgement: &Judgement| checks.map(|check| judgement.decided.iter().find(|one| one.check == check).unwrap().verdict);
+    let places = |judgement: &Judgement| -> Vec<String> {
+        judgement.findings.iter().map(|finding| finding.places[0].location.as_ref().map_or_else(String::new, ToString::to_string)).collect()
+    };
+    let (pass, fail, unknown) = ([Verdict::Pass; 4], [Verdict::Fail, Verdict::Fail, Verdict::Pass, Verdict::Fail], [Verdict::Unknown; 4]);
+
+    // On the node: at the path of the volume.
+    let node = |texts: &[String; 2]| {
+        let file = |name: &str, text: &str| {
+            let name = format!("/node/host/{name}");
+            NodeFile { content: FileContent::of(FileKind::Configuration, &name, text.as_bytes(), &[7; 32]), name, mode: None }
+        };
+        let files = [("authz.yaml", &texts[0]), ("authn.yaml", &texts[1])].map(|(name, text)| (format!("/host/{name}"), file(name, text)));
+        NodeFiles { nodes: vec![Node { name: "node".to_owned(), root: "/node".to_owned(), files: files.into() }], given: Vec::new() }
+    };
+    let hosted = server("hostPath: {path: /host}");
+    assert_eq!(verdicts(&run(&hosted, "", &node(&good))), pass);
+    let judged = run(&hosted, "", &node(&bad));
+    assert_eq!(verdicts(&judged), fail);
+    assert_eq!(places(&judged), ["/node/host/authz.yaml:5:4", "/node/host/authn.yaml:3:1", "/node/host/authz.yaml:3:1"]);
+    let named = |at: usize| judged.findings[at].places[0].object.as_ref().map(|object| (object.kind.clone(), object.name.clone()));
+    assert_eq!(named(0), Some(("AuthorizationConfiguration".to_owned(), "/node/host/authz.yaml".to_owned())));
+    assert!(judged.findings.iter().all(|finding| finding.fix.is_none() && finding.subject.as_ref().is_some_and(|subject| subject.name == "kube-apiserver-a")));
+
+    // What could not be read says why.
+    let mut forbidden = node(&good);
+    forbidden.nodes[0].files.get_mut("/host/authz.yaml").unwrap().content = Err(FileFault::Forbidden);
+    let judged = run(&hosted, "", &forbidden);
+    assert_eq!(verdicts(&judged), [Verdict::Unknown, Verdict::Pass, Verdict::Unknown, Verdict::Unknown]);
+    let missing = judged.findings[0].missing.clone().unwrap();
+    assert_eq!((missing.fact.as_str(), missing.scope.as_str(), missing.reason.as_str()), ("node-files", "/etc/k/authz.yaml", "forbidden"));
+    let mut another = node(&[good[1].clone(), good[0].clone()]);
+    assert_eq!(verdicts(&run(&hosted, "", &another)), unknown, "each holds what the other should");
+    another.nodes[0].files.clear();
+    assert_eq!(verdicts(&run(&hosted, "", &another)), unknown);
+    assert_eq!(verdicts(&run(&hosted, "", &NodeFiles::default())), unknown);
+
+    // In a ConfigMap that the pod mounts: at its line in the file of the map.
+    let map = |texts: &[String; 2]| {
+        let block = |text: &str| text.lines().map(|line| format!("    {line}\n")).collect::<String>();
+        format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: access, namespace: kube-system}}\ndata:\n  authz.yaml: |\n{}  authn.yaml: |\n{}",
+            block(&texts[0]),
+            block(&texts[1])
+        )
+    };
+    let mapped = server("configMap: {name: access}");
+    assert_eq!(verdicts(&run(&format!("{mapped}{}", map(&good)), "", &NodeFiles::default())), pass);
+    let text = format!("{mapped}{}", map(&bad));
+    let judged = run(&text, "", &NodeFiles::default());
+    assert_eq!(verdicts(&judged), fail);
+    let line = |words: &str| text.lines().position(|line| line.contains(words)).unwrap() + 1;
+    assert_eq!(
+        places(&judged),
+        [
+            format!("page.yaml:{}:8", line("AlwaysAllow, name")),
+            format!("page.yaml:{}:5", line("anonymous: {")),
+            format!("page.yaml:{}:5", line("authorizers:"))
+        ]
+    );
+    assert_eq!(verdicts(&run(&mapped, "", &NodeFiles::default())), unknown);
+
+    // As documents beside the manifests, where they are the only ones of their kind.
+    let beside = format!("{hosted}---\n{}---\n{}", bad[0], bad[1]);
+    assert_eq!(verdicts(&run(&beside, "", &NodeFiles::default())), fail);
+    assert_eq!(verdicts(&run(&format!("{beside}---\n{}---\n{}", good[0], good[1]), "", &NodeFiles::default())), unknown);
+    // The block about anonymous requests counts from 1.32 on.
+    assert_eq!(verdicts(&run(&hosted, "version=1.31", &node(&good))), [Verdict::Pass, Verdict::Fail, Verdict::Pass, Verdict::Pass]);
 }
 
 #[test]

@@ -248,9 +248,9 @@ pub(crate) enum Format {
 pub(crate) struct Scan {
     #[command(flatten)]
     pub(crate) sources: Sources,
-    /// Directory in which the file system of a control-plane node lies (`/` on the node itself); without SOURCE, its manifests are read.
+    /// Directory in which the file system of a node lies, or a copy of it (`/` on the node itself); without SOURCE, its manifests are read; repeatable.
     #[arg(long, value_name = "DIR", help_heading = "Sources")]
-    pub(crate) node_root: Option<PathBuf>,
+    pub(crate) node_root: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) enforcer: Enforcer,
     #[command(flatten)]

@@ -22,8 +22,13 @@ use crate::{catalogue, source};
 
 pub(crate) fn run(scan: &Scan, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let mut settings = Settings::load(&scan.sources, &scan.narrowing, &scan.outputs, &scan.fail_on, global)?;
-    if let Some(root) = scan.node_root.as_ref().filter(|_| settings.sources.arguments().is_empty()) {
-        settings.sources.sources = vec![root.join(source::MANIFESTS)];
+    let mut roots = scan.node_root.clone();
+    let manifests = source::manifests(&roots)?;
+    if settings.sources.arguments().is_empty() {
+        settings.sources.sources = manifests;
+    }
+    if roots.is_empty() {
+        roots = nodes_among(&settings.sources.arguments());
     }
     let terminal = &terminal.speaking(settings.language.unwrap_or(terminal.language));
     let (sources, narrowing, outputs) = (&settings.sources, &settings.narrowing, &settings.outputs);
@@ -36,12 +41,14 @@ pub(crate) fn run(scan: &Scan, global: &Global, terminal: &Terminal) -> Result<O
         return source::preflight(sources, &narrowing.namespace, &wanted, global, terminal);
     }
     let mut clock = Clock::start(scan.timings);
-    let gathered = source::gather(sources, &narrowing.namespace, &narrowing.object, &wanted, global, terminal)?;
+    let gathered = match roots.as_slice() {
+        [] => source::gather(sources, &narrowing.namespace, &narrowing.object, &wanted, global, terminal)?,
+        roots => source::gather_files(sources, roots, terminal)?,
+    };
     clock.stage("read", terminal);
     tell_absent(&gathered.snapshot, &selection.focus, terminal);
     let waivers = settings.waivers(&gathered.snapshot)?;
-    let root = scan.node_root.clone().or_else(|| node_among(&sources.arguments()));
-    let files = source::node_files(&gathered.snapshot, root.as_deref(), Vec::new())?;
+    let files = source::node_files(&gathered.snapshot, &roots, Vec::new())?;
     let report = judged(&gathered, &files, &selection, &settings, &waivers);
     clock.stage("judge", terminal);
     let pages = Pages::new(catalogue::checks());
@@ -77,10 +84,10 @@ fn compared(comparison: &Comparison, language: Language) -> String {
     }
 }
 
-/// The only argument in which the file system of a node lies, or a copy of what matters of it.
-fn node_among(arguments: &[PathBuf]) -> Option<PathBuf> {
-    let mut found = arguments.iter().filter(|argument| ["etc/kubernetes", "var/lib/kubelet"].iter().any(|part| argument.join(part).is_dir()));
-    found.next().filter(|_| found.next().is_none()).cloned()
+/// The arguments in which the file system of a node lies, or a copy of what matters of it.
+fn nodes_among(arguments: &[PathBuf]) -> Vec<PathBuf> {
+    let is_node = |argument: &&PathBuf| ["etc/kubernetes", "var/lib/kubelet"].iter().any(|part| argument.join(part).is_dir());
+    arguments.iter().filter(is_node).cloned().collect()
 }
 
 /// The report of what was gathered, with what is accepted marked so.

@@ -1,9 +1,9 @@
 //! From the arguments of a command to the facts it judges.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bartizan_authz::login;
 use bartizan_checks::Reading;
 use bartizan_cluster::node_file::{FileKind, NodeFiles};
@@ -18,41 +18,71 @@ use crate::progress::Line;
 
 /// Reads what `sources` name: manifests and the like, or the live cluster if they name nothing.
 pub(crate) fn gather(sources: &Sources, namespaces: &[String], objects: &[String], wanted: &[Kind], global: &Global, terminal: &Terminal) -> Result<Gathered> {
+    if sources.arguments().is_empty() {
+        let progress = Line::new(terminal.draws_progress());
+        let gathered = from_cluster(sources, namespaces, objects, wanted, global, &progress)?;
+        drop(progress);
+        return Ok(noted(gathered, terminal));
+    }
+    gather_files(sources, &[], terminal)
+}
+
+/// Reads the files that `sources` name, and nothing if they name none. Nodes have their file systems in `roots`.
+pub(crate) fn gather_files(sources: &Sources, roots: &[PathBuf], terminal: &Terminal) -> Result<Gathered> {
     let progress = Line::new(terminal.draws_progress());
-    let arguments = sources.arguments();
-    let gathered = if arguments.is_empty() {
-        from_cluster(sources, namespaces, objects, wanted, global, &progress)?
-    } else {
-        let mut request = files::Request::new(arguments, sources.now.unwrap_or_else(Timestamp::now));
-        request.excludes.clone_from(&sources.exclude);
-        request.jobs = sources.jobs.unwrap_or(0);
-        request.version = sources.kubernetes_version;
-        request.insist_on_now = sources.now.is_some();
-        request.rendering.values.clone_from(&sources.values);
-        request.rendering.set.clone_from(&sources.set);
-        files::gather(&request, &mut io::stdin().lock(), &progress)?
-    };
+    let mut request = files::Request::new(sources.arguments(), sources.now.unwrap_or_else(Timestamp::now));
+    request.excludes.clone_from(&sources.exclude);
+    request.jobs = sources.jobs.unwrap_or(0);
+    request.version = sources.kubernetes_version;
+    request.insist_on_now = sources.now.is_some();
+    request.rendering.values.clone_from(&sources.values);
+    request.rendering.set.clone_from(&sources.set);
+    request.nodes = roots.to_vec();
+    let gathered = files::gather(&request, &mut io::stdin().lock(), &progress)?;
     drop(progress);
+    Ok(noted(gathered, terminal))
+}
+
+fn noted(gathered: Gathered, terminal: &Terminal) -> Gathered {
     for note in &gathered.notes {
         terminal.note(&format!("note: {note}"));
     }
-    Ok(gathered)
+    gathered
 }
 
-/// Where a node keeps the manifests of its control plane.
-pub(crate) const MANIFESTS: &str = "etc/kubernetes/manifests";
+/// The manifests of the nodes whose file systems lie in `roots`, of those that have some.
+pub(crate) fn manifests(roots: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    if let Some(root) = roots.iter().find(|root| !root.is_dir()) {
+        bail!("`{}` in --node-root is no directory", root.display());
+    }
+    Ok(roots.iter().map(|root| root.join(files::MANIFESTS)).filter(|manifests| manifests.is_dir()).collect())
+}
 
-/// The files of the node whose file system lies in `root` that have to do with what `snapshot` shows, and files that are given outright.
-pub(crate) fn node_files(snapshot: &Snapshot, root: Option<&Path>, given: Vec<(FileKind, PathBuf)>) -> Result<NodeFiles> {
-    let wanted = if root.is_some() { login::wanted(snapshot) } else { Vec::new() };
-    let of_node = wanted.into_iter().map(|file| (file.path, file.kind)).collect();
-    Ok(node::read(&node::Request { root: root.map(Path::to_path_buf), of_node, given })?)
+/// Files lead to files that lead to files, and no way is longer.
+const STEPS_MAX: usize = 4;
+
+/// The files of the nodes whose file systems lie in `roots` that have to do with what `snapshot` shows, and files that are given outright.
+pub(crate) fn node_files(snapshot: &Snapshot, roots: &[PathBuf], given: Vec<(FileKind, PathBuf)>) -> Result<NodeFiles> {
+    let mut reader = node::Reader::of(roots)?;
+    for (kind, path) in given {
+        reader.give(kind, &path);
+    }
+    for _ in 0..STEPS_MAX {
+        let wanted = login::wanted(snapshot, reader.files());
+        if wanted.is_empty() {
+            break;
+        }
+        for file in wanted {
+            reader.read(file.node, &file.path, file.kind);
+        }
+    }
+    Ok(reader.into_files())
 }
 
 /// What the report says of the reading.
 pub(crate) fn reading(gathered: &Gathered, sources: &Sources, files: &NodeFiles) -> Reading {
     Reading {
-        has_node: files.has_node,
+        has_node: !files.nodes.is_empty(),
         node_problems: bartizan_checks::compose::node_problems(files),
         road: gathered.road.name().to_owned(),
         names: gathered.names.clone(),

@@ -152,6 +152,50 @@ fn an_issuer_is_asked_under_the_authorities_that_a_flag_names() {
     }
 }
 
+/// Several nodes: static pods are called as on the cluster, and everything is found on the node on which it lies.
+#[test]
+fn a_scan_of_several_nodes_tells_them_apart() {
+    let server = SERVER.replace("--anonymous-auth=false", "--authentication-config=/etc/kubernetes/authn.yaml");
+    let configuration = |anonymous: &str| format!("apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: {anonymous}\n");
+    let kubelet =
+        "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nauthentication: {anonymous: {enabled: true}}\nauthorization: {mode: Webhook}\n";
+    let files = directory(&[
+        ("a/etc/hostname", "CP-A\n"),
+        ("a/etc/kubernetes/manifests/kube-apiserver.yaml", &server),
+        ("a/etc/kubernetes/authn.yaml", &configuration("{enabled: false}")),
+        ("a/etc/tokens.csv", "0123456789abcdef0123456789abcdef,ann,1\n"),
+        ("b/etc/kubernetes/manifests/kube-apiserver.yaml", &server),
+        ("b/etc/kubernetes/authn.yaml", &configuration("{enabled: true}")),
+        ("w/var/lib/kubelet/config.yaml", kubelet),
+    ]);
+    let checks = ["--check", "api-server-anonymous", "--check", "kubelet-anonymous", "--check", "duplicate-object", "-o", "json"];
+    let found = |arguments: &[&str]| -> Vec<String> {
+        let ran = run(files.path(), &[&["scan"], arguments, &checks].concat(), "", &[]);
+        let report = ran.report();
+        let said = |one: &serde_json::Value| {
+            format!(
+                "{} {} {}",
+                one["check"].as_str().unwrap(),
+                one["subject"]["name"].as_str().unwrap(),
+                one["places"][0]["location"]["file"].as_str().unwrap()
+            )
+        };
+        report["findings"].as_array().unwrap().iter().map(said).collect()
+    };
+    let expected =
+        ["api-server-anonymous kube-apiserver-b b/etc/kubernetes/authn.yaml", "kubelet-anonymous w/var/lib/kubelet/config.yaml w/var/lib/kubelet/config.yaml"];
+    assert_eq!(found(&["--node-root", "a", "--node-root", "b", "--node-root", "w"]), expected);
+    assert_eq!(found(&["a", "b", "w"]), expected, "directories in which nodes lie");
+    assert_eq!(found(&["--node-root", "w"]), expected[1..], "a node that runs no control plane has no manifests");
+    assert_eq!(found(&["--node-root", "a"]), [""; 0]);
+    let logins = run(files.path(), &["authz", "logins", "--node-root", "a", "--node-root", "b", "--fail-on", "never"], "", &[]);
+    assert_eq!(logins.code, 3, "the token file of the second is not there\n{}", logins.stdout);
+    assert!(logins.stdout.contains("static token of ann  [a/etc/tokens.csv:1:1]"), "{}", logins.stdout);
+    let absent = run(files.path(), &["scan", "--node-root", "a", "--node-root", "absent"], "", &[]);
+    assert_eq!(absent.code, 2);
+    assert!(absent.stderr.contains("`absent` in --node-root is no directory"), "{}", absent.stderr);
+}
+
 /// A copy of what matters of a node: what is no manifest is judged by `scan` as by `authz logins`.
 #[test]
 fn a_scan_sees_the_files_of_a_node() {

@@ -1,8 +1,12 @@
-//! Configurations that stand in ConfigMaps: what kubeadm was told the last time, the kubelets', and the public `cluster-info`.
+//! Configurations that stand in ConfigMaps: what kubeadm was told the last time, the kubelets', the public `cluster-info`, and those
+//! that a flag of an API server names and its pod mounts.
+
+use std::collections::BTreeSet;
 
 use crate::component::{Component, ComponentView};
-use crate::node_file::configuration;
-use crate::{Kind, ObjectView, Snapshot, Value, field};
+use crate::component_file::{Home, MapKey};
+use crate::node_file::placed_configuration;
+use crate::{Kind, ObjectView, Snapshot, Source, Value, field};
 
 /// The maps that hold one: namespace, name, and the key of the text.
 const MAPS: [(&str, &str, &str); 3] =
@@ -11,10 +15,12 @@ const MAPS: [(&str, &str, &str); 3] =
 /// The text of one map, read.
 #[derive(Debug)]
 pub struct Embedded {
-    /// The documents, in a snapshot of their own: their places are lines of the text.
+    /// The documents, in a snapshot of their own. Their places are those of the file where the text stands in it line by line, as in a
+    /// literal block; else they are lines of the text.
     pub documents: Snapshot,
-    map: (&'static str, String),
-    key: &'static str,
+    /// Whether they are.
+    pub is_placed: bool,
+    at: MapKey,
 }
 
 impl Embedded {
@@ -23,16 +29,27 @@ impl Embedded {
         let mut found = Vec::new();
         for map in snapshot.of_kind(Kind::ConfigMap) {
             for (namespace, key) in keys(map) {
-                if let Some(text) = text_of(map, key).and_then(Value::as_str) {
-                    let documents = configuration(&format!("ConfigMap {namespace}/{} {key}", map.name()), text, &[0; 32]);
-                    found.push(Self { documents, map: (namespace, map.name().to_owned()), key });
-                }
+                found.extend(Self::of(snapshot, MapKey { namespace: namespace.to_owned(), name: map.name().to_owned(), key: key.to_owned() }));
             }
         }
+        found.extend(mounted(snapshot).into_iter().filter_map(|at| Self::of(snapshot, at)));
         found
     }
 
-    /// Whether `map` is one of those in which such a configuration stands.
+    fn of(snapshot: &Snapshot, at: MapKey) -> Option<Self> {
+        let map = snapshot.find(Kind::ConfigMap, Some(&at.namespace), &at.name)?;
+        let value = text_of(map, &at.key)?;
+        let text = value.as_str()?;
+        let name = format!("ConfigMap {}/{} {}", at.namespace, at.name, at.key);
+        let within = snapshot.source_of(map).and_then(|source| Some((source.name(), lines_of(source, value, text)?)));
+        let placed = |source: Source| match within {
+            Some((file, (first, indent))) => source.within(file, first, indent),
+            None => source,
+        };
+        Some(Self { documents: placed_configuration(&name, text, &[0; 32], placed), is_placed: within.is_some(), at })
+    }
+
+    /// Whether `map` is one of those in which kubeadm keeps one.
     pub fn is_kept_in(map: ObjectView<'_>) -> bool {
         map.kind() == Kind::ConfigMap && keys(map).next().is_some()
     }
@@ -44,13 +61,25 @@ impl Embedded {
 
     /// The map in which it stands.
     pub fn map<'a>(&self, snapshot: &'a Snapshot) -> Option<ObjectView<'a>> {
-        snapshot.find(Kind::ConfigMap, Some(self.map.0), &self.map.1)
+        snapshot.find(Kind::ConfigMap, Some(&self.at.namespace), &self.at.name)
     }
 
     /// The text in `map`.
     pub fn text<'a>(&self, map: ObjectView<'a>) -> Option<Value<'a>> {
-        text_of(map, self.key)
+        text_of(map, &self.at.key)
     }
+
+    /// The map and the key at which it stands.
+    pub fn at(&self) -> &MapKey {
+        &self.at
+    }
+}
+
+/// The keys of ConfigMaps that flags of API servers name, be they there or not.
+pub fn mounted(snapshot: &Snapshot) -> BTreeSet<MapKey> {
+    let servers = ComponentView::all(Component::ApiServer, snapshot).into_iter().filter(|server| server.container().is_some());
+    let homes = servers.flat_map(|server| server.given().into_iter().filter_map(move |flag| Some(server.home_of(&flag.value.or(flag.next)?))));
+    homes.filter_map(|home| if let Home::Map(at) = home { Some(at) } else { None }).collect()
 }
 
 /// The keys under which configurations stand in a map, each with the namespace of the map.
@@ -64,4 +93,85 @@ fn keys(map: ObjectView<'_>) -> impl Iterator<Item = (&'static str, &'static str
 
 fn text_of<'a>(map: ObjectView<'a>, key: &str) -> Option<Value<'a>> {
     map.root().get(field::DATA)?.entry(key)
+}
+
+/// The line of `source` that is the first of `text`, the value of `value`, and how many characters stand before each of its lines; none
+/// unless every line stands there as it is.
+fn lines_of(source: &Source, value: Value<'_>, text: &str) -> Option<(u32, u32)> {
+    let begin = source.location(value.span()?.start)?;
+    let first = text.lines().position(|line| !line.trim().is_empty())?;
+    // The text begins behind the line of its indicator.
+    [begin.line.checked_add(1)?, begin.line].into_iter().find_map(|line| {
+        let shown = source.line(line.checked_add(u32::try_from(first).ok()?)?)?;
+        let indent = shown.chars().take_while(|letter| *letter == ' ').count();
+        let indent = indent.checked_sub(text.lines().nth(first)?.chars().take_while(|letter| *letter == ' ').count())?;
+        let is_there = text.lines().zip(line..).all(|(wanted, number)| {
+            let Some(shown) = source.line(number) else { return false };
+            let (before, rest) = shown.split_at_checked(indent).unwrap_or((&shown, ""));
+            before.bytes().all(|byte| byte == b' ') && rest == wanted
+        });
+        is_there.then_some(()).and_then(|()| Some((line, u32::try_from(indent).ok()?)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::read::{Fragment, ReadOptions, split};
+    use crate::snapshot::{Circumstances, Provenance};
+    use crate::{KubernetesVersion, SourceId, Spot};
+
+    /// The places of `kind` and of `extraArgs` in the text of a map that is written like this.
+    fn places(value: &str) -> Vec<String> {
+        let text =
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kubeadm-config, namespace: kube-system}}\ndata:\n  ClusterConfiguration: {value}\n");
+        let mut fragment = Fragment::new(ReadOptions { secret_key: [0; 32] });
+        for document in split(&text).0 {
+            fragment.read(SourceId(0), &text, &document);
+        }
+        let circumstances = Circumstances {
+            provenance: Provenance::Files,
+            sources: vec![Source::text("map.yaml", text)],
+            version: KubernetesVersion::NEWEST,
+            observed_at: Timestamp::UNIX_EPOCH,
+            missing: Vec::new(),
+        };
+        let snapshot = Snapshot::assemble(vec![fragment], circumstances);
+        let all = Embedded::all(&snapshot);
+        let documents = &all[0].documents;
+        let view = documents.configurations().next().unwrap();
+        let spots = [view.root().get(field::KIND), view.root().entry("apiServer").and_then(|server| server.entry("extraArgs"))];
+        let found: Vec<String> = spots.into_iter().filter_map(|value| documents.location(view, &Spot::from(value?))).map(|place| place.to_string()).collect();
+        assert_eq!(all[0].is_placed, found.iter().all(|place| place.starts_with("map.yaml:")), "{found:?}");
+        found
+    }
+
+    const TEXT: [&str; 4] = ["apiVersion: kubeadm.k8s.io/v1beta3", "kind: ClusterConfiguration", "apiServer:", "  extraArgs: {v: '2'}"];
+
+    fn block(head: &str, indent: usize, end: &str) -> String {
+        format!("{head}{end}{}", TEXT.map(|line| format!("{}{line}", " ".repeat(indent))).join(end))
+    }
+
+    #[test]
+    fn places_in_a_literal_block_are_those_of_the_file() {
+        for (value, expected) in [
+            (block("|", 4, "\n"), ["map.yaml:7:5", "map.yaml:9:7"]),
+            (block("|-  # why", 7, "\n"), ["map.yaml:7:8", "map.yaml:9:10"]),
+            (block("|", 4, "\r\n"), ["map.yaml:7:5", "map.yaml:9:7"]),
+            (block("|+\n\n    # a remark\n", 4, "\n"), ["map.yaml:10:5", "map.yaml:12:7"]),
+            (block("|4", 6, "\n"), ["map.yaml:7:7", "map.yaml:9:9"]),
+        ] {
+            assert_eq!(places(&value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn places_in_other_texts_are_lines_of_the_text() {
+        let of_text = ["ConfigMap kube-system/kubeadm-config ClusterConfiguration:2:1", "ConfigMap kube-system/kubeadm-config ClusterConfiguration:4:3"];
+        assert_eq!(places(&format!("\"{}\"", TEXT.join("\\n"))), of_text);
+        let folded = format!(">\n{}", TEXT.map(|line| format!("    {line}")).join("\n\n"));
+        assert!(places(&folded).iter().all(|place| place.starts_with("ConfigMap")), "{:?}", places(&folded));
+    }
 }

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod component;
+pub mod component_file;
 mod configuration;
 pub mod cut;
 pub mod embedded;

@@ -83,6 +83,11 @@ impl FileContent {
 
 /// The documents of a text as a snapshot of their own, named `name`. Of YAML, not even the text stays.
 pub fn configuration(name: &str, text: &str, key: &SnapshotKey) -> Snapshot {
+    placed_configuration(name, text, key, |source| source)
+}
+
+/// The same, where `placed` says where the text stands.
+pub(crate) fn placed_configuration(name: &str, text: &str, key: &SnapshotKey, placed: impl FnOnce(Source) -> Source) -> Snapshot {
     let mut fragment = Fragment::new(ReadOptions { secret_key: *key });
     let (documents, fault) = split(text);
     for document in &documents {
@@ -91,9 +96,11 @@ pub fn configuration(name: &str, text: &str, key: &SnapshotKey) -> Snapshot {
     if let Some((offset, message)) = fault {
         fragment.note(crate::read::Problem { kind: crate::read::ProblemKind::Parse, source: SourceId(0), offset: Some(offset), message });
     }
+    let is_yaml = documents.iter().all(|document| document.format == Format::Yaml);
+    let source = Source::text(name, if is_yaml { masked(text) } else { text.to_owned() });
     let circumstances = Circumstances {
         provenance: Provenance::Files,
-        sources: vec![Source::text(name, if documents.iter().all(|document| document.format == Format::Yaml) { masked(text) } else { text.to_owned() })],
+        sources: vec![placed(source)],
         version: KubernetesVersion::NEWEST,
         observed_at: Timestamp::UNIX_EPOCH,
         missing: Vec::new(),
@@ -120,13 +127,64 @@ fn words(text: &str) -> Vec<String> {
     values.flat_map(str::split_whitespace).map(str::to_owned).collect()
 }
 
-/// Files of one node, and files that were given outright.
+/// A node, of which files were read.
+#[derive(Debug, Default)]
+pub struct Node {
+    /// What it is called, by its own files or by its directory.
+    pub name: String,
+    /// The directory in which its file system lies, as the names of its files begin.
+    pub root: String,
+    /// Its files, by the paths that they have on it.
+    pub files: BTreeMap<String, NodeFile>,
+}
+
+impl Node {
+    /// Whether the file called `name` lies on it.
+    pub fn holds(&self, name: &str) -> bool {
+        if self.root == "." {
+            return !name.starts_with('/') && !name.starts_with("../");
+        }
+        let below = name.strip_prefix(self.root.trim_end_matches('/'));
+        below.is_some_and(|below| below.starts_with('/'))
+    }
+
+    /// The path on it of the file called `name`, if that was read.
+    pub fn path_of(&self, name: &str) -> Option<&str> {
+        self.files.iter().find(|(_, file)| file.name == name).map(|(path, _)| path.as_str())
+    }
+}
+
+/// Files of nodes, and files that were given outright.
 #[derive(Debug, Default)]
 pub struct NodeFiles {
-    /// Whether files of a node could be looked for at all.
-    pub has_node: bool,
-    /// Files of the node, by the path that they have on it.
-    pub of_node: BTreeMap<String, NodeFile>,
+    /// The nodes whose files could be looked for at all.
+    pub nodes: Vec<Node>,
     /// Files that were given outright, in their order.
     pub given: Vec<(FileKind, NodeFile)>,
+}
+
+impl NodeFiles {
+    /// None at all.
+    pub const NONE: &Self = &Self { nodes: Vec::new(), given: Vec::new() };
+
+    /// Every file of a node.
+    pub fn of_nodes(&self) -> impl Iterator<Item = &NodeFile> {
+        self.nodes.iter().flat_map(|node| node.files.values())
+    }
+
+    /// The node on which what was read from the source `name` lies: if there is one node, it is that one.
+    pub fn node_of_source(&self, name: &str) -> Option<&Node> {
+        match self.nodes.as_slice() {
+            [only] => Some(only),
+            all => all.iter().filter(|node| node.holds(name)).max_by_key(|node| node.root.len()),
+        }
+    }
+
+    /// The node called `name`: if there is one node, it is that one.
+    pub fn node_called(&self, name: &str) -> Option<&Node> {
+        match self.nodes.as_slice() {
+            [only] => Some(only),
+            all => all.iter().find(|node| node.name == name),
+        }
+    }
 }

@@ -322,6 +322,15 @@ impl Fragment {
         }
     }
 
+    /// Gives the pods of manifests that the kubelet of a node reads the names that it gives them: behind theirs, that of its node.
+    pub fn name_static_pods<'n>(&mut self, node_of: impl Fn(SourceId) -> Option<&'n str>) {
+        for object in self.objects.iter_mut().filter(|object| object.kind == Kind::Pod) {
+            if let Some(node) = node_of(object.origin.source) {
+                object.name = self.strings.intern(&format!("{}-{node}", self.strings.text(object.name)));
+            }
+        }
+    }
+
     /// How many objects it holds.
     pub fn len(&self) -> usize {
         self.objects.len()

@@ -278,6 +278,11 @@ impl Snapshot {
         Locator::new(self).location(view, spot)
     }
 
+    /// Whether `view` is a view of an object or configuration of this snapshot.
+    pub fn holds(&self, view: ObjectView<'_>) -> bool {
+        std::ptr::eq(&raw const *self.strings, view.strings)
+    }
+
     /// The source from which an object was read.
     pub fn source_of(&self, view: ObjectView<'_>) -> Option<&Source> {
         self.source(view.origin().source)

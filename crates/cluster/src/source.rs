@@ -36,6 +36,17 @@ pub struct Source {
     lines: OnceLock<Vec<u32>>,
     /// How many characters stand before each block of [`BLOCK`] bytes.
     characters: OnceLock<Vec<u32>>,
+    within: Option<Within>,
+}
+
+/// Where a text stands that is part of another one, line by line.
+#[derive(Debug, Clone)]
+struct Within {
+    file: String,
+    /// The line of the first line, from 1.
+    first: u32,
+    /// How many characters stand before each line.
+    indent: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -66,7 +77,14 @@ impl Source {
     }
 
     fn new(name: String, text: Text) -> Self {
-        Self { name, text, lines: OnceLock::new(), characters: OnceLock::new() }
+        Self { name, text, lines: OnceLock::new(), characters: OnceLock::new(), within: None }
+    }
+
+    /// The same, where its lines are those of `file` from line `first` on, behind `indent` characters each: that is where its facts have
+    /// their places.
+    #[must_use]
+    pub fn within(self, file: &str, first: u32, indent: u32) -> Self {
+        Self { within: Some(Within { file: file.to_owned(), first, indent }), ..self }
     }
 
     /// The name: the path as reached from the argument, or the address of a server.
@@ -103,7 +121,11 @@ impl Source {
             Text::Whole(text) => self.place_in(text, offset),
             Text::Shelved(text) => text.place(offset)?,
         };
-        Some(Location { file: self.name.clone(), line: u32::try_from(line + 1).ok()?, column: u32::try_from(column + 1).ok()? })
+        let (line, column) = (u32::try_from(line + 1).ok()?, u32::try_from(column + 1).ok()?);
+        Some(match &self.within {
+            None => Location { file: self.name.clone(), line, column },
+            Some(within) => Location { file: within.file.clone(), line: within.first.saturating_add(line - 1), column: within.indent.saturating_add(column) },
+        })
     }
 
     /// Line and column, from 0.

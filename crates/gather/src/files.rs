@@ -15,11 +15,12 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use bartizan_cluster::node_file::Node;
 use bartizan_cluster::read::{Fragment, Problem, ReadOptions};
 use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
 use jiff::Timestamp;
 
-use crate::{Error, Gathered, Progress, Road, Skipped, Step, saved};
+use crate::{Error, Gathered, Progress, Road, Skipped, Step, node, saved};
 use load::{Content, Resolved};
 use render::Engine;
 use walk::{Fault, Found, Walker};
@@ -46,6 +47,8 @@ pub struct Request {
     pub insist_on_now: bool,
     /// How charts and overlays are rendered.
     pub rendering: Rendering,
+    /// Where the file systems of nodes begin. Of several nodes, static pods are told apart by the names of their nodes, as on a cluster.
+    pub nodes: Vec<PathBuf>,
 }
 
 impl Request {
@@ -59,6 +62,7 @@ impl Request {
             now,
             insist_on_now: false,
             rendering: Rendering::default(),
+            nodes: Vec::new(),
         }
     }
 }
@@ -186,6 +190,22 @@ impl<'r> Input<'r> {
     }
 }
 
+/// Where a node keeps the manifests of what its kubelet starts.
+pub const MANIFESTS: &str = "etc/kubernetes/manifests";
+
+/// Tells the static pods of several nodes apart, as the kubelets do.
+fn name_static_pods(fragments: &mut [Fragment], sources: &[Source], nodes: &[Node]) {
+    if nodes.len() < 2 {
+        return;
+    }
+    let is_manifest_of = |node: &&Node, name: &str| node.holds(name) && format!("/{name}").contains(&format!("/{MANIFESTS}/"));
+    let home = |name: &str| nodes.iter().filter(|node| is_manifest_of(node, name)).max_by_key(|node| node.root.len()).map(|node| node.name.as_str());
+    let homes: Vec<Option<&str>> = sources.iter().map(|source| home(source.name())).collect();
+    for fragment in fragments {
+        fragment.name_static_pods(|source| homes.get(source.0 as usize).copied().flatten());
+    }
+}
+
 fn assemble(request: &Request, resolved: Resolved, options: ReadOptions, progress: &dyn Progress) -> Snapshot {
     let Resolved { loaded, mut fragments, faults } = resolved;
     fragments.extend(load::parse(&loaded, options, progress));
@@ -203,6 +223,7 @@ fn assemble(request: &Request, resolved: Resolved, options: ReadOptions, progres
         outside.note(Problem { kind, source, offset: None, message });
     }
     fragments.push(outside);
+    name_static_pods(&mut fragments, &sources, &node::of_roots(&request.nodes));
     let circumstances = Circumstances { provenance: Provenance::Files, sources, version: version_of(request), observed_at: request.now, missing: Vec::new() };
     Snapshot::assemble(fragments, circumstances)
 }

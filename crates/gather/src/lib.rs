@@ -5,7 +5,7 @@
 //! hides the rest; it becomes a problem or a missing fact of the snapshot.
 //!
 //! The doors are [`files::gather`], `live::gather` and `live::preflight` (with the feature `live`), and [`saved::write`]; beside them
-//! [`node::read`] for files of a node, and with the feature `live` `issuer::ask` for issuers of tokens and `handshake::probe` for servers, whose
+//! [`node::Reader`] for files of nodes, and with the feature `live` `issuer::ask` for issuers of tokens and `handshake::probe` for servers, whose
 //! answers [`hello`] reads.
 
 #[cfg(feature = "live")]

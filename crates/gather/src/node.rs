@@ -3,11 +3,13 @@
 //! Links are followed as they would be on the node: one that leads out of the directory leads to its top, so that a copy of a node
 //! never makes this program read its own files. What is read becomes facts at once ([`FileContent`]); keys and tokens go no further.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
-use bartizan_cluster::node_file::{FileContent, FileFault, FileKind, NodeFile, NodeFiles};
+use bartizan_cluster::label::is_dns_subdomain;
+use bartizan_cluster::node_file::{FileContent, FileFault, FileKind, Node, NodeFile, NodeFiles};
 use bartizan_cluster::secret::SnapshotKey;
 
 use crate::Error;
@@ -18,33 +20,63 @@ const SIZE_MAX: u64 = 16 << 20;
 /// More links on the way to one file are a circle.
 const LINKS_MAX: usize = 40;
 
-/// What to read.
-#[derive(Debug, Clone, Default)]
-pub struct Request {
-    /// Where the file system of the node begins: `/` on the node itself.
-    pub root: Option<PathBuf>,
-    /// Files of the node, by their paths on it.
-    pub of_node: Vec<(String, FileKind)>,
-    /// Files that are given outright.
-    pub given: Vec<(FileKind, PathBuf)>,
+/// Reads files of nodes, and remembers what it has read.
+#[derive(Debug)]
+pub struct Reader {
+    key: SnapshotKey,
+    roots: Vec<PathBuf>,
+    files: NodeFiles,
 }
 
-/// Reads every file of `request`. A file that is not there, or cannot be read, is a fact too.
-pub fn read(request: &Request) -> Result<NodeFiles, Error> {
-    let key = crate::random_key()?;
-    let mut files = NodeFiles { has_node: request.root.is_some(), ..NodeFiles::default() };
-    for (kind, path) in &request.given {
-        files.given.push((*kind, one(path, *kind, &key)));
+impl Reader {
+    /// A reader of the nodes whose file systems begin at `roots`: `/` on the node itself.
+    pub fn of(roots: &[PathBuf]) -> Result<Self, Error> {
+        let nodes = of_roots(roots);
+        Ok(Self { key: crate::random_key()?, roots: roots.to_vec(), files: NodeFiles { nodes, given: Vec::new() } })
     }
-    let Some(root) = &request.root else { return Ok(files) };
-    for (path, kind) in &request.of_node {
+
+    /// What was read.
+    pub fn files(&self) -> &NodeFiles {
+        &self.files
+    }
+
+    /// Reads a file that is given outright. One that is not there, or cannot be read, is a fact too.
+    pub fn give(&mut self, kind: FileKind, path: &Path) {
+        self.files.given.push((kind, one(path, kind, &self.key)));
+    }
+
+    /// Reads the file `path` of a node, by the place of the node among all.
+    pub fn read(&mut self, node: usize, path: &str, kind: FileKind) {
+        let (Some(root), Some(node)) = (self.roots.get(node), self.files.nodes.get_mut(node)) else { return };
         let file = match resolve(root, path) {
-            Ok(found) => one(&found, *kind, &key),
+            Ok(found) => one(&found, kind, &self.key),
             Err(error) => NodeFile { name: shown(&joined(root, path)), mode: None, content: Err(fault(&error)) },
         };
-        files.of_node.insert(path.clone(), file);
+        node.files.insert(path.to_owned(), file);
     }
-    Ok(files)
+
+    /// What was read.
+    pub fn into_files(self) -> NodeFiles {
+        self.files
+    }
+}
+
+/// The nodes whose file systems begin at `roots`, without files; each has a name of its own.
+pub(crate) fn of_roots(roots: &[PathBuf]) -> Vec<Node> {
+    let mut nodes: Vec<Node> = Vec::new();
+    for root in roots {
+        let shown = shown(root);
+        let name = host_name(root).filter(|name| nodes.iter().all(|other| other.name != *name));
+        nodes.push(Node { name: name.unwrap_or_else(|| shown.clone()), root: shown, files: BTreeMap::new() });
+    }
+    nodes
+}
+
+/// The name that the node whose file system begins at `root` has by its own files, in lower case as kubelets take it.
+fn host_name(root: &Path) -> Option<String> {
+    let (_, bytes) = bytes(&resolve(root, "/etc/hostname").ok()?).ok()?;
+    let name = String::from_utf8(bytes).ok()?.trim().to_ascii_lowercase();
+    is_dns_subdomain(&name).then_some(name)
 }
 
 /// The text of the file `path` of a node whose file system begins at `root`, for authorities: what they hold is public.
@@ -71,8 +103,10 @@ fn mode(_: &fs::Metadata) -> Option<u32> {
     None
 }
 
+/// The name of a file as that of a source: without the `.` of the directory that one is in.
 fn shown(path: &Path) -> String {
-    path.to_string_lossy().replace('\\', "/")
+    let inner = path.strip_prefix(".").unwrap_or(path);
+    if inner.as_os_str().is_empty() { ".".to_owned() } else { inner.to_string_lossy().replace('\\', "/") }
 }
 
 fn joined(root: &Path, path: &str) -> PathBuf {

@@ -4,10 +4,10 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use bartizan_cluster::node_file::{FileContent, FileFault, FileKind, NodeFiles};
-use bartizan_gather::node::{Request, read};
+use bartizan_cluster::node_file::{FileContent, FileFault, FileKind, Node};
+use bartizan_gather::node::Reader;
 use bartizan_testbed::Authority;
 
 fn node(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -20,12 +20,14 @@ fn node(files: &[(&str, &str)]) -> tempfile::TempDir {
     root
 }
 
-fn of_node(root: &Path, path: &str, kind: FileKind) -> NodeFiles {
-    read(&Request { root: Some(root.to_owned()), of_node: vec![(path.to_owned(), kind)], given: Vec::new() }).unwrap()
+fn of_node(root: &Path, path: &str, kind: FileKind) -> Node {
+    let mut reader = Reader::of(&[root.to_owned()]).unwrap();
+    reader.read(0, path, kind);
+    reader.into_files().nodes.remove(0)
 }
 
-fn common_names(files: &NodeFiles, path: &str) -> Vec<String> {
-    match &files.of_node[path].content {
+fn common_names(files: &Node, path: &str) -> Vec<String> {
+    match &files.files[path].content {
         Ok(FileContent::Pem(facts)) => facts.certificates.iter().map(|certificate| certificate.value.common_name.clone()).collect(),
         other => panic!("{other:?}"),
     }
@@ -47,9 +49,9 @@ fn links_are_followed_as_on_the_node() {
         assert_eq!(common_names(&of_node(root.path(), path, FileKind::Pem), path), ["inside"], "{path}");
     }
     let out = of_node(root.path(), "/pki/out.crt", FileKind::Pem);
-    assert!(matches!(out.of_node["/pki/out.crt"].content, Err(FileFault::Absent)), "{out:?}");
+    assert!(matches!(out.files["/pki/out.crt"].content, Err(FileFault::Absent)), "{out:?}");
     let circle = of_node(root.path(), "/pki/circle.crt", FileKind::Pem);
-    assert!(matches!(&circle.of_node["/pki/circle.crt"].content, Err(FileFault::Unreadable(why)) if why.contains("circle")), "{circle:?}");
+    assert!(matches!(&circle.files["/pki/circle.crt"].content, Err(FileFault::Unreadable(why)) if why.contains("circle")), "{circle:?}");
 }
 
 #[test]
@@ -57,9 +59,9 @@ fn what_is_not_there_or_no_file_is_a_fact() {
     let root = node(&[("etc/a", "")]);
     for (path, expected) in [("/etc/b", FileFault::Absent), ("/etc/a/b", FileFault::Absent), ("/etc", FileFault::Unreadable("it is no file".to_owned()))] {
         let files = of_node(root.path(), path, FileKind::Pem);
-        assert_eq!(files.of_node[path].content.as_ref().unwrap_err(), &expected, "{path}");
+        assert_eq!(files.files[path].content.as_ref().unwrap_err(), &expected, "{path}");
     }
-    assert!(!read(&Request::default()).unwrap().has_node);
+    assert!(Reader::of(&[]).unwrap().into_files().nodes.is_empty());
 }
 
 #[test]
@@ -67,7 +69,7 @@ fn a_file_that_is_larger_than_such_files_are_is_not_read() {
     let root = node(&[]);
     fs::File::create(root.path().join("huge")).unwrap().set_len(64 << 20).unwrap();
     let files = of_node(root.path(), "/huge", FileKind::Pem);
-    assert_eq!(files.of_node["/huge"].content.as_ref().unwrap_err(), &FileFault::TooLarge(16));
+    assert_eq!(files.files["/huge"].content.as_ref().unwrap_err(), &FileFault::TooLarge(16));
 }
 
 #[test]
@@ -76,15 +78,28 @@ fn no_key_and_no_token_is_kept_of_a_file() {
     let kubeconfig = "apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\nusers: [{name: a, user: {token: hunter2}}]\n";
     let root = node(&[("key.pem", &key), ("tokens.csv", "hunter2,ann,1\n"), ("config", kubeconfig)]);
     fs::set_permissions(root.path().join("config"), fs::Permissions::from_mode(0o640)).unwrap();
-    let given = |kind, name: &str| (kind, root.path().join(name));
-    let request = Request {
-        given: vec![given(FileKind::Pem, "key.pem"), given(FileKind::Tokens, "tokens.csv"), given(FileKind::Configuration, "config")],
-        ..Request::default()
-    };
-    let files = read(&request).unwrap();
+    let mut reader = Reader::of(&[]).unwrap();
+    for (kind, name) in [(FileKind::Pem, "key.pem"), (FileKind::Tokens, "tokens.csv"), (FileKind::Configuration, "config")] {
+        reader.give(kind, &root.path().join(name));
+    }
+    let files = reader.into_files();
     let Ok(FileContent::Configuration(snapshot)) = &files.given[2].1.content else { panic!("{files:?}") };
     let told = format!("{files:?}{:?}", snapshot.strings().texts().collect::<Vec<_>>());
     let line = key.lines().nth(1).unwrap();
     assert!(!told.contains("hunter2") && !told.contains(line), "{told}");
     assert_eq!(files.given[2].1.mode, Some(0o640));
+}
+
+#[test]
+fn nodes_are_called_as_they_call_themselves_and_each_differently() {
+    let name = |host: Option<&str>| node(&host.map(|host| ("etc/hostname", host)).into_iter().collect::<Vec<_>>());
+    let roots = [name(Some("CP-1\n")), name(Some("cp-1")), name(None), name(Some("no name"))];
+    let paths: Vec<PathBuf> = roots.iter().map(|root| root.path().to_owned()).collect();
+    let files = Reader::of(&paths).unwrap().into_files();
+    let shown = |place: usize| paths[place].to_str().unwrap();
+    let names: Vec<&str> = files.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["cp-1", shown(1), shown(2), shown(3)]);
+    let inner = format!("{}/etc/x", shown(1));
+    assert_eq!(files.node_of_source(&inner).unwrap().name, shown(1));
+    assert!(files.node_of_source("/elsewhere").is_none() && files.node_of_source(&format!("{}x/y", shown(1))).is_none());
 }

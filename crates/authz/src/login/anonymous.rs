@@ -85,20 +85,24 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
     section
 }
 
-fn of_server(ground: &Ground<'_>, server: &Flags, section: &mut Section) -> (State, Option<Login>) {
+fn of_server<'a>(ground: &Ground<'a>, server: &Flags<'a>, section: &mut Section) -> (State, Option<Login>) {
     let named = server.value("authentication-config").filter(|value| !value.text.is_empty());
     if let Some(path) = &named
         && ground.version() >= BLOCK_SINCE
     {
-        let config = ground.configuration_at(&path.text, "AuthenticationConfiguration");
-        if let Some((config, block)) = config.and_then(|config| Some((config, config.view.root().entry("anonymous")?))) {
-            let (state, login) = of_block(&config, block);
-            return (state, Some(login));
-        }
-        // Without the flag, a file that was not seen may say anything.
-        if let (Err(unseen), None) = (ground.file(&path.text), server.switch("anonymous-auth")) {
-            section.unseen.push(UnseenFact::file(&path.text, &unseen));
-            return (State::Unknown, None);
+        match ground.configuration_at(server, &path.text, "AuthenticationConfiguration") {
+            Ok(config) => {
+                if let Some(block) = config.view.root().entry("anonymous") {
+                    let (state, login) = of_block(&config, block);
+                    return (state, Some(login));
+                }
+            }
+            // Without the flag, a file that was not seen may say anything.
+            Err(unseen) if server.switch("anonymous-auth").is_none() => {
+                section.unseen.push(UnseenFact::file(&path.text, &unseen));
+                return (State::Unknown, None);
+            }
+            Err(_) => {}
         }
     }
     let (is_on, place) = server.switch("anonymous-auth").unwrap_or_else(|| (true, server.place.clone()));

@@ -7,6 +7,8 @@ mod faults;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bartizan_cluster::component_file::Configured;
+use bartizan_cluster::node_file::FileKind;
 use bartizan_cluster::secret::{Content, SecretEntry};
 use bartizan_cluster::{Location, ObjectView, Snapshot, Value};
 use bartizan_report::Severity;
@@ -28,6 +30,10 @@ const PUBLIC_DIRECTORIES: [&str; 4] = ["/tmp/", "/var/tmp/", "/dev/shm/", "/priv
 
 /// Programs that run whatever they are given.
 const SHELLS: [&str; 12] = ["sh", "bash", "dash", "zsh", "ash", "ksh", "fish", "cmd", "cmd.exe", "powershell", "powershell.exe", "pwsh"];
+
+/// Fields of users and of clusters that name files.
+const FILES_OF_USERS: [(&str, FileKind); 2] = [("client-certificate", FileKind::Pem), ("client-key", FileKind::Pem)];
+const FILES_OF_CLUSTERS: [(&str, FileKind); 1] = [("certificate-authority", FileKind::Pem)];
 
 /// A fault of the input that kept something from being judged.
 #[derive(Debug, Clone, Serialize)]
@@ -117,6 +123,19 @@ pub(super) fn is_insecure(cluster: Value<'_>) -> Option<&'static str> {
         return Some("without TLS");
     }
     cluster.entry("insecure-skip-tls-verify").and_then(Value::as_bool).unwrap_or(false).then_some("without verifying its certificate")
+}
+
+/// The files that a kubeconfig names, as it calls them.
+pub(super) fn named(config: &Configured<'_>) -> Vec<(String, FileKind)> {
+    let mut found = Vec::new();
+    for (list, inner, names) in [("users", "user", FILES_OF_USERS.as_slice()), ("clusters", "cluster", &FILES_OF_CLUSTERS)] {
+        let entries = config.view.root().entry(list).into_iter().flat_map(Value::items).filter_map(|entry| entry.entry(inner));
+        for entry in entries {
+            let texts = names.iter().map(|&(name, kind)| (text(Some(entry), name), kind));
+            found.extend(texts.filter(|(path, _)| !path.is_empty()).map(|(path, kind)| (path.to_owned(), kind)));
+        }
+    }
+    found
 }
 
 struct Reader<'a> {

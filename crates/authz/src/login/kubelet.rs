@@ -136,23 +136,19 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
         let path = named.as_ref().map(|value| value.text.clone()).or_else(|| is_kubeadm(flags).then(|| "/var/lib/kubelet/config.yaml".to_owned()));
         match path {
             None => all.push(of_flags(None, flags)),
-            Some(path) => match ground.configuration_at(&path, "KubeletConfiguration") {
-                Some(config) => {
+            // kubeadm writes the file from what stands beside the arguments.
+            Some(path) if is_kubeadm_document(flags) && ground.file(flags, &path).is_err() => {
+                let source = flags.place.configuration.as_ref().map(|document| document.name.clone()).unwrap_or_default();
+                let beside = configs.iter().position(|config| config.name() == source).map(|at| configs.remove(at));
+                let base = beside.map_or_else(|| by_kubeadm(flags.place.clone()), |config| of_file(&config));
+                all.push(of_flags(Some(base), flags));
+            }
+            Some(path) => match ground.configuration_at(flags, &path, "KubeletConfiguration") {
+                Ok(config) => {
                     configs.retain(|other| other.name() != config.name());
                     all.push(of_flags(Some(of_file(&config)), flags));
                 }
-                None if is_kubeadm_document(flags) => {
-                    // kubeadm writes the file from what stands beside the arguments.
-                    let source = flags.place.configuration.as_ref().map(|document| document.name.clone()).unwrap_or_default();
-                    let beside = configs.iter().position(|config| config.name() == source).map(|at| configs.remove(at));
-                    let base = beside.map_or_else(|| by_kubeadm(flags.place.clone()), |config| of_file(&config));
-                    all.push(of_flags(Some(base), flags));
-                }
-                None => {
-                    if let Err(unseen) = ground.file(&path) {
-                        section.unseen.push(UnseenFact::file(&path, &unseen));
-                    }
-                }
+                Err(unseen) => section.unseen.push(UnseenFact::file(&path, &unseen)),
             },
         }
     }
@@ -165,12 +161,12 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
     section
 }
 
-fn is_kubeadm(flags: &Flags) -> bool {
+fn is_kubeadm(flags: &Flags<'_>) -> bool {
     flags.place.file.as_deref().is_some_and(|file| file.ends_with("kubeadm-flags.env"))
 }
 
 /// Whether the flags stand in a configuration of kubeadm.
-fn is_kubeadm_document(flags: &Flags) -> bool {
+fn is_kubeadm_document(flags: &Flags<'_>) -> bool {
     flags.place.configuration.as_ref().is_some_and(|document| group_of(&document.api_version) == KUBEADM_GROUP)
 }
 
@@ -227,7 +223,7 @@ fn of_file(config: &Configured<'_>) -> Settings {
 }
 
 /// What a command line says, over what the file says that it names; without a file, what it leaves out is open.
-fn of_flags(file: Option<Settings>, flags: &Flags) -> Settings {
+fn of_flags(file: Option<Settings>, flags: &Flags<'_>) -> Settings {
     let here = || flags.place.clone();
     let mut settings = file.unwrap_or_else(|| Settings {
         place: here(),

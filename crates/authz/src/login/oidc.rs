@@ -1,6 +1,7 @@
 //! `OpenID Connect`: issuers whose tokens the API server believes, by flags or by an `AuthenticationConfiguration`.
 
 use bartizan_cluster::Value;
+use bartizan_cluster::component_file::Home;
 use bartizan_cluster::issuer::IssuerFacts;
 
 use super::Place;
@@ -239,7 +240,7 @@ struct Trusted {
     url: String,
     discovery_url: Option<String>,
     authority: Option<String>,
-    authority_file: Option<String>,
+    authority_file: Option<(Option<String>, String)>,
     audiences: Vec<String>,
     username: Mapping,
     groups: Mapping,
@@ -262,7 +263,7 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
             section.logins.push(Login::new("flags of authentication", server.place.clone()).judged(faults));
         }
         if let Some(path) = server.value("authentication-config").filter(|value| !value.text.is_empty())
-            && let Err(unseen) = ground.file(&path.text)
+            && let Err(unseen) = ground.configuration_at(server, &path.text, "AuthenticationConfiguration")
         {
             section.unseen.push(UnseenFact::file(&path.text, &unseen));
             is_unseen = true;
@@ -322,7 +323,7 @@ fn trusted(ground: &Ground<'_>) -> Vec<Trusted> {
     found
 }
 
-fn flag_faults(ground: &Ground<'_>, server: &Flags) -> Vec<Judgement> {
+fn flag_faults<'a>(ground: &Ground<'a>, server: &Flags<'a>) -> Vec<Judgement> {
     let is_given = |name: &str| server.value(name).is_some_and(|value| !value.text.is_empty());
     let oidc = server.beginning_with("oidc-");
     let config = server.value("authentication-config").filter(|value| !value.text.is_empty());
@@ -345,14 +346,14 @@ fn flag_faults(ground: &Ground<'_>, server: &Flags) -> Vec<Judgement> {
         }
     }
     if let (Some(config), Some((_, place))) = (&config, server.switch("anonymous-auth"))
-        && ground.configuration_at(&config.text, "AuthenticationConfiguration").is_some_and(|found| found.view.root().entry("anonymous").is_some())
+        && ground.configuration_at(server, &config.text, "AuthenticationConfiguration").is_ok_and(|found| found.view.root().entry("anonymous").is_some())
     {
         add("`--anonymous-auth` and the block `anonymous` of the configuration exclude each other".to_owned(), place);
     }
     found
 }
 
-fn of_flags(server: &Flags) -> Option<Trusted> {
+fn of_flags(server: &Flags<'_>) -> Option<Trusted> {
     let text = |name: &str| server.value(name).map(|value| value.text).filter(|text| !text.is_empty());
     if text("authentication-config").is_some() {
         return None;
@@ -373,7 +374,10 @@ fn of_flags(server: &Flags) -> Option<Trusted> {
         url: url.text,
         discovery_url: None,
         authority: None,
-        authority_file: text("oidc-ca-file"),
+        authority_file: text("oidc-ca-file").map(|path| match server.home_of(&path) {
+            Home::Node(path) => (server.node.map(|node| node.root.clone()), path),
+            Home::Map(_) | Home::Volume(_) => (None, path),
+        }),
         audiences: vec![client],
         username: Mapping::Claim { claim, prefix },
         groups: groups.map_or(Mapping::None, |claim| Mapping::Claim { claim, prefix: text("oidc-groups-prefix").unwrap_or_default() }),

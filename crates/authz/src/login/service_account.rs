@@ -218,7 +218,7 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
     section
 }
 
-fn of_server(server: &Flags) -> Login {
+fn of_server(server: &Flags<'_>) -> Login {
     let issuers: Vec<String> = server.all("service-account-issuer").into_iter().map(|value| value.text).collect();
     let audiences = server.items("api-audiences");
     let mut found = Vec::new();

@@ -102,7 +102,7 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
         is_on = true;
         let judgement = Judgement::new(&TOKEN_FILE, [("file", value.text.clone())]);
         section.logins.push(Login::new("static token file", value.place).fact("file", value.text.as_str()).judged([judgement]));
-        match ground.file(&value.text) {
+        match ground.file(server, &value.text) {
             Ok((name, FileContent::Tokens(file))) => of_file(name, file, &mut section),
             Ok(_) => {}
             Err(unseen) => section.unseen.push(UnseenFact::file(&value.text, &unseen)),

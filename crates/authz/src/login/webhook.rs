@@ -51,11 +51,11 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
     for server in &ground.servers {
         let Some(file) = server.value("authentication-token-webhook-config-file").filter(|value| !value.text.is_empty()) else { continue };
         is_on = true;
-        if let Err(unseen) = ground.file(&file.text) {
-            section.unseen.push(UnseenFact::file(&file.text, &unseen));
+        let config = ground.configuration_at(server, &file.text, "Config");
+        if let Err(unseen) = &config {
+            section.unseen.push(UnseenFact::file(&file.text, unseen));
         }
-        let config = ground.configuration_at(&file.text, "Config");
-        section.logins.push(of_server(server, &file.text, file.place, config));
+        section.logins.push(of_server(server, &file.text, file.place, config.ok()));
     }
     section.state = match (is_on, ground.servers.is_empty()) {
         (true, _) => State::On,
@@ -65,7 +65,7 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
     section
 }
 
-fn of_server(server: &Flags, file: &str, place: Place, config: Option<Configured<'_>>) -> Login {
+fn of_server(server: &Flags<'_>, file: &str, place: Place, config: Option<Configured<'_>>) -> Login {
     let version = server.value("authentication-token-webhook-version").map_or_else(|| "v1beta1".to_owned(), |value| value.text);
     let cache = server.value("authentication-token-webhook-cache-ttl");
     let seconds = cache.as_ref().map_or(Some(CACHE_SECONDS), |value| seconds(&value.text));

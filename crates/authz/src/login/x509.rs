@@ -137,7 +137,7 @@ pub(super) fn authorities(ground: &Ground<'_>, flag: &str, section: &mut Section
     let mut found: Vec<(Place, Certificate)> = Vec::new();
     for server in &ground.servers {
         let Some(value) = server.value(flag).filter(|value| !value.text.is_empty()) else { continue };
-        match ground.file(&value.text) {
+        match ground.file(server, &value.text) {
             Ok((name, FileContent::Pem(facts))) => {
                 found.extend(facts.certificates.iter().map(|certificate| (Place::line(name, certificate.line), certificate.value.clone())));
                 note_faults(name, facts, section);
@@ -191,7 +191,7 @@ fn client_login(ground: &Ground<'_>, place: Place, certificate: &Certificate) ->
 }
 
 /// The client certificates of a kubeconfig, in it or in the files that it names.
-fn of_kubeconfig(ground: &Ground<'_>, config: &Configured<'_>) -> Vec<Login> {
+fn of_kubeconfig<'a>(ground: &Ground<'a>, config: &Configured<'a>) -> Vec<Login> {
     let mut found = Vec::new();
     let Some(users) = config.view.root().entry("users") else { return found };
     for (entry, number) in users.items().zip(0usize..) {
@@ -202,7 +202,7 @@ fn of_kubeconfig(ground: &Ground<'_>, config: &Configured<'_>) -> Vec<Login> {
             found.extend(certificates.first().map(|certificate| client_login(ground, place("client-certificate-data"), certificate)));
         }
         if let Some(path) = user.entry("client-certificate").and_then(bartizan_cluster::Value::as_str)
-            && let Ok((_, FileContent::Pem(facts))) = ground.file(path)
+            && let Ok(NodeFile { content: Ok(FileContent::Pem(facts)), .. }) = ground.file_beside(config, path)
         {
             found.extend(facts.certificates.first().map(|certificate| client_login(ground, place("client-certificate"), &certificate.value)));
         }
@@ -216,7 +216,7 @@ fn lets_clients_in(certificate: &Certificate) -> bool {
 
 /// Certificates and requests in PEM files, of the node and given outright.
 fn pem_files(ground: &Ground<'_>, section: &mut Section) {
-    let of_node = ground.files.of_node.iter().filter(|(path, _)| super::is_standard(path)).map(|(_, file)| file);
+    let of_node = ground.files.nodes.iter().flat_map(|node| &node.files).filter(|(path, _)| super::is_standard(path)).map(|(_, file)| file);
     for file in of_node.chain(ground.given(FileKind::Pem)) {
         let NodeFile { name, content: Ok(FileContent::Pem(facts)), .. } = file else { continue };
         note_faults(name, facts, section);
@@ -233,7 +233,7 @@ fn pem_files(ground: &Ground<'_>, section: &mut Section) {
             section.unseen.push(UnseenFact::file(&file.name, &Unseen::Fault(fault.clone())));
         }
     }
-    for (path, file) in &ground.files.of_node {
+    for (path, file) in ground.files.nodes.iter().flat_map(|node| &node.files) {
         if let Err(fault) = &file.content
             && super::is_standard(path)
             && *fault != bartizan_cluster::node_file::FileFault::Absent

@@ -374,10 +374,103 @@ fn what_a_kubelet_leaves_out_is_strict_in_a_file_and_open_on_a_command_line() {
 #[test]
 fn files_that_flags_name_are_wanted() {
     let world = World::of(&api_server(&["--client-ca-file=/x/ca.crt", "--token-auth-file", "/x/t.csv", "--authentication-config=/x/a.yaml"]));
-    let paths: Vec<String> = wanted(&world.snapshot).into_iter().map(|file| file.path).collect();
-    for path in ["/x/ca.crt", "/x/t.csv", "/x/a.yaml", "/etc/kubernetes/super-admin.conf"] {
-        assert!(paths.iter().any(|known| known == path), "{path}: {paths:?}");
+    assert!(wanted(&world.snapshot, &world.files).is_empty(), "there is no node to look at");
+    let world = world.on("one", "/etc/kubernetes/admin.conf", FileKind::Configuration, KUBECONFIG_OF_FILES);
+    let paths = |world: &World| wanted(&world.snapshot, &world.files).into_iter().map(|file| file.path).collect::<Vec<String>>();
+    for path in ["/x/ca.crt", "/x/t.csv", "/x/a.yaml", "/etc/kubernetes/super-admin.conf", "/etc/kubernetes/u.crt", "/etc/u.key", "/c/ca.crt"] {
+        assert!(paths(&world).iter().any(|known| known == path), "{path}: {:?}", paths(&world));
     }
+    assert!(!paths(&world).iter().any(|path| path == "/etc/kubernetes/admin.conf"), "what was read is wanted no more");
+    let world = world.on("one", "/etc/kubernetes/u.crt", FileKind::Pem, "");
+    assert!(!paths(&world).iter().any(|path| path == "/etc/kubernetes/u.crt"));
+}
+
+const KUBECONFIG_OF_FILES: &str = "apiVersion: v1\nkind: Config\nclusters:\n- {name: c, cluster: {server: 'https://a', certificate-authority: /c/ca.crt}}\nusers:\n- {name: u, user: {client-certificate: u.crt, client-key: ../u.key}}\ncontexts: []\n";
+
+/// The static pod of an API server whose volumes have the directory `/etc/kubernetes/access` in a place of the node or in a ConfigMap.
+fn mounting(flags: &[&str], volume: &str) -> String {
+    format!("{}    volumeMounts: [{{name: access, mountPath: /etc/kubernetes/access}}]\n  volumes: [{{name: access, {volume}}}]\n", api_server(flags))
+}
+
+#[test]
+fn a_file_is_looked_for_where_the_pod_of_the_server_mounts_it() {
+    let closed = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: {enabled: false}\n";
+    let flags = ["--authentication-config=/etc/kubernetes/access/authn.yaml"];
+    let anonymous = |world: &World| world.section(Mechanism::Anonymous).state;
+    let server = mounting(&flags, "hostPath: {path: /opt/access}");
+    let world = World::of(&server).on("one", "/opt/access/authn.yaml", FileKind::Configuration, closed);
+    assert_eq!(anonymous(&world), State::Off);
+    assert!(
+        wanted(&World::of(&server).on("one", "/x", FileKind::Pem, "").snapshot, &World::of("").on("one", "/x", FileKind::Pem, "").files)
+            .iter()
+            .any(|file| file.path == "/opt/access/authn.yaml")
+    );
+    assert_eq!(
+        anonymous(&World::of(&server).on("one", "/etc/kubernetes/access/authn.yaml", FileKind::Configuration, closed)),
+        State::Unknown,
+        "elsewhere on the node"
+    );
+    let map = |text: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: access, namespace: kube-system}}\ndata:\n  it: |\n{}",
+            text.lines().map(|line| format!("    {line}\n")).collect::<String>()
+        )
+    };
+    let mapped = mounting(&flags, "configMap: {name: access, items: [{key: it, path: authn.yaml}]}");
+    let world = World::of(&format!("{mapped}{}", map(closed)));
+    assert_eq!(anonymous(&world), State::Off);
+    // An issuer in the map has its place in the file of the map.
+    let open = closed.replace("{enabled: false}", "{enabled: true}");
+    let world = World::of(&format!("{mapped}{}", map(&open)));
+    let place = world.section(Mechanism::Anonymous).logins[0].place.clone();
+    let line = world.snapshot.sources().next().unwrap().content().unwrap().lines().position(|line| line.contains("enabled: true")).unwrap() + 1;
+    assert_eq!(place.location.map(|location| (location.file, location.line as usize, location.column)), Some(("world.yaml".to_owned(), line, 5)));
+    for other in
+        [mapped.replace("name: access, items", "name: other, items"), mapped.replace("key: it", "key: other"), mounting(&flags, "secret: {secretName: access}")]
+    {
+        assert_eq!(anonymous(&World::of(&format!("{other}{}", map(closed)))), State::Unknown, "{other}");
+    }
+    // One document of the kind is meant, two are not told apart, unless one has the path.
+    let beside = format!("{}---\n{closed}", mounting(&flags, "secret: {secretName: access}"));
+    assert_eq!(anonymous(&World::of(&beside)), State::Off);
+    assert_eq!(anonymous(&World::of(&format!("{beside}---\n{open}"))), State::Unknown);
+}
+
+#[test]
+fn each_server_and_each_kubelet_reads_the_files_of_its_own_node() {
+    let server = |node: &str| {
+        api_server(&["--token-auth-file=/x/t.csv"])
+            .replace("name: kube-apiserver, namespace", &format!("name: kube-apiserver-{node}, namespace"))
+            .replace("spec:\n", &format!("spec:\n  nodeName: {node}\n"))
+    };
+    let tokens = |user: &str| format!("0123456789abcdef0123456789abcdef,{user},1\n");
+    let kubelet = |port: u32| {
+        format!(
+            "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nreadOnlyPort: {port}\nauthentication: {{x509: {{clientCAFile: /ca}}}}\n"
+        )
+    };
+    let world = World::of(&format!("{}---\n{}---\n{}", server("one"), server("two"), server("three")))
+        .on("one", "/x/t.csv", FileKind::Tokens, &tokens("ann"))
+        .on("one", "/var/lib/kubelet/config.yaml", FileKind::Configuration, &kubelet(10_255))
+        .on("two", "/x/t.csv", FileKind::Tokens, &tokens("bob"))
+        .on("two", "/var/lib/kubelet/config.yaml", FileKind::Configuration, &kubelet(0));
+    let found = world.section(Mechanism::StaticTokens);
+    let users: Vec<(String, String)> = found
+        .logins
+        .iter()
+        .filter(|login| login.name.starts_with("static token of"))
+        .map(|login| (login.name.clone(), login.place.file.clone().unwrap()))
+        .collect();
+    let user = |name: &str, node: &str| (format!("static token of {name}"), format!("/{node}/x/t.csv"));
+    assert_eq!(users, [user("ann", "one"), user("bob", "two")]);
+    assert_eq!(
+        found.unseen.iter().map(|unseen| (unseen.fact.as_str(), unseen.is_loss)).collect::<Vec<_>>(),
+        [("/x/t.csv", false)],
+        "the files of the third are not there"
+    );
+    let kubelets = world.section(Mechanism::Kubelet);
+    let ports: Vec<_> = kubelets.logins.iter().map(|login| (login.place.file.clone().unwrap(), fact(login, "readOnlyPort"))).collect();
+    assert_eq!(ports, [("/one/var/lib/kubelet/config.yaml".to_owned(), 10_255.into()), ("/two/var/lib/kubelet/config.yaml".to_owned(), 0.into())]);
 }
 
 #[test]
@@ -387,7 +480,10 @@ fn what_kubeadm_was_told_counts_where_no_server_is_seen() {
     assert_eq!(world.section(Mechanism::Anonymous).state, State::Off);
     let tokens = world.section(Mechanism::StaticTokens);
     assert_eq!((tokens.state, world.faults(Mechanism::StaticTokens)), (State::On, vec!["static-token-file"]));
-    assert!(tokens.logins[0].place.to_string().contains("ConfigMap kube-system/kubeadm-config ClusterConfiguration"), "{}", tokens.logins[0].place);
+    assert_eq!(
+        tokens.logins[0].place.to_string(),
+        "world.yaml:11:33  ConfigMap kube-system/kubeadm-config ClusterConfiguration  apiServer.extraArgs[name=token-auth-file].value"
+    );
     // A server that is there says itself what it was given.
     let both = World::of(&format!("{map}---\n{}", api_server(&["--anonymous-auth=true"])));
     assert_eq!((both.section(Mechanism::Anonymous).state, both.section(Mechanism::StaticTokens).state), (State::On, State::Off));

@@ -1,7 +1,7 @@
 //! Worlds: manifests and files of a node, as text.
 
 use bartizan_authz::login::{Inventory, Login, Mechanism, Section};
-use bartizan_cluster::node_file::{FileContent, FileKind, NodeFile, NodeFiles};
+use bartizan_cluster::node_file::{FileContent, FileKind, Node, NodeFile, NodeFiles};
 use bartizan_cluster::read::{Fragment, ReadOptions, split};
 use bartizan_cluster::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
 
@@ -37,9 +37,23 @@ impl World {
 
     /// The file `path` of the node.
     pub(crate) fn with(mut self, path: &str, kind: FileKind, text: &str) -> Self {
-        self.files.has_node = true;
         let content = FileContent::of(kind, path, text.as_bytes(), &[7; 32]);
-        self.files.of_node.insert(path.to_owned(), NodeFile { name: path.to_owned(), mode: None, content });
+        if self.files.nodes.is_empty() {
+            self.files.nodes.push(Node { name: "node".to_owned(), root: "/".to_owned(), ..Node::default() });
+        }
+        self.files.nodes[0].files.insert(path.to_owned(), NodeFile { name: path.to_owned(), mode: None, content });
+        self
+    }
+
+    /// The file `path` of the node called `node`, whose file system lies in a directory of that name.
+    pub(crate) fn on(mut self, node: &str, path: &str, kind: FileKind, text: &str) -> Self {
+        let name = format!("/{node}{path}");
+        let content = FileContent::of(kind, &name, text.as_bytes(), &[7; 32]);
+        let place = self.files.nodes.iter().position(|known| known.name == node).unwrap_or_else(|| {
+            self.files.nodes.push(Node { name: node.to_owned(), root: format!("/{node}"), ..Node::default() });
+            self.files.nodes.len() - 1
+        });
+        self.files.nodes[place].files.insert(path.to_owned(), NodeFile { name, mode: None, content });
         self
     }
 

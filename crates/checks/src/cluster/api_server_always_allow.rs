@@ -26,9 +26,9 @@ const USUAL: &str = "Node,RBAC";
 fn judge<'a>(server: ComponentView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     match modes(server, facts)? {
         Modes::Flag(flag) if flag.items().any(|mode| mode == ALWAYS) => wrong_flag(server, &flag, FLAG, USUAL, msg!("chosen"), out),
-        Modes::Configuration(document, types) => {
+        Modes::Configuration(configured, types) => {
             if let Some(&found) = types.iter().find(|one| one.as_str() == Some(ALWAYS)) {
-                out.fail(found, msg!("configured")).object(document);
+                facts.fail_in(configured, found, msg!("configured"), out);
             }
         }
         Modes::Default => absent_flag(server, FLAG, USUAL, msg!("default"), out),

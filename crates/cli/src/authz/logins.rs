@@ -1,7 +1,7 @@
 //! `bartizan authz logins`: who can log in, and how.
 
 use std::io::{self, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 #[cfg(feature = "live")]
 use std::time::Duration;
 
@@ -34,9 +34,9 @@ const WANTED: [Kind; 7] =
 /// `bartizan authz logins`
 #[derive(Debug, Args)]
 pub(crate) struct Logins {
-    /// Directory in which the file system of a control-plane node lies (`/` on the node itself); without SOURCE, its manifests are read.
+    /// Directory in which the file system of a node lies, or a copy of it (`/` on the node itself); without SOURCE, its manifests are read; repeatable.
     #[arg(long, value_name = "DIR", help_heading = "Sources")]
-    node_root: Option<PathBuf>,
+    node_root: Vec<PathBuf>,
     /// Certificates or certificate requests in PEM to judge too; repeatable.
     #[arg(long, value_name = "FILE", help_heading = "Sources")]
     pem: Vec<PathBuf>,
@@ -66,7 +66,7 @@ pub(super) fn run(options: &Logins, global: &Global, terminal: &Terminal) -> Res
     let gathered = gather(options, global, terminal)?;
     let is_lost = tell_reading(&gathered.snapshot, terminal);
     let files = read_files(options, &gathered)?;
-    let issuers = if options.probe { probe(&gathered, &files, options.node_root.as_deref(), terminal) } else { Vec::new() };
+    let issuers = if options.probe { probe(&gathered, &files, &options.node_root, terminal) } else { Vec::new() };
     let inventory = Inventory::take(&gathered.snapshot, &files, &issuers);
     let mut out = BufWriter::new(io::stdout().lock());
     match options.output {
@@ -79,9 +79,10 @@ pub(super) fn run(options: &Logins, global: &Global, terminal: &Terminal) -> Res
 
 fn gather(options: &Logins, global: &Global, terminal: &Terminal) -> Result<Gathered> {
     let mut sources = options.sources.to_sources();
+    let manifests = source::manifests(&options.node_root)?;
     if sources.arguments().is_empty() {
-        if let Some(root) = &options.node_root {
-            sources.sources = vec![root.join(source::MANIFESTS)];
+        if !options.node_root.is_empty() {
+            sources.sources = manifests;
         } else if !(options.pem.is_empty() && options.tokens.is_empty()) {
             // Files were given: no cluster is meant.
             let mut request = files::Request::new(Vec::<PathBuf>::new(), sources.now.unwrap_or_else(Timestamp::now));
@@ -89,16 +90,16 @@ fn gather(options: &Logins, global: &Global, terminal: &Terminal) -> Result<Gath
             return Ok(files::gather(&request, &mut io::empty(), &Silent)?);
         }
     }
-    source::gather(&sources, &[], &[], &WANTED, global, terminal)
+    if options.node_root.is_empty() {
+        source::gather(&sources, &[], &[], &WANTED, global, terminal)
+    } else {
+        source::gather_files(&sources, &options.node_root, terminal)
+    }
 }
 
 fn read_files(options: &Logins, gathered: &Gathered) -> Result<NodeFiles> {
     let given = |kind: FileKind, paths: &[PathBuf]| paths.iter().map(|path| (kind, path.clone())).collect::<Vec<_>>();
-    source::node_files(
-        &gathered.snapshot,
-        options.node_root.as_deref(),
-        [given(FileKind::Pem, &options.pem), given(FileKind::Tokens, &options.tokens)].concat(),
-    )
+    source::node_files(&gathered.snapshot, &options.node_root, [given(FileKind::Pem, &options.pem), given(FileKind::Tokens, &options.tokens)].concat())
 }
 
 /// How long one issuer may take.
@@ -106,7 +107,7 @@ fn read_files(options: &Logins, gathered: &Gathered) -> Result<NodeFiles> {
 const PROBE_SECONDS: u64 = 10;
 
 #[cfg(feature = "live")]
-fn probe(gathered: &Gathered, files: &NodeFiles, root: Option<&Path>, terminal: &Terminal) -> Vec<IssuerFacts> {
+fn probe(gathered: &Gathered, files: &NodeFiles, roots: &[PathBuf], terminal: &Terminal) -> Vec<IssuerFacts> {
     use bartizan_gather::issuer;
 
     let mut found = Vec::new();
@@ -114,10 +115,11 @@ fn probe(gathered: &Gathered, files: &NodeFiles, root: Option<&Path>, terminal: 
         terminal.note(&format!("note: asking {}", one.url));
         let mut question = issuer::Question { url: one.url, discovery_url: one.discovery_url, authority: one.authority };
         // Without the authorities that a flag names, nothing that is answered could be believed.
-        let lost = match (&one.authority_file, root) {
-            (None, _) => None,
-            (Some(file), None) => Some(format!("its certificate is checked against `{file}` of the node, and no `--node-root` is given")),
-            (Some(file), Some(root)) => match node::text(root, file) {
+        let lost = match &one.authority_file {
+            None => None,
+            Some((None, file)) if roots.is_empty() => Some(format!("its certificate is checked against `{file}` of the node, and no `--node-root` is given")),
+            Some((None, file)) => Some(format!("its certificate is checked against `{file}`, and on which node that is is not known")),
+            Some((Some(root), file)) => match node::text(root.as_ref(), file) {
                 Ok(text) => {
                     question.authority = Some(text);
                     None
@@ -134,6 +136,6 @@ fn probe(gathered: &Gathered, files: &NodeFiles, root: Option<&Path>, terminal: 
 }
 
 #[cfg(not(feature = "live"))]
-fn probe(_: &Gathered, _: &NodeFiles, _: Option<&Path>, _: &Terminal) -> Vec<IssuerFacts> {
+fn probe(_: &Gathered, _: &NodeFiles, _: &[PathBuf], _: &Terminal) -> Vec<IssuerFacts> {
     Vec::new()
 }

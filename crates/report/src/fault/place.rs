@@ -78,7 +78,9 @@ impl std::fmt::Display for Place {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let object = self.object.as_ref().map(ToString::to_string);
         let location = self.location.as_ref().map(ToString::to_string);
-        let parts = [location.or_else(|| self.file.clone()), object, Some(self.path.clone()).filter(|path| !path.is_empty())];
+        // A text within another one has the lines of that one, and a name of its own.
+        let file = self.file.clone().filter(|file| self.location.as_ref().is_none_or(|location| location.file != *file));
+        let parts = [location, file, object, Some(self.path.clone()).filter(|path| !path.is_empty())];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         out.write_str(&parts.join("  "))
     }
