@@ -51,6 +51,17 @@ fn every_command_speaks_as_it_did() {
     }
 }
 
+/// Ways are written one after the other, as if the document were made as a whole.
+#[test]
+fn escalations_are_written_as_one_document() {
+    let ran = bartizan(&["authz", "escalations", "--all", "-f", "examples/shop", "-o", "json"]);
+    let whole: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(whole["escalations"].as_array().unwrap().len() > 50);
+    assert_eq!(ran.stdout, format!("{}\n", serde_json::to_string_pretty(&whole).unwrap()));
+    let keys: Vec<&str> = whole.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["schema", "kubernetes_version", "assumptions", "escalations", "unknown"]);
+}
+
 #[test]
 fn machines_read_the_same_in_every_language() {
     for (name, command, _) in COMMANDS {

@@ -8,6 +8,7 @@ use bartizan_cluster::Kind;
 use bartizan_cluster::access::service_account_of;
 use bartizan_report::fault::text::{few, severity};
 use bartizan_report::{Language, Outcome};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value, json};
 
 use super::args::Escalations as Command;
@@ -36,7 +37,10 @@ pub(super) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
     }
     let mut out = BufWriter::new(io::stdout().lock());
     match command.output {
-        ListFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&json(&authz, &escalations))?)?,
+        ListFormat::Json => {
+            serde_json::to_writer_pretty(&mut out, &Document { authz: &authz, escalations: &escalations })?;
+            writeln!(out)?;
+        }
         ListFormat::Text => write_text(&escalations, terminal.language, &mut out)?,
     }
     out.flush()?;
@@ -147,16 +151,32 @@ fn evidence(grant: &GrantView<'_>) -> String {
     format!("{} {home}{} -> {} {}: {}{place}", binding.kind(), binding.name(), binding.role_kind(), binding.role_name(), grant.rule)
 }
 
-fn json(authz: &Authz<'_>, escalations: &Escalations<'_>) -> Value {
-    let found: Vec<Value> = escalations.found.iter().map(one).collect();
-    let unknown: Vec<String> = escalations.unknown.iter().map(ToString::to_string).collect();
-    json!({
-        "schema": SCHEMA,
-        "kubernetes_version": authz.version().to_string(),
-        "assumptions": authz.assumptions(),
-        "escalations": found,
-        "unknown": unknown,
-    })
+/// The document, one way after the other: it is never in memory as a whole.
+struct Document<'d> {
+    authz: &'d Authz<'d>,
+    escalations: &'d Escalations<'d>,
+}
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let unknown: Vec<String> = self.escalations.unknown.iter().map(ToString::to_string).collect();
+        let mut document = to.serialize_map(None)?;
+        document.serialize_entry("schema", SCHEMA)?;
+        document.serialize_entry("kubernetes_version", &self.authz.version().to_string())?;
+        document.serialize_entry("assumptions", self.authz.assumptions())?;
+        document.serialize_entry("escalations", &Ways(&self.escalations.found))?;
+        document.serialize_entry("unknown", &unknown)?;
+        document.end()
+    }
+}
+
+/// Ways, each made when it is written.
+struct Ways<'d>(&'d [Escalation<'d>]);
+
+impl Serialize for Ways<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(one))
+    }
 }
 
 fn one(one: &Escalation<'_>) -> Value {
