@@ -82,6 +82,7 @@ pub struct Observation<'r> {
 }
 
 /// What is asked for.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 #[derive(Debug, Clone)]
 pub struct Request<'r> {
     /// Whether needs are read from manifests.

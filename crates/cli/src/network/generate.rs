@@ -41,6 +41,7 @@ Examples:
 Nothing is written that is not proven: every need is allowed, and everything else that is allowed has a reason that is told.";
 
 /// `bartizan network generate`
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
     #[command(flatten)]
