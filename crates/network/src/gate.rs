@@ -5,6 +5,7 @@
 //! known by the identity of its service account, which it has where both ends have a proxy. What a policy asks of requests, of
 //! waypoints and of others that are asked makes the answer uncertain, never wrong.
 
+mod arrival;
 mod tunnel;
 
 use std::collections::BTreeSet;
@@ -15,11 +16,12 @@ use bartizan_cluster::{Interner, Kind, ObjectView, PodView, Snapshot, Value};
 
 use crate::inventory::Pod;
 use crate::mesh::{self, Mesh, MtlsMode, Proxy, TRUST_DOMAIN, Waypoint};
-use crate::policy::istio::{self, Guard, GuardRule, Test, Trait, Verb};
-use crate::policy::{Direction, NamespaceMatch};
+use crate::policy::NamespaceMatch;
+use crate::policy::istio::{self, Guard, GuardRule, Trait, Verb};
 use crate::traffic::{Bounds, Protocol, Traffic};
-use crate::verdict::{Addresses, Cause, Ground, Host, Match, Member, Party, Presence, Step, Trace};
+use crate::verdict::{Cause, Member, Party, Presence, Trace};
 use crate::{Model, Network};
+use arrival::Arrival;
 
 /// The ports of sidecars themselves, which no policy guards.
 const OWN_PORTS: [u16; 3] = [15_020, 15_021, 15_090];
@@ -73,6 +75,36 @@ pub(crate) enum GateGround {
     Plaintext,
 }
 
+/// Who connects, where that is nobody of the input.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Standin<'n> {
+    /// Whoever the source is.
+    None,
+    /// Somebody who proves nothing.
+    Nobody,
+    /// The account of a namespace.
+    Of(&'n str, &'n str),
+}
+
+/// What a proxy is asked about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'n, 's> {
+    pub(crate) gates: &'n Gates<'s>,
+    pub(crate) source: &'n Party<'n>,
+    pub(crate) standin: Standin<'n>,
+    pub(crate) target: &'n Party<'n>,
+    pub(crate) bearing: &'n Bearing<'s>,
+    /// The policies that it enforces, by number.
+    pub(crate) guards: &'n [u32],
+}
+
+/// What is left out of account: a policy, or a rule of one by its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overlooked {
+    Guard(u32),
+    Rule(u32, u32),
+}
+
 /// Who connects, as far as proxies see it.
 #[derive(Debug, Clone, Copy)]
 enum Identity<'n> {
@@ -82,6 +114,31 @@ enum Identity<'n> {
     Of(&'n str, &'n str),
     /// Either that, or nobody, or it is not known at all.
     Perhaps(Option<(&'n str, &'n str)>),
+}
+
+impl Bearing<'_> {
+    /// What a mesh would see of a pod with a sidecar of which nothing else is said.
+    pub(crate) fn of_newcomer() -> Self {
+        Self {
+            account: "default",
+            proxy: Proxy::Sidecar,
+            is_guess: false,
+            leaks: false,
+            waypoint: None,
+            exempt: Traffic::none(),
+            demands: vec![(Traffic::of_protocol(Protocol::Tcp), Demanded::AsEverywhere)],
+        }
+    }
+
+    /// What passes its proxy on the way in.
+    fn guarded(&self) -> Traffic {
+        Traffic::of_protocol(Protocol::Tcp).difference(&self.exempt)
+    }
+
+    /// The proxy in front of it.
+    pub(crate) fn proxy(&self) -> Proxy {
+        self.proxy
+    }
 }
 
 impl<'s> Gates<'s> {
@@ -128,6 +185,17 @@ impl<'s> Gates<'s> {
         }
         self.everywhere = mode_everywhere(&self.mesh);
         self.are_there().then_some(demanding)
+    }
+
+    /// Whether a rule names identities of another mesh, of which nobody knows who they are.
+    pub(crate) fn names_strangers(&self, rule: &GuardRule<'_>) -> bool {
+        let own = [self.mesh.trust_domain(), TRUST_DOMAIN];
+        let is_strange = |pattern: &str| {
+            let domain = pattern.split("/ns/").next().unwrap_or(pattern);
+            !domain.contains('*') && !own.contains(&domain)
+        };
+        let tests = rule.from.iter().flatten().chain(&rule.when);
+        tests.filter_map(|test| if let Trait::Principal(patterns) = &test.of { Some(patterns) } else { None }).flatten().any(|pattern| is_strange(pattern))
     }
 
     /// Reads policies by this.
@@ -241,33 +309,6 @@ fn included(pod: PodView<'_>) -> Traffic {
     ports.into_iter().fold(Traffic::none(), |sum, port| sum.union(&Traffic::ports(Protocol::Tcp, port, port)))
 }
 
-/// Whether a text is what a pattern means: itself, or a beginning or end beside a star.
-fn is_like(pattern: &str, text: &str) -> bool {
-    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
-        _ if pattern == "*" => !text.is_empty(),
-        (Some(start), _) => text.starts_with(start),
-        (None, Some(end)) => text.ends_with(end),
-        (None, None) => pattern == text,
-    }
-}
-
-fn opposite(found: Match) -> Match {
-    match found {
-        Match::No => Match::Yes,
-        Match::Maybe => Match::Maybe,
-        Match::Yes => Match::No,
-    }
-}
-
-/// One connection as a proxy sees it.
-struct Arrival<'n, 's> {
-    network: &'n Network<'s>,
-    gates: &'n Gates<'s>,
-    source: &'n Party<'n>,
-    target: &'n Party<'n>,
-    identity: Identity<'n>,
-}
-
 impl<'s> Network<'s> {
     /// What proxies in front of a group enforce, by the numbers of the policies, in the order of their objects.
     pub(crate) fn guards_over(&self, namespace: u32, labels: crate::class::ClassId) -> Vec<u32> {
@@ -286,21 +327,9 @@ impl<'s> Network<'s> {
         if guards.is_empty() && bearing.demands.iter().all(is_open) {
             return reaching;
         }
-        let guarded = Traffic::of_protocol(Protocol::Tcp).difference(&bearing.exempt);
-        let mut passed = Bounds::known(Traffic::all().difference(&guarded));
         let mut own = trace.for_gate();
-        for (ports, demanded) in &bearing.demands {
-            let mode = gates.mode(*demanded, bearing.proxy);
-            let asked = reaching.intersection(&Bounds::known(ports.intersection(&guarded)));
-            if asked.is_empty() {
-                continue;
-            }
-            let identity = if mode == Some(MtlsMode::Disable) { Identity::None } else { self.identity(source, &mut own) };
-            let arrival = Arrival { network: self, gates, source, target, identity };
-            let proven = arrival.proven(asked, mode, &mut own);
-            passed = passed.union(&arrival.authorized(guards, bearing, proven, &mut own));
-        }
-        let through = reaching.intersection(&passed);
+        let asked = Asked { gates, source, standin: Standin::None, target, bearing, guards };
+        let through = reaching.intersection(&self.behind_proxy(&asked, &reaching, None, &mut own));
         if through == reaching {
             trace.take_steps(own);
             return reaching;
@@ -311,6 +340,57 @@ impl<'s> Network<'s> {
         }
         trace.take(own);
         through
+    }
+
+    /// What a proxy lets through of everything that reaches it, and what goes past it.
+    pub(crate) fn behind_proxy(&self, asked: &Asked<'_, 's>, reaching: &Bounds, overlooked: Option<Overlooked>, trace: &mut Trace) -> Bounds {
+        let mut passed = Bounds::known(Traffic::all().difference(&asked.bearing.guarded()));
+        for (arrival, proven) in self.arrivals(asked, reaching, overlooked, trace) {
+            passed = passed.union(&arrival.authorized(asked.guards, asked.bearing, proven, trace));
+        }
+        passed
+    }
+
+    /// What a rule of a policy matches of everything that proves as much as is demanded.
+    pub(crate) fn matched_by(&self, asked: &Asked<'_, 's>, guard: u32, rule: u32) -> Bounds {
+        let Some((guard, rule)) = self.policies.guards.get(guard).and_then(|guard| Some((guard, guard.rules.get(rule as usize)?))) else {
+            return Bounds::none();
+        };
+        let is_blind = asked.bearing.proxy == Proxy::Ambient && guard.verb != Verb::Custom;
+        let mut trace = Trace::default();
+        let everything = Bounds::known(Traffic::of_protocol(Protocol::Tcp));
+        let mut sum = Bounds::none();
+        for (arrival, proven) in self.arrivals(asked, &everything, None, &mut trace) {
+            let hit = arrival.hit(rule, is_blind, &proven, &mut trace);
+            // The proxy of a node leaves such a rule out, and others would not.
+            let is_left_out = is_blind && guard.verb == Verb::Allow && rule.is_beyond_nodes();
+            sum = sum.union(&if is_left_out { Bounds::maybe(hit.possible) } else { hit });
+        }
+        sum
+    }
+
+    /// What arrives at a proxy, by what mutual TLS is demanded where, and what of it proves as much.
+    fn arrivals<'n>(&'n self, asked: &Asked<'n, 's>, reaching: &Bounds, overlooked: Option<Overlooked>, trace: &mut Trace) -> Vec<(Arrival<'n, 's>, Bounds)> {
+        let Asked { gates, source, standin, target, bearing, .. } = *asked;
+        let guarded = bearing.guarded();
+        let mut found = Vec::new();
+        for (ports, demanded) in &bearing.demands {
+            let mode = gates.mode(*demanded, bearing.proxy);
+            let asked = reaching.intersection(&Bounds::known(ports.intersection(&guarded)));
+            if asked.is_empty() {
+                continue;
+            }
+            let identity = match standin {
+                _ if mode == Some(MtlsMode::Disable) => Identity::None,
+                Standin::None => self.identity(source, trace),
+                Standin::Nobody => Identity::None,
+                Standin::Of(namespace, account) => Identity::Of(namespace, account),
+            };
+            let arrival = Arrival { network: self, gates, source, target, identity, overlooked };
+            let proven = arrival.proven(asked, mode, trace);
+            found.push((arrival, proven));
+        }
+        found
     }
 
     /// Whether what comes from the own node goes past the proxy of a pod: the proxies of nodes leave that to kubelets.
@@ -382,209 +462,7 @@ impl<'s> Network<'s> {
     }
 }
 
-pub(crate) use tunnel::by_waypoint;
+pub(crate) use tunnel::{by_waypoint, tunnel};
 
 /// Gates, as networks share them.
 pub(crate) type SharedGates<'s> = Option<Arc<Gates<'s>>>;
-
-impl Arrival<'_, '_> {
-    /// Of what arrives, what proves as much as is demanded.
-    fn proven(&self, asked: Bounds, mode: Option<MtlsMode>, trace: &mut Trace) -> Bounds {
-        let is_certain = match mode {
-            Some(MtlsMode::Permissive | MtlsMode::Disable) => return asked,
-            Some(MtlsMode::Strict) => true,
-            None => false,
-        };
-        match self.identity {
-            Identity::Of(..) => asked,
-            Identity::None if is_certain => {
-                note(trace, GateGround::Plaintext, asked);
-                Bounds::none()
-            }
-            Identity::None | Identity::Perhaps(_) => {
-                trace.causes.insert(Cause::IdentityUnknown);
-                Bounds::maybe(asked.possible)
-            }
-        }
-    }
-
-    /// Of that, what policies let through.
-    fn authorized(&self, guards: &[u32], bearing: &Bearing<'_>, asked: Bounds, trace: &mut Trace) -> Bounds {
-        let mut open = asked;
-        let mut doubtful = Traffic::none();
-        let mut allowed: Option<Bounds> = None;
-        let numbered = || guards.iter().filter_map(|&number| Some((number, self.network.policies.guards.get(number)?)));
-        if !guards.is_empty() && self.gates.has_waypoint(bearing) {
-            trace.causes.insert(tunnel::by_waypoint());
-            return Bounds::maybe(open.possible);
-        }
-        for verb in [Verb::Custom, Verb::Deny, Verb::Allow] {
-            for (number, guard) in numbered().filter(|(_, guard)| guard.verb == verb) {
-                if guard.is_for_gateways {
-                    trace.causes.insert(Cause::NotModelled("AuthorizationPolicy with `targetRefs` (security.istio.io)".to_owned()));
-                    doubtful = doubtful.union(&open.possible);
-                    continue;
-                }
-                if verb == Verb::Allow {
-                    allowed.get_or_insert_default();
-                }
-                for (rule, at) in guard.rules.iter().zip(0u32..) {
-                    let is_blind = bearing.proxy == Proxy::Ambient && verb != Verb::Custom;
-                    // The proxy of a node leaves out rules that allow by what it does not see, and refuses without looking at it.
-                    if is_blind && verb == Verb::Allow && rule.is_beyond_nodes() {
-                        continue;
-                    }
-                    // What a rule matches for certain it decides for certain, whatever came before.
-                    let hit = self.hit(rule, is_blind, &Bounds::known(open.possible.clone()), trace);
-                    if hit.is_empty() {
-                        continue;
-                    }
-                    note(trace, GateGround::Rule(number, at), hit.clone());
-                    match verb {
-                        Verb::Custom => {
-                            trace.causes.insert(Cause::NotModelled("AuthorizationPolicy with action `CUSTOM` (security.istio.io)".to_owned()));
-                            doubtful = doubtful.union(&hit.possible);
-                        }
-                        Verb::Deny => open = open.difference(&hit),
-                        Verb::Allow => allowed = allowed.map(|allowed| allowed.union(&hit)),
-                    }
-                }
-            }
-        }
-        let passed = match allowed {
-            None => open,
-            Some(allowed) => {
-                let refused = open.difference(&allowed);
-                if !refused.is_empty() {
-                    note(trace, GateGround::Unallowed, refused);
-                }
-                open.intersection(&allowed)
-            }
-        };
-        Bounds { sure: passed.sure.difference(&doubtful), possible: passed.possible }
-    }
-
-    /// Of what arrives, what a rule matches.
-    fn hit(&self, rule: &GuardRule<'_>, is_blind: bool, open: &Bounds, trace: &mut Trace) -> Bounds {
-        let is_seen = |test: &&Test<'_>| !(is_blind && matches!(test.of, Trait::Request(_) | Trait::Remote(_)));
-        let mut causes = Vec::new();
-        let mut traffic = open.clone();
-        let mut found = Match::Yes;
-        if !rule.from.is_empty() {
-            let mut best = Match::No;
-            for tests in &rule.from {
-                let worst = tests.iter().filter(is_seen).map(|test| self.holds(test, &mut causes)).min().unwrap_or(Match::Yes);
-                best = best.max(worst);
-            }
-            found = best;
-        }
-        if !rule.to.is_empty() {
-            let mut together = Bounds::none();
-            for operation in &rule.to {
-                let ports = match operation.asks {
-                    _ if is_blind => Bounds::known(operation.traffic.clone()),
-                    None => Bounds::known(operation.traffic.clone()),
-                    Some(what) => {
-                        causes.push(Cause::SomeRequests(format!("`{what}`")));
-                        Bounds::maybe(operation.traffic.clone())
-                    }
-                };
-                together = together.union(&ports);
-            }
-            traffic = traffic.intersection(&together);
-        }
-        for test in &rule.when {
-            if !is_seen(&test) || (is_blind && matches!(test.of, Trait::Account(_))) {
-                continue;
-            }
-            if let Trait::Ports(ports) = &test.of {
-                let ports = Bounds::known(ports.clone());
-                traffic = if test.is_negative { traffic.difference(&ports) } else { traffic.intersection(&ports) };
-            } else {
-                found = found.min(self.holds(test, &mut causes));
-            }
-        }
-        match found {
-            Match::No => Bounds::none(),
-            _ if traffic.is_empty() => Bounds::none(),
-            Match::Yes if traffic.unknown().is_empty() => traffic,
-            Match::Yes => {
-                trace.causes.extend(causes);
-                traffic
-            }
-            Match::Maybe => {
-                trace.causes.extend(causes);
-                Bounds::maybe(traffic.possible)
-            }
-        }
-    }
-
-    fn holds(&self, test: &Test<'_>, causes: &mut Vec<Cause>) -> Match {
-        let found = match &test.of {
-            Trait::Principal(patterns) => self.of_identity(causes, |namespace, account| {
-                let domain = self.gates.mesh.trust_domain();
-                let names = [domain, TRUST_DOMAIN].map(|domain| format!("{domain}/ns/{namespace}/sa/{account}"));
-                patterns.iter().any(|pattern| names.iter().any(|name| is_like(pattern, name)))
-            }),
-            Trait::Namespace(patterns) => self.of_identity(causes, |namespace, _| patterns.iter().any(|pattern| is_like(pattern, namespace))),
-            Trait::Account(accounts) => self.of_identity(causes, |namespace, account| accounts.contains(&(namespace, account))),
-            Trait::Address(block) => self.is_at(*block, self.source, causes),
-            Trait::Destination(block) => self.is_at(*block, self.target, causes),
-            Trait::Remote(block) => match self.is_at(*block, self.source, causes) {
-                // Somebody else may have sent it on.
-                found if self.source.member.is_some() => found,
-                _ => {
-                    causes.push(Cause::SourceRewritten);
-                    Match::Maybe
-                }
-            },
-            Trait::Ports(_) => Match::Yes,
-            Trait::Request(what) => {
-                causes.push(Cause::SomeRequests(format!("`{what}`")));
-                Match::Maybe
-            }
-        };
-        if test.is_negative { opposite(found) } else { found }
-    }
-
-    fn of_identity(&self, causes: &mut Vec<Cause>, is_meant: impl Fn(&str, &str) -> bool) -> Match {
-        match self.identity {
-            Identity::Of(namespace, account) if is_meant(namespace, account) => Match::Yes,
-            Identity::Of(..) | Identity::None => Match::No,
-            Identity::Perhaps(Some((namespace, account))) if !is_meant(namespace, account) => Match::No,
-            Identity::Perhaps(_) => {
-                causes.push(Cause::IdentityUnknown);
-                Match::Maybe
-            }
-        }
-    }
-
-    /// Whether a party has an address of a block, as its peer sees it.
-    fn is_at(&self, block: u32, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {
-        let Some(set) = self.network.policies.blocks.get(block) else { return Match::No };
-        match party.addresses {
-            Addresses::Known(addresses) => {
-                let inside = addresses.iter().filter(|&&address| set.contains(address)).count();
-                if inside == addresses.len() {
-                    return Match::Yes;
-                }
-                if inside == 0 {
-                    return Match::No;
-                }
-                causes.push(Cause::FamilyUnknown);
-                Match::Maybe
-            }
-            Addresses::Unknown | Addresses::None => {
-                if party.host == Host::No && crate::address::Family::ALL.into_iter().all(|family| set.is_whole(family)) {
-                    return Match::Yes;
-                }
-                causes.push(Cause::AddressUnknown);
-                Match::Maybe
-            }
-        }
-    }
-}
-
-fn note(trace: &mut Trace, ground: GateGround, traffic: Bounds) {
-    trace.note(|| Step { direction: Direction::Ingress, ground: Ground::Gate(ground), traffic });
-}

@@ -4,6 +4,7 @@
 //! Claims are about every workload, node and address of the input, and the pods that rules describe and nobody has started.
 
 mod examination;
+mod guards;
 mod relation;
 
 use bartizan_cluster::{Location, ObjectRef, ObjectView, Spot, Value};

@@ -12,6 +12,11 @@ use crate::verdict::{Cause, Ground, Match, Party, Presence, Step, Trace};
 /// Where the tunnels of an ambient mesh end.
 const TUNNEL: u16 = 15_008;
 
+/// The traffic in which policies of the network see what goes in a tunnel.
+pub(crate) fn tunnel() -> Traffic {
+    Traffic::ports(Protocol::Tcp, TUNNEL, TUNNEL)
+}
+
 impl<'s> Network<'s> {
     /// Whether what one party begins towards another goes through a tunnel. Sidecars may know tunnels or not.
     pub(crate) fn is_tunnelled(&self, source: &Party<'_>, target: &Party<'_>) -> Match {
@@ -28,7 +33,7 @@ impl<'s> Network<'s> {
 
     /// Of `asked`, what policies of the network let through that goes in a tunnel: everything over TCP, or nothing of it.
     pub(crate) fn in_tunnel(&self, source: &Party<'_>, target: &Party<'_>, asked: &Traffic, trace: &mut Trace) -> Bounds {
-        let tunnel = Traffic::ports(Protocol::Tcp, TUNNEL, TUNNEL);
+        let tunnel = tunnel();
         for direction in [Direction::Egress, Direction::Ingress] {
             trace.note(|| Step { direction, ground: Ground::Tunnel, traffic: Bounds::known(asked.clone()) });
         }

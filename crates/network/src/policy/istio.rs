@@ -99,6 +99,16 @@ pub(crate) struct Test<'s> {
     pub(crate) of: Trait<'s>,
 }
 
+impl Test<'_> {
+    /// The set of addresses that it reads, by its number.
+    pub(crate) fn block(&self) -> Option<u32> {
+        match self.of {
+            Trait::Address(block) | Trait::Remote(block) | Trait::Destination(block) => Some(block),
+            _ => None,
+        }
+    }
+}
+
 /// What a test looks at.
 #[derive(Debug)]
 pub(crate) enum Trait<'s> {

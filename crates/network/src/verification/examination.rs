@@ -130,6 +130,7 @@ impl Network<'_> {
             found.extend(rules.filter_map(|&rule| examination.told(policy, rule, is_vacuous)));
         }
         found.extend(self.idle_guards());
+        found.extend(self.examine_guards(&mut examination.pairs));
         found.extend(examination.ties.into_values());
         found.sort();
         found.dedup();

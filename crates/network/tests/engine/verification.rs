@@ -176,6 +176,45 @@ fn policies_of_one_priority_that_disagree_are_told_with_a_connection() {
     assert!(verified(&(two() + &apart)).iter().all(|line| !line.starts_with("priority-tie")));
 }
 
+#[test]
+fn policies_for_proxies_that_do_nothing_are_told() {
+    let mesh = namespace("a", "istio-injection: enabled")
+        + &pod("a", "x", "app: x", "", "")
+        + &pod("a", "w", "app: w", "", "")
+        + &namespace("b", "istio-injection: enabled")
+        + &pod("b", "z", "app: z", "", "");
+    let guard = |name: &str, spec: &str| {
+        format!("---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: {name}, namespace: a}}\nspec: {{{spec}}}\n")
+    };
+    let of = |policies: &[String]| verified(&(mesh.clone() + &policies.concat()));
+    let from_a = "{from: [{source: {namespaces: [a]}}]}";
+    let narrower = "{from: [{source: {namespaces: [a]}}], to: [{operation: {ports: ['80']}}]}";
+    assert_eq!(of(&[guard("p", &format!("rules: [{from_a}]"))]), Vec::<String>::new());
+    assert_eq!(of(&[guard("p", &format!("rules: [{from_a}, {narrower}]"))]), ["redundant p rule 2"]);
+    // Each of two equal ones can go, and not both; one for everybody makes one for some needless, for pods to come as well.
+    assert_eq!(of(&[guard("p", &format!("rules: [{from_a}]")), guard("q", &format!("rules: [{from_a}]"))]), ["vacuous p", "vacuous q"]);
+    let of_x = guard("x", &format!("selector: {{matchLabels: {{app: x}}}}, rules: [{from_a}]"));
+    assert_eq!(of(&[guard("p", &format!("rules: [{from_a}]")), of_x.clone()]), ["vacuous x"]);
+    // What is refused first is never allowed.
+    let deny = guard("d", "action: DENY, rules: [{from: [{source: {namespaces: [b]}}]}]");
+    let allow = guard("p", &format!("rules: [{from_a}, {{from: [{{source: {{namespaces: [b]}}}}], to: [{{operation: {{ports: ['80']}}}}]}}]"));
+    assert_eq!(of(&[deny, allow]), ["shadowed p rule 2"]);
+    assert_eq!(of(&[guard("d", "action: DENY, rules: []")]), ["vacuous d"]);
+    // Without rules a policy that allows refuses everything.
+    assert_eq!(of(&[guard("p", "")]), Vec::<String>::new());
+    assert_eq!(of(&[guard("p", "rules: [{}]")]), ["vacuous p"]);
+    let nobody = "{from: [{source: {namespaces: [b], notNamespaces: [b]}}]}";
+    assert_eq!(of(&[guard("p", &format!("rules: [{from_a}, {nobody}]"))]), ["matches-nobody p rule 2"]);
+    // Somebody whom nobody has started yet is meant as well, and whoever is of another mesh.
+    for later in ["namespaces: [later]", "principals: ['cluster.local/ns/later/sa/job']", "principals: ['other.mesh/ns/b/sa/default']"] {
+        assert_eq!(of(&[guard("p", &format!("rules: [{from_a}, {{from: [{{source: {{{later}}}}}]}}]"))]), Vec::<String>::new(), "{later}");
+    }
+    // Rules about requests may tell them apart.
+    let requests = |path: &str| format!("{{from: [{{source: {{namespaces: [a]}}}}], to: [{{operation: {{paths: [{path}]}}}}]}}");
+    assert_eq!(of(&[guard("p", &format!("rules: [{}, {}]", requests("/one"), requests("/two")))]), Vec::<String>::new());
+    assert_eq!(of(&[guard("gone", "selector: {matchLabels: {app: gone}}, action: DENY, rules: [{}]")]), ["selects-nothing gone"]);
+}
+
 fn intended(text: &str, intents: serde_json::Value) -> Vec<String> {
     let snapshot = snapshot(text);
     let intents = Intents::read("intents.json", &intents.to_string()).unwrap();

@@ -49,7 +49,7 @@ pub(crate) enum Phase {
 }
 
 /// Whether an endpoint is the interface that faces everybody else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Facing {
     /// It is every interface that no other endpoint is.
     Every,
@@ -58,7 +58,7 @@ pub(crate) enum Facing {
 }
 
 /// What guards one endpoint.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct HostEndpoint {
     pub(crate) facing: Facing,
     /// The rules of each phase and direction in which any policy counts.
@@ -85,6 +85,8 @@ impl HostEndpoint {
 #[derive(Debug, Clone)]
 pub(crate) struct Hosts<'s> {
     endpoints: Vec<HostEndpoint>,
+    /// One of each kind that nothing tells apart.
+    kinds: Vec<u32>,
     /// The endpoints of each node, in the order of their names.
     by_node: BTreeMap<u32, Vec<u32>>,
     /// The named ports of each node.
@@ -102,10 +104,10 @@ pub(crate) struct Hosts<'s> {
 }
 
 impl<'s> Hosts<'s> {
-    /// The endpoints of a node; where the node is not known, all of them.
+    /// The endpoints of a node; where the node is not known, one of each kind.
     pub(crate) fn of(&self, node: Option<u32>) -> impl Iterator<Item = &HostEndpoint> {
         let of_node = node.map(|node| self.by_node.get(&node).map_or(&[][..], Vec::as_slice));
-        let all = (0..count(self.endpoints.len())).filter(move |_| node.is_none());
+        let all = self.kinds.iter().copied().filter(move |_| node.is_none());
         of_node.into_iter().flatten().copied().chain(all).filter_map(|number| self.endpoints.get(number as usize))
     }
 
@@ -280,6 +282,7 @@ impl<'s> HostReader<'s> {
         }
         let mut hosts = Hosts {
             endpoints: Vec::new(),
+            kinds: Vec::new(),
             by_node: BTreeMap::new(),
             ports: BTreeMap::new(),
             failsafes: DIRECTIONS.map(|direction| failsafe::told(snapshot, direction, None).unwrap_or_else(|| failsafe::usual(direction))),
@@ -300,6 +303,11 @@ impl<'s> HostReader<'s> {
                 hosts.settle_one(draft, facing, policies, profiles);
             }
         }
+        let mut kinds: BTreeMap<&HostEndpoint, u32> = BTreeMap::new();
+        for (endpoint, number) in hosts.endpoints.iter().zip(0u32..) {
+            kinds.entry(endpoint).or_insert(number);
+        }
+        hosts.kinds = kinds.into_values().collect();
         hosts.guarding.sort_unstable();
         hosts.guarding.dedup();
         Some(hosts)

@@ -14,8 +14,8 @@ use crate::policy::Reads;
 use crate::policy::formula::Wish;
 
 /// Labels of namespaces and of service accounts, as pods have them.
-const NAMESPACE_PREFIX: &str = "pcns.";
-const ACCOUNT_PREFIX: &str = "pcsa.";
+pub(super) const NAMESPACE_PREFIX: &str = "pcns.";
+pub(super) const ACCOUNT_PREFIX: &str = "pcsa.";
 
 /// The name of a namespace or service account, among its labels.
 const NAME: &str = "projectcalico.org/name";

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 
 use bartizan_cluster::{ObjectView, Snapshot, Symbol, Value, field};
 
+use super::meaning::{ACCOUNT_PREFIX, NAMESPACE_PREFIX};
 use super::stored::{self, is_current};
 use super::{CALICO, Page, Reader};
 use crate::inventory::{CALICO_ACCOUNT_LABEL, count};
 use crate::label::Test;
 use crate::policy::formula::Wish;
+use crate::policy::unmodelled::Blur;
 use crate::policy::{Action, Direction, Isolates, Policy, Tier};
 use crate::verdict::Cause;
 
@@ -24,7 +26,7 @@ const OF_NAMESPACE: &str = "kns.";
 const OF_ACCOUNT: &str = "ksa.";
 
 /// What becomes of what no rule of a profile decides.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ending {
     Allowed,
     Refused,
@@ -73,6 +75,15 @@ fn objects(snapshot: &Snapshot) -> impl Iterator<Item = ObjectView<'_>> {
     stored::objects(snapshot, "Profile").filter(|object| is_current(snapshot, *object))
 }
 
+/// Whether a profile of a namespace or account gives its pods labels that these do not have by themselves.
+fn labels_pods(object: ObjectView<'_>) -> bool {
+    let Some(own) = [(OF_NAMESPACE, NAMESPACE_PREFIX), (OF_ACCOUNT, ACCOUNT_PREFIX)].into_iter().find(|(of, _)| object.name().starts_with(of)) else {
+        return false;
+    };
+    let labels = object.spec().and_then(|spec| spec.entry("labelsToApply"));
+    labels.into_iter().flat_map(Value::entries).any(|(key, _)| !key.starts_with(own.1))
+}
+
 /// Whether a profile lets everything through and says nothing else, as those of namespaces do.
 fn allows_all(spec: Value<'_>) -> bool {
     let is_open = |name: Symbol| {
@@ -93,6 +104,13 @@ impl<'s> Reader<'_, 's> {
             self.policies.begin();
             if let Some(policy) = self.profile(object) {
                 profiles.list.insert(object.name(), policy);
+            }
+            if labels_pods(object) {
+                let message = "pods inherit these labels, which is not read: what policies select is not known".to_owned();
+                self.policies.remark(object, object.spec().and_then(|spec| spec.entry("labelsToApply")).unwrap_or(object.root()), message);
+                let subject = self.policies.everybody();
+                let cause = Cause::NotModelled("Profile with `labelsToApply` for pods (projectcalico.org)".to_owned());
+                self.policies.blur(Blur { subject, ingress: true, egress: true, may_add: true, cause });
             }
             self.policies.finish(object.id());
         }

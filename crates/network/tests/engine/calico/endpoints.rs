@@ -234,6 +234,9 @@ fn profiles_decide_what_no_policy_does() {
     expect(&(cluster() + &any + &closed), "192.0.2.1 shop/api 80 no\n 203.0.113.9 shop/web 80 yes\n 198.51.100.1 shop/web 80 no\n shop/web 192.0.2.1 80 yes");
     let of_account = profile("ksa.shop.default", "ingress: [{action: Allow, source: {nets: [198.51.100.0/24]}}]");
     expect(&(cluster() + &any + &closed + &of_account), "198.51.100.1 shop/web 80 yes\n 192.0.2.1 shop/web 80 no");
+    // Labels that pods would inherit beside those of what they are in are not read.
+    let labelled = profile("kns.shop", "ingress: [{action: Allow}], egress: [{action: Allow}], labelsToApply: {pcns.team: red, role: x}");
+    expect(&(cluster() + &any + &labelled), "192.0.2.1 shop/api 80 unknown");
     let (lost, _) = problems(&(cluster() + &any + &profile("mine", "ingress: [{action: Pass}]")));
     assert_eq!(lost, ["spec.ingress[0] Calico refuses this: behind a profile there is nothing to pass on to"]);
 }
