@@ -5,6 +5,7 @@
 //! them, `write` puts them on paper, and `proof` lays what was written over the snapshot: everything needed is allowed, and
 //! everything else that is allowed has a reason that is told. A RoleBinding is read for whom it names, never for what it grants.
 
+mod carrier;
 mod declared;
 mod draft;
 mod ends;

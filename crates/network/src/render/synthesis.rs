@@ -160,6 +160,10 @@ fn surplus_text(surplus: &Surplus, language: Language) -> String {
         (Some(Extra::Wordless), Language::Chinese) => "此类策略无法描述集群外的来源",
         (Some(Extra::Nodes), Language::English) => "the kind of policy means all nodes together",
         (Some(Extra::Nodes), Language::Chinese) => "此类策略只能指全部节点",
+        (Some(Extra::Tunnel), Language::English) => {
+            "policies of the network see the tunnel of the ambient mesh and not what is in it; an AuthorizationPolicy tells ports apart"
+        }
+        (Some(Extra::Tunnel), Language::Chinese) => "网络策略只看到 ambient 网格的隧道而看不到其中的内容；端口由 AuthorizationPolicy 区分",
     };
     format!("{} -> {} {}: {because}", surplus.from, surplus.to, surplus.traffic)
 }

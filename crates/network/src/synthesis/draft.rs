@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::carrier::TUNNELLED;
 use super::label::{Chosen, Labels};
 use super::need::{Block, Needs, Side};
 use super::{Request, Scope};
@@ -134,9 +135,10 @@ impl Drafter<'_, '_> {
                 continue;
             }
             for (traffic, _) in seen.iter().filter(|(_, evidence)| evidence.text == DNS) {
+                let carried = self.network.carried(from, to, traffic);
                 for peer in self.peers(to) {
                     let slot = by_peer.entry(peer).or_default();
-                    slot.0 = slot.0.union(traffic);
+                    slot.0 = slot.0.union(&carried);
                 }
             }
         }
@@ -153,12 +155,14 @@ impl Drafter<'_, '_> {
             // Questions for names leave by the policy of the namespace.
             let counted = seen.iter().filter(|(_, evidence)| direction == Direction::Ingress || evidence.text != DNS);
             for (traffic, evidence) in counted {
+                let carried = self.network.carried(from, to, traffic);
                 let is_dns = evidence.text == DNS;
                 let peers = if is_dns { vec![Peer::AnyPod] } else { self.peers(other) };
                 for peer in peers {
                     let slot = by_peer.entry(peer).or_default();
-                    slot.0 = slot.0.union(traffic);
+                    slot.0 = slot.0.union(&carried);
                     slot.1.insert(evidence.to_string());
+                    slot.1.extend((carried != *traffic).then(|| TUNNELLED.to_owned()));
                 }
             }
         }

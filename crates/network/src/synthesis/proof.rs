@@ -14,11 +14,12 @@ use super::{Format, Request, Scope, SynthesisError, addresses_of};
 use crate::Network;
 use crate::address::{Address, AddressSet};
 use crate::door::Way;
+use crate::gate::tunnel;
 use crate::intent::Intents;
 use crate::policy::{Direction, Tier};
 use crate::reach::Reach;
 use crate::traffic::{Bounds, Protocol, Traffic};
-use crate::verdict::{Host, Party, Trace};
+use crate::verdict::{Host, Match, Party, Trace};
 
 /// Why something is allowed that nobody needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +36,8 @@ pub enum Extra {
     Wordless,
     /// The kind of policy means all nodes together.
     Nodes,
+    /// The tunnel of an ambient mesh, of which policies of the network see one port and not what is in it.
+    Tunnel,
 }
 
 impl Extra {
@@ -47,6 +50,7 @@ impl Extra {
             Extra::Kept => "kept-policies",
             Extra::Wordless => "sources-outside",
             Extra::Nodes => "nodes",
+            Extra::Tunnel => "ambient-tunnel",
         }
     }
 }
@@ -333,6 +337,7 @@ impl Prover<'_, '_> {
             pairs.fold(Traffic::none(), |sum, (one, two)| sum.union(&self.needs.traffic(&one, &two)))
         };
         let twins = among(&senders, &receivers);
+        let opens_tunnel = self.opens_tunnel(&senders, &receivers);
         let (mut any, mut leaving, mut arriving) = (Traffic::none(), Traffic::none(), Traffic::none());
         for ((one, two), seen) in &self.needs.list {
             let traffic = || seen.iter().fold(Traffic::none(), |sum, (traffic, _)| sum.union(traffic));
@@ -354,10 +359,26 @@ impl Prover<'_, '_> {
                 _ => {}
             }
         }
-        let sent = if self.scope.holds(from) { twins.union(&leaving) } else { Traffic::all() };
-        let received = if self.scope.holds(to) { twins.union(&any).union(&arriving) } else { Traffic::all() };
+        let tunnel = match self.after.tunnels_between(from, to) {
+            _ if !opens_tunnel => Traffic::none(),
+            Match::No => tunnel(),
+            Match::Maybe | Match::Yes => Traffic::of_protocol(Protocol::Tcp),
+        };
+        let sent = if self.scope.holds(from) { twins.union(&leaving).union(&tunnel) } else { Traffic::all() };
+        let received = if self.scope.holds(to) { twins.union(&any).union(&arriving).union(&tunnel) } else { Traffic::all() };
         let bound = sent.intersection(&received);
-        (vec![(Extra::Twins, twins), (Extra::AnyPod, any), (Extra::Addresses, bound.clone())], bound)
+        (vec![(Extra::Twins, twins), (Extra::AnyPod, any), (Extra::Tunnel, tunnel), (Extra::Addresses, bound.clone())], bound)
+    }
+
+    /// Whether the rules of these workloads let the tunnel of a mesh through: for a need between them, or for whoever asks for names.
+    fn opens_tunnel(&self, senders: &[u32], receivers: &[u32]) -> bool {
+        let is_carried = |one: &Side, two: &Side, traffic: &Traffic| !tunnel().intersection(&self.after.carried(one, two, traffic)).is_empty();
+        self.needs.list.iter().any(|((one, two), seen)| {
+            let (Side::Workload(from), Side::Workload(to)) = (one, two) else { return false };
+            let asks_for_names = seen.iter().any(|(_, evidence)| evidence.text == super::draft::DNS);
+            let is_meant = receivers.contains(to) && (senders.contains(from) || asks_for_names);
+            is_meant && seen.iter().any(|(traffic, _)| is_carried(one, two, traffic))
+        })
     }
 
     fn have_address_in(&self, owner: u32, set: &AddressSet) -> bool {

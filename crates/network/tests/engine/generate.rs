@@ -198,15 +198,15 @@ fn what_is_made_of_the_hardened_example_allows_between_workloads_what_its_own_po
 }
 
 /// A need as the property chooses it: from whom, to whom, protocol and port.
-struct Wanted {
+pub(crate) struct Wanted {
     from: End,
-    to: Option<End>,
+    pub(crate) to: Option<End>,
     block: Option<Block>,
     protocol: &'static str,
     port: u16,
 }
 
-fn wanted(dice: &mut Dice, world: &World) -> Vec<Wanted> {
+pub(crate) fn wanted(dice: &mut Dice, world: &World) -> Vec<Wanted> {
     let ordinary: Vec<End> = (0..world.pods.len()).filter(|&at| !world.pods[at].host_network && !world.pods[at].finished).map(End::Pod).collect();
     if ordinary.is_empty() {
         return Vec::new();
@@ -229,7 +229,7 @@ fn intent(from: &str, to: &str, port: Option<u16>, protocol: Option<&str>) -> In
     Intent { from: from.to_owned(), to: to.to_owned(), port, protocol: protocol.map(|protocol| protocol.parse().unwrap()), location }
 }
 
-fn intents(world: &World, wanted: &[Wanted], comes_in: &[bool]) -> Intents {
+pub(crate) fn intents(world: &World, wanted: &[Wanted], comes_in: &[bool]) -> Intents {
     let word = |end: End| {
         let word = world.word(end);
         let (namespace, name) = word.split_once('/').unwrap();
@@ -542,6 +542,57 @@ fn labels_that_tell_nothing_apart_are_told() {
     assert!(synthesis.gaps.contains(&Gap::Twins("a/Pod/web".to_owned(), "a/Pod/other".to_owned())), "{:?}", synthesis.gaps);
     let surplus: Vec<_> = synthesis.surplus.iter().map(|surplus| (surplus.from.as_str(), surplus.to.as_str(), surplus.because)).collect();
     assert_eq!(surplus, [("a/Pod/other", "a/Pod/db", Some(Extra::Twins))]);
+}
+
+#[test]
+fn pods_of_an_ambient_mesh_reach_each_other_through_its_tunnel() {
+    let on = |address: &str| format!("podIP: {address}");
+    let of = |namespace: &str, name: &str, address: &str| pod(namespace, name, &format!("app: {name}"), "", &on(address));
+    let text = namespace("mesh", "istio.io/dataplane-mode: ambient")
+        + &namespace("old", "istio-injection: enabled")
+        + &namespace("plain", "")
+        + &of("mesh", "web", "10.1.0.1")
+        + &of("mesh", "db", "10.1.0.2")
+        + &of("mesh", "idle", "10.1.0.3")
+        + &of("old", "job", "10.1.0.4")
+        + &of("plain", "cron", "10.1.0.5");
+    let permits = [("mesh/Pod/web", 5432), ("old/Pod/job", 5433), ("plain/Pod/cron", 5434)];
+    let permits = permits.map(|(from, port)| intent(from, "mesh/Pod/db", Some(port), Some("TCP")));
+    let udp = intent("mesh/Pod/web", "mesh/Pod/db", Some(53), Some("UDP"));
+    let intents = Intents { permits: permits.into_iter().chain([udp]).collect(), ..Intents::default() };
+    for format in [Format::NetworkPolicy, Format::ClusterNetworkPolicy, Format::Calico] {
+        let request = Request { manifests: false, intents: Some(&intents), format, ..Request::default() };
+        let synthesis = made(&snapshot(&text), &request);
+        let closed = snapshot(&(text.clone() + &synthesis.text));
+        let network = Network::resolve(&closed, Model::Kubernetes);
+        check(
+            &network,
+            "mesh/web mesh/db 5432 yes
+             mesh/web mesh/db UDP 53 yes
+             mesh/web mesh/db UDP 54 no
+             mesh/idle mesh/db 5432 no
+             mesh/db mesh/web 5432 no
+             old/job mesh/db 5433 yes
+             plain/cron mesh/db 5434 yes
+             plain/cron mesh/db 5432 no",
+        );
+        let between = |from: &str| {
+            let surplus = synthesis.surplus.iter().find(|surplus| surplus.from == from && surplus.to == "mesh/Pod/db");
+            surplus.map(|surplus| (surplus.traffic.to_string(), surplus.because))
+        };
+        // The network sees the tunnel and not what is in it.
+        assert_eq!(between("mesh/Pod/web"), Some(("TCP 1-5431,5433-65535".to_owned(), Some(Extra::Tunnel))), "{format:?}");
+        assert_eq!(between("plain/Pod/cron"), None, "{format:?}");
+        // Of what is written; the comments say what was needed.
+        let written = synthesis.policies.iter().map(Value::to_string).collect::<String>();
+        let has = |port: &str| written.contains(port);
+        assert!(has("15008") && has("5433") && has("5434") && !has("5432"), "{}", synthesis.text);
+    }
+    // Without the mesh its port stays closed.
+    let bare = text.replace("istio.io/dataplane-mode: ambient", "").replace("istio-injection: enabled", "");
+    let synthesis = made(&snapshot(&bare), &Request { manifests: false, intents: Some(&intents), ..Request::default() });
+    let written = synthesis.policies.iter().map(Value::to_string).collect::<String>();
+    assert!(!written.contains("15008") && written.contains("5432"), "{}", synthesis.text);
 }
 
 #[test]

@@ -3,10 +3,14 @@
 
 use std::fmt::Write as _;
 
+use bartizan_network::{Model, Network, Request, synthesize};
 use proptest::prelude::*;
 
+use crate::enforcement::read_world;
+use crate::generate::{intents, wanted};
 use crate::packets::{End, Packet, is_inside, meet};
 use crate::random::{self, Block, Dice, PORTS, Traits, World, block_yaml};
+use crate::world::snapshot;
 
 const ACCOUNTS: [&str; 3] = ["default", "front", "keeper"];
 const NAMESPACES: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -334,6 +338,103 @@ proptest! {
     fn every_packet_of_a_cluster_with_a_mesh_meets_the_same_verdict(seed: u64) {
         agrees(&Mesh::roll(seed))?;
     }
+}
+
+/// What is told to do nothing can go, and no packet meets another verdict.
+fn claims_hold(mesh: &Mesh) -> Result<usize, TestCaseError> {
+    let text = mesh.yaml();
+    let snapshot = snapshot(&text);
+    let found = Network::resolve(&snapshot, Model::Kubernetes).verify();
+    let mut checked = 0;
+    for one in &found {
+        let Some(policy) = one.policy.as_ref().filter(|policy| policy.kind == "AuthorizationPolicy") else { continue };
+        let at: usize = policy.name.strip_prefix("guard-").unwrap().parse().unwrap();
+        let mut policies = mesh.policies.clone();
+        match one.subject.strip_prefix("rule ") {
+            Some(rule) => _ = policies[at].rules.remove(rule.parse::<usize>().unwrap() - 1),
+            None => _ = policies.remove(at),
+        }
+        // What selects nobody, or stands in front of nobody, can go as well.
+        let without =
+            Mesh { world: mesh.world.clone(), accounts: mesh.accounts.clone(), proxies: mesh.proxies.clone(), policies, demands: mesh.demands.clone() };
+        for (from, to) in mesh.world.pairs() {
+            for (protocol, port) in ["TCP", "UDP"].into_iter().flat_map(|protocol| PORTS.map(|port| (protocol, port))) {
+                let packet = Packet { from, to, protocol, port };
+                prop_assert_eq!(mesh.verdict(packet), without.verdict(packet), "without {:?} {:?} -> {:?} {} {}\n{}", one, from, to, protocol, port, text);
+            }
+        }
+        checked += 1;
+    }
+    Ok(checked)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn policies_and_rules_that_are_told_to_do_nothing_can_go(seed: u64) {
+        claims_hold(&Mesh::roll(seed))?;
+    }
+}
+
+/// Policies that are generated in a mesh let through what they do without it; where the network sees a tunnel, that is all of TCP between
+/// two pods of which one needs anything of the other.
+fn tunnels_are_opened(seed: u64) -> Result<(), TestCaseError> {
+    let mut mesh = Mesh::roll(seed);
+    (mesh.policies, mesh.demands) = (Vec::new(), Vec::new());
+    mesh.world.policies.clear();
+    let mut dice = Dice(seed ^ 0x5eed);
+    let wanted: Vec<_> = wanted(&mut dice, &mesh.world).into_iter().filter(|wanted| wanted.to.is_some()).collect();
+    let intents = intents(&mesh.world, &wanted, &vec![false; wanted.len()]);
+    let made = |text: &str| {
+        let synthesis = synthesize(&snapshot(text), &Request { manifests: false, intents: Some(&intents), ..Request::default() }).ok()?;
+        let faults = (synthesis.denied.clone(), synthesis.unexplained.clone(), synthesis.undecided.clone());
+        let of_namespaces = text.split("---\n").filter(|document| document.contains("kind: Namespace"));
+        let namespaces: String = of_namespaces.map(|document| format!("---\n{document}")).collect();
+        let read = read_world(&snapshot(&(namespaces + &synthesis.text)));
+        Some((World { namespaces: read.namespaces, policies: read.policies, ..mesh.world.clone() }, synthesis.is_proven(), faults, synthesis.text))
+    };
+    let text = mesh.yaml();
+    let (Some((within, is_proven, faults, policies)), Some((without, ..))) = (made(&text), made(&mesh.world.yaml())) else {
+        prop_assert!(mesh.world.pods.iter().all(|pod| pod.finished), "{text}");
+        return Ok(());
+    };
+    prop_assert!(is_proven, "{faults:?}\n{intents:?}\n{text}\n{policies}");
+    for (from, to) in mesh.world.pairs() {
+        for (protocol, port) in ["TCP", "UDP"].into_iter().flat_map(|protocol| PORTS.map(|port| (protocol, port))) {
+            for tunnels in [true, false] {
+                let packet = Packet { from, to, protocol, port };
+                let seen = mesh.seen(packet, Turn { opens: true, tunnels });
+                let expected = if seen.port == port {
+                    without.lets_through(packet)
+                } else {
+                    PORTS.into_iter().any(|port| without.lets_through(Packet { port, ..packet }))
+                };
+                prop_assert_eq!(within.lets_through(seen), expected, "{:?} {}\n{:?}\n{}\n{}", packet, tunnels, intents, text, policies);
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn generated_policies_open_the_tunnel_of_a_mesh_where_it_carries_a_need(seed: u64) {
+        tunnels_are_opened(seed)?;
+    }
+}
+
+#[test]
+fn in_random_meshes_something_can_go_and_something_cannot() {
+    let (mut idle, mut all) = (0, 0);
+    for seed in 0..80 {
+        let mesh = Mesh::roll(seed);
+        idle += claims_hold(&mesh).unwrap();
+        all += mesh.policies.iter().map(|policy| 1 + policy.rules.len()).sum::<usize>();
+    }
+    assert!((all / 20..all / 2).contains(&idle), "{idle} of {all} policies and rules can go");
 }
 
 #[test]
