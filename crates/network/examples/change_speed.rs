@@ -1,6 +1,8 @@
-//! Measures what a change of a large cluster costs: `change_speed FILE PODS NAMESPACES`, where FILE is a list as
-//! `cargo xtask bench network` makes it, which runs this. It tells milliseconds on standard error.
+//! Measures what a change of a large cluster costs: `change_speed FILE PODS NAMESPACES plain|cilium|calico|istio`, where FILE is a list
+//! as `cargo xtask bench network` makes it, which runs this; the last word says whose policies stand beside NetworkPolicies. It tells
+//! milliseconds on standard error. With the word `verify` it verifies all policies instead: it writes what was found, and tells seconds.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use bartizan_cluster::read::{Fragment, ReadOptions, split};
@@ -17,6 +19,11 @@ fn read(source: SourceId, text: &str) -> Fragment {
         fragment.read(source, text, &document);
     }
     fragment
+}
+
+/// Of an object of the whole cluster.
+fn wide(api_version: &str, kind: &str, name: &str) -> ObjectRef {
+    ObjectRef { namespace: None, ..reference(api_version, kind, "", name) }
 }
 
 fn reference(api_version: &str, kind: &str, namespace: &str, name: &str) -> ObjectRef {
@@ -51,7 +58,210 @@ impl Changes {
         "namespace relabelled",
     ];
 
+    /// Those that are measured where policies of these stand beside NetworkPolicies.
+    fn kinds(flavour: &str) -> Option<&'static [&'static str]> {
+        Some(match flavour {
+            "plain" => &[],
+            "cilium" => &[
+                "cilium policy added",
+                "cilium policy changed",
+                "cilium policy removed",
+                "cilium policy with new words added",
+                "clusterwide cilium policy added",
+                "clusterwide cilium policy for a role added",
+                "clusterwide cilium policy removed",
+                "list of blocks changed",
+            ],
+            "calico" => &[
+                "calico policy added",
+                "calico policy changed",
+                "calico policy removed",
+                "calico policy with new words added",
+                "global policy added",
+                "global policy for a role added",
+                "global policy removed",
+                "tier changed",
+                "network set changed",
+                "network set relabelled",
+                "service account relabelled",
+            ],
+            "istio" => &[
+                "authorization policy added",
+                "authorization policy changed",
+                "authorization policy removed",
+                "peer authentication added",
+                "peer authentication removed",
+                "peer authentication of the mesh changed",
+                "namespace joins the mesh",
+            ],
+            _ => return None,
+        })
+    }
+
+    /// One of those.
+    fn of_others(&self, kind: &str, number: usize) -> Option<Change> {
+        let pod = number * 7_919 % self.pods;
+        let namespace = format!("team-{}", pod / 2 % self.namespaces);
+        let role = ["web", "api", "db", "job"].get(number % 4).copied().unwrap_or("web");
+        let made = |removed: Vec<ObjectRef>, added: String| Some(Change { removed, added });
+        let cilium = |kind: &str, name: &str, place: &str, spec: &str| {
+            format!("apiVersion: cilium.io/v2\nkind: {kind}\nmetadata: {{name: {name}{place}}}\nspec: {{{spec}}}\n")
+        };
+        let calico = |kind: &str, name: &str, place: &str, spec: &str| {
+            format!("apiVersion: projectcalico.org/v3\nkind: {kind}\nmetadata: {{name: {name}{place}}}\nspec: {{{spec}}}\n")
+        };
+        let istio = |kind: &str, name: &str, place: &str, spec: &str| {
+            format!("apiVersion: security.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}{place}}}\nspec: {{{spec}}}\n")
+        };
+        let (own, of_mesh) = (format!(", namespace: {namespace}"), ", namespace: istio-system");
+        let new = format!("new-{number}");
+        let from_role = format!(
+            "endpointSelector: {{matchLabels: {{role: {role}}}}}, ingress: [{{fromEndpoints: [{{matchLabels: {{role: api}}}}], toPorts: [{{ports: [{{port: http}}]}}]}}]"
+        );
+        let to_role = format!(
+            "order: {number}, selector: \"role == '{role}'\", ingress: [{{action: Allow, protocol: TCP, source: {{selector: \"role == 'api'\"}}, destination: {{ports: [http]}}}}]"
+        );
+        let rules = "rules: [{from: [{source: {namespaces: [team-1], ipBlocks: [10.0.1.0/25]}}], to: [{operation: {ports: ['8080']}}]}]";
+        match kind {
+            "cilium policy added" => made(Vec::new(), cilium("CiliumNetworkPolicy", &new, &own, &from_role)),
+            "cilium policy changed" => made(Vec::new(), cilium("CiliumNetworkPolicy", "custom-1", &own, &from_role)),
+            "cilium policy removed" => made(vec![reference("cilium.io/v2", "CiliumNetworkPolicy", &namespace, "custom-1")], String::new()),
+            "cilium policy with new words added" => made(
+                Vec::new(),
+                cilium(
+                    "CiliumNetworkPolicy",
+                    &new,
+                    &own,
+                    &format!(
+                        "endpointSelector: {{matchLabels: {{app: app-{number}}}}}, egress: [{{toEndpoints: [{{matchLabels: {{k8s:io.kubernetes.pod.namespace: {namespace}, pod-template: x{number}}}}}]}}, {{toCIDR: [10.0.{}.0/25]}}]",
+                        number % 250
+                    ),
+                ),
+            ),
+            "clusterwide cilium policy added" => made(
+                Vec::new(),
+                cilium(
+                    "CiliumClusterwideNetworkPolicy",
+                    &new,
+                    "",
+                    &format!("endpointSelector: {{matchLabels: {{app: app-{}}}}}, ingressDeny: [{{fromEntities: [world]}}]", pod / 2),
+                ),
+            ),
+            "clusterwide cilium policy for a role added" => made(
+                Vec::new(),
+                cilium(
+                    "CiliumClusterwideNetworkPolicy",
+                    &new,
+                    "",
+                    &format!("endpointSelector: {{matchLabels: {{role: {role}}}}}, ingressDeny: [{{fromEntities: [world]}}]"),
+                ),
+            ),
+            "clusterwide cilium policy removed" => {
+                made(vec![wide("cilium.io/v2", "CiliumClusterwideNetworkPolicy", &format!("wide-{}", number % 20))], String::new())
+            }
+            "list of blocks changed" => {
+                made(Vec::new(), cilium("CiliumCIDRGroup", &format!("blocks-{}", number % 50), "", &format!("externalCIDRs: [198.51.{number}.0/24]")))
+            }
+            "calico policy added" => made(Vec::new(), calico("NetworkPolicy", &new, &own, &to_role)),
+            "calico policy changed" => made(Vec::new(), calico("NetworkPolicy", "custom-1", &own, &to_role)),
+            "calico policy removed" => made(vec![reference("projectcalico.org/v3", "NetworkPolicy", &namespace, "custom-1")], String::new()),
+            "calico policy with new words added" => made(
+                Vec::new(),
+                calico(
+                    "NetworkPolicy",
+                    &new,
+                    &own,
+                    &format!(
+                        "selector: \"app == 'app-{number}' || canary contains 'x{number}'\", egress: [{{action: Deny, destination: {{nets: [10.0.{}.0/25]}}}}]",
+                        number % 250
+                    ),
+                ),
+            ),
+            "global policy added" => made(
+                Vec::new(),
+                calico(
+                    "GlobalNetworkPolicy",
+                    &new,
+                    "",
+                    &format!(
+                        "tier: tier-1, order: {number}, selector: \"app == 'app-{}'\", ingress: [{{action: Deny, source: {{nets: [192.0.2.0/24]}}}}, {{action: Pass}}]",
+                        pod / 2
+                    ),
+                ),
+            ),
+            "global policy for a role added" => made(
+                Vec::new(),
+                calico(
+                    "GlobalNetworkPolicy",
+                    &new,
+                    "",
+                    &format!(
+                        "tier: tier-1, order: {number}, selector: \"role == '{role}'\", ingress: [{{action: Deny, source: {{nets: [192.0.2.0/24]}}}}, {{action: Pass}}]"
+                    ),
+                ),
+            ),
+            "global policy removed" => made(vec![wide("projectcalico.org/v3", "GlobalNetworkPolicy", &format!("wide-{}", number % 20))], String::new()),
+            "tier changed" => made(Vec::new(), calico("Tier", &format!("tier-{}", number % 5), "", &format!("order: {}, defaultAction: Pass", 1_000 + number))),
+            "network set changed" => made(
+                Vec::new(),
+                format!(
+                    "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\nmetadata: {{name: set-{0}, labels: {{zone: z{1}}}}}\nspec: {{nets: [198.51.{0}.0/24]}}\n",
+                    number,
+                    number % 50
+                ),
+            ),
+            "network set relabelled" => made(
+                Vec::new(),
+                format!(
+                    "apiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet\nmetadata: {{name: set-{0}, labels: {{zone: z{1}}}}}\nspec: {{nets: [192.0.{0}.0/24]}}\n",
+                    number,
+                    (number + 1) % 50
+                ),
+            ),
+            "service account relabelled" => made(
+                Vec::new(),
+                format!(
+                    "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: default, namespace: {namespace}, labels: {{trust: {}}}}}\n",
+                    ["high", "low"].get(number % 2).copied().unwrap_or("low")
+                ),
+            ),
+            "authorization policy added" => made(Vec::new(), istio("AuthorizationPolicy", &new, &own, rules)),
+            "authorization policy changed" => made(Vec::new(), istio("AuthorizationPolicy", "custom-1", &own, rules)),
+            "authorization policy removed" => made(vec![reference("security.istio.io/v1", "AuthorizationPolicy", &namespace, "custom-1")], String::new()),
+            "peer authentication added" => made(
+                Vec::new(),
+                istio(
+                    "PeerAuthentication",
+                    &new,
+                    &own,
+                    &format!("selector: {{matchLabels: {{role: {role}}}}}, mtls: {{mode: STRICT}}, portLevelMtls: {{8080: {{mode: DISABLE}}}}"),
+                ),
+            ),
+            "peer authentication removed" => made(
+                vec![reference("security.istio.io/v1", "PeerAuthentication", &format!("team-{}", number * 10 % self.namespaces), "default")],
+                String::new(),
+            ),
+            "peer authentication of the mesh changed" => made(
+                Vec::new(),
+                istio(
+                    "PeerAuthentication",
+                    "default",
+                    of_mesh,
+                    &format!("mtls: {{mode: {}}}", ["STRICT", "DISABLE"].get(number % 2).copied().unwrap_or("STRICT")),
+                ),
+            ),
+            "namespace joins the mesh" => made(
+                Vec::new(),
+                format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {namespace}, labels: {{tier: gold, istio-injection: enabled}}}}\n"),
+            ),
+            _ => None,
+        }
+    }
+
     fn of(&self, kind: &str, number: usize) -> Change {
+        if let Some(change) = self.of_others(kind, number) {
+            return change;
+        }
         let pod = number * 7_919 % self.pods;
         let namespace = format!("team-{}", pod / 2 % self.namespaces);
         let name = format!("app-{}-{}", pod / 2, pod % 2);
@@ -119,6 +329,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let file = arguments.next().ok_or("no file")?;
     let changes = Changes { pods: arguments.next().ok_or("no pods")?.parse()?, namespaces: arguments.next().ok_or("no namespaces")?.parse()? };
+    let flavour = arguments.next().unwrap_or_else(|| "plain".to_owned());
     let text = std::fs::read_to_string(&file)?;
     let fragment = read(SourceId(0), &text);
     let circumstances = Circumstances {
@@ -131,9 +342,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let snapshot = Snapshot::assemble(vec![fragment], circumstances);
     let network = Network::resolve(&snapshot, Model::Kubernetes);
     let mut out = std::io::stderr().lock();
+    if flavour == "verify" {
+        let start = Instant::now();
+        let examined = network.examine();
+        writeln!(out, "timing: verify {:.3}\ntiming: pairs {}", start.elapsed().as_secs_f64(), examined.pairs)?;
+        serde_json::to_writer_pretty(std::io::stdout().lock(), &examined.found)?;
+        return Ok(());
+    }
+    let further = Changes::kinds(&flavour).ok_or("the last word is none of plain, cilium, calico, istio, verify")?;
     let question = Question { from: "team-0/app-0-0".to_owned(), to: "team-0/app-0-1".to_owned(), port: PortName::Number(8080), protocol: Protocol::Tcp };
     let mut all = Vec::new();
-    for kind in Changes::KINDS.into_iter().chain([WIDE_BLOCK]) {
+    for kind in Changes::KINDS.into_iter().chain([WIDE_BLOCK]).chain(further.iter().copied()) {
         let mut times = Vec::new();
         for number in 0..TRIED {
             let later = after(&snapshot, changes.of(kind, number));
@@ -145,7 +364,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 return Err(format!("`{kind}` was not taken over").into());
             }
         }
-        if kind != WIDE_BLOCK {
+        if Changes::KINDS.contains(&kind) {
             all.extend(times.iter().copied());
         }
         tell(&mut out, &kind.replace(' ', "-"), times)?;

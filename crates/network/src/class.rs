@@ -28,6 +28,10 @@ pub(crate) struct Classes {
     /// All labels that anything has, each list once.
     labels: Pages<Arc<[Label]>>,
     label_numbers: Layered<Arc<[Label]>, u32>,
+    /// The lists that have each label.
+    lists_with: Layered<Label, Vec<u32>>,
+    /// The sets with each list.
+    sets_with: Pages<Vec<SetId>>,
     /// The namespace and the labels of each set, by their numbers.
     sets: Pages<(u32, u32)>,
     set_numbers: Layered<(u32, u32), SetId>,
@@ -37,25 +41,13 @@ pub(crate) struct Classes {
     class_of: Pages<ClassId>,
     /// The selectors that mark each class, sorted: those that select it, and of broad ones those that do not.
     classes: Pages<Arc<[u32]>>,
+    /// How many sets are of each class. One of none is never one of any again.
+    sizes: Pages<u32>,
     by_selectors: Layered<Arc<[u32]>, ClassId>,
     /// Whether each selector is broad, by its number: few things are left out by what names no label that must be there, so that
     /// these are what it marks.
     broad: Pages<bool>,
     is_settled: bool,
-}
-
-/// The new selectors that mark labels everywhere.
-struct Marks {
-    /// Each list of selectors once; nothing is marked by the first.
-    lists: Vec<Vec<u32>>,
-    /// The list of all labels, by their number.
-    of_labels: Vec<u32>,
-}
-
-impl Marks {
-    fn of(&self, labels: u32) -> u32 {
-        self.of_labels.get(labels as usize).copied().unwrap_or(0)
-    }
 }
 
 impl Classes {
@@ -67,6 +59,10 @@ impl Classes {
         let number = self.label_numbers.get(labels.as_slice()).copied().unwrap_or_else(|| {
             let labels: Arc<[Label]> = labels.as_slice().into();
             let number = self.labels.push(Arc::clone(&labels));
+            for &label in &*labels {
+                self.lists_with.slot(label, Vec::new).push(number);
+            }
+            self.sets_with.push(Vec::new());
             self.label_numbers.insert(labels, number);
             number
         });
@@ -75,6 +71,9 @@ impl Classes {
         }
         let set = SetId(self.sets.push((namespace, number)));
         self.set_numbers.insert((namespace, number), set);
+        if let Some(sets) = self.sets_with.get_mut(number as usize) {
+            sets.push(set);
+        }
         while self.of_namespace.len() <= namespace as usize {
             self.of_namespace.push(Vec::new());
         }
@@ -84,16 +83,19 @@ impl Classes {
         if self.is_settled {
             let scoped = selectors.of_scope(None).chain(selectors.of_scope(Some(namespace)));
             let marking = scoped.filter(|(_, matcher)| marks(matcher, &labels, selectors.strings())).map(|(number, _)| number);
-            let class = self.class_with(marking.collect());
-            self.class_of.push(class);
+            self.found(marking.collect());
         }
         set
     }
 
     /// Gives every set its class.
     pub(crate) fn settle(&mut self, selectors: &Selectors<'_>) {
-        let everywhere: Vec<u32> = (0..count(self.labels.len())).collect();
-        let marking = self.marked(&everywhere, selectors.of_scope(None), selectors.strings());
+        let mut marking: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (selector, matcher) in selectors.of_scope(None) {
+            for labels in self.marked_by(matcher, selectors.strings()) {
+                marking.entry(labels).or_default().push(selector);
+            }
+        }
         let mut lists: Vec<Vec<u32>> = Vec::with_capacity(self.sets.len());
         for (_, labels) in self.sets.iter() {
             lists.push(marking.get(labels).cloned().unwrap_or_default());
@@ -116,15 +118,50 @@ impl Classes {
             self.learn(number, matcher);
         }
         for list in lists {
-            let class = self.class_with(list);
-            self.class_of.push(class);
+            self.found(list);
         }
         self.is_settled = true;
     }
 
+    /// Gives the next set the class that these selectors mark.
+    fn found(&mut self, selectors: Vec<u32>) {
+        let class = self.class_with(selectors);
+        self.class_of.push(class);
+        if let Some(size) = self.sizes.get_mut(class.0 as usize) {
+            *size += 1;
+        }
+    }
+
+    fn list(&self, number: u32) -> &[Label] {
+        self.labels.get(number as usize).map_or(&[], |labels| labels)
+    }
+
+    /// The lists of labels that a selector marks, sorted.
+    fn marked_by(&self, matcher: &Matcher, strings: &Interner) -> Vec<u32> {
+        let is_marked = |number: &u32| marks(matcher, self.list(*number), strings);
+        let with = |label: Label| self.lists_with.get(&label).map_or(&[][..], Vec::as_slice);
+        match matcher.narrowest(|label| with(label).len()) {
+            Some(labels) => {
+                let mut found: Vec<u32> = labels.into_iter().flat_map(|label| with(label).iter().copied()).filter(is_marked).collect();
+                found.sort_unstable();
+                found.dedup();
+                found
+            }
+            None => (0..count(self.labels.len())).filter(is_marked).collect(),
+        }
+    }
+
+    /// The sets that a selector which counts everywhere selects, with their namespaces; none told for one that selects whatever is not
+    /// left out.
+    pub(crate) fn selected(&self, selector: SelectorId, selectors: &Selectors<'_>) -> Option<impl Iterator<Item = (u32, SetId)>> {
+        let matcher = selectors.matcher(selector.0).filter(|matcher| !matcher.is_broad())?;
+        let sets = self.marked_by(matcher, selectors.strings()).into_iter().filter_map(|labels| self.sets_with.get(labels as usize)).flatten();
+        Some(sets.filter_map(|&set| Some((self.sets.get(set.0 as usize)?.0, set))))
+    }
+
     /// Of these labels, by their numbers, which selectors mark them.
     fn marked<'m>(&self, numbers: &[u32], selectors: impl Iterator<Item = (u32, &'m Matcher)>, strings: &Interner) -> HashMap<u32, Vec<u32>> {
-        let labels_of = |number: u32| self.labels.get(number as usize).map_or(&[][..], |labels| labels);
+        let labels_of = |number: u32| self.list(number);
         let mut postings: HashMap<Label, Vec<u32>> = HashMap::new();
         for &number in numbers {
             for &label in labels_of(number) {
@@ -167,6 +204,7 @@ impl Classes {
         }
         let selectors: Arc<[u32]> = selectors.into();
         let class = ClassId(self.classes.push(Arc::clone(&selectors)));
+        self.sizes.push(0);
         self.by_selectors.insert(selectors, class);
         class
     }
@@ -236,66 +274,98 @@ impl Classes {
                 continue;
             }
             let list = self.keeps(class, news).chain(marking).collect();
-            let class = self.class_with(list);
-            if let Some(slot) = self.class_of.get_mut(set.0 as usize) {
-                *slot = class;
-            }
+            let target = self.class_with(list);
+            self.give(set, class, target);
             moved.push(set);
         }
         moved
     }
 
-    /// The same for selectors that count everywhere. A class of which all sets are treated alike keeps its number.
-    fn change_everywhere(&mut self, selectors: &Selectors<'_>, news: &News) -> Vec<SetId> {
-        let marks = self.new_marks(selectors, news);
-        let is_marked = marks.lists.len() > 1;
-        if !is_marked && news.gone.is_empty() {
-            return Vec::new();
+    /// Moves a set from one class to another.
+    fn give(&mut self, set: SetId, from: ClassId, to: ClassId) {
+        if let Some(slot) = self.class_of.get_mut(set.0 as usize) {
+            *slot = to;
         }
-        let mut touched: Vec<bool> = (0..count(self.classes.len())).map(|class| !self.loses(ClassId(class), news).is_empty()).collect();
-        if is_marked {
-            for (class, _) in self.class_of.iter().zip(self.sets.iter()).filter(|(_, (_, labels))| marks.of(*labels) > 0) {
-                if let Some(touched) = touched.get_mut(class.0 as usize) {
-                    *touched = true;
-                }
+        if let Some(size) = self.sizes.get_mut(to.0 as usize) {
+            *size += 1;
+        }
+        let Some(size) = self.sizes.get_mut(from.0 as usize) else { return };
+        *size = size.saturating_sub(1);
+        if *size == 0 {
+            self.withdraw(from);
+        }
+    }
+
+    /// From now on, nothing finds a class by what marks it.
+    fn withdraw(&mut self, class: ClassId) {
+        let Some(list) = self.classes.get(class.0 as usize).map(Arc::clone) else { return };
+        if self.by_selectors.get(&*list) == Some(&class) {
+            self.by_selectors.remove(list);
+        }
+    }
+
+    /// The same for selectors that count everywhere, at the cost of the sets that they mark. A class of which all sets are treated alike
+    /// keeps its number.
+    fn change_everywhere(&mut self, selectors: &Selectors<'_>, news: &News) -> Vec<SetId> {
+        let marked = |number: u32| selectors.matcher(number).map_or_else(Vec::new, |matcher| self.marked_by(matcher, selectors.strings()));
+        let mut marks: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for labels in news.gone.iter().flat_map(|&number| marked(number)) {
+            marks.entry(labels).or_default();
+        }
+        for &number in &news.added {
+            for labels in marked(number) {
+                marks.entry(labels).or_default().push(number);
             }
         }
         // Of each class that is touched: its sets by the selectors that mark them newly.
+        let mut lists: Vec<Vec<u32>> = vec![Vec::new()];
+        let mut numbers: HashMap<Vec<u32>, u32> = HashMap::from_iter([(Vec::new(), 0)]);
         let mut parts: BTreeMap<(ClassId, u32), Vec<SetId>> = BTreeMap::new();
-        for ((set, &class), (_, labels)) in (0u32..).zip(self.class_of.iter()).zip(self.sets.iter()) {
-            if touched.get(class.0 as usize) == Some(&true) {
-                parts.entry((class, marks.of(*labels))).or_default().push(SetId(set));
+        for (labels, list) in marks {
+            let next = count(lists.len());
+            let number = *numbers.entry(list.clone()).or_insert(next);
+            if number == next {
+                lists.push(list);
+            }
+            for &set in self.sets_with.get(labels as usize).into_iter().flatten() {
+                parts.entry((self.class(set), number)).or_default().push(set);
             }
         }
-        for (class, _) in (0u32..).zip(&touched).filter(|(_, touched)| **touched) {
-            let Some(list) = self.classes.get(class as usize).map(Arc::clone) else { continue };
-            if self.by_selectors.get(&*list) == Some(&ClassId(class)) {
-                self.by_selectors.remove(list);
-            }
+        let staying = self.staying(&mut parts);
+        let touched: BTreeSet<ClassId> = parts.keys().map(|(class, _)| *class).collect();
+        for &class in touched.difference(&staying) {
+            self.withdraw(class);
         }
-        self.divide(parts, &marks, news)
+        self.divide(parts, &lists, staying, news)
     }
 
-    fn new_marks(&self, selectors: &Selectors<'_>, news: &News) -> Marks {
-        let mut marks_of = Marks { lists: vec![Vec::new()], of_labels: Vec::new() };
-        let added: Vec<(u32, &Matcher)> = news.added.iter().filter_map(|&number| Some((number, selectors.matcher(number)?))).collect();
-        if added.iter().all(|(_, matcher)| matcher.is_everything()) {
-            return marks_of;
+    /// The classes of which what is not touched keeps the number. Of others, what is not touched is one more part.
+    fn staying(&self, parts: &mut BTreeMap<(ClassId, u32), Vec<SetId>>) -> BTreeSet<ClassId> {
+        // How many sets of each class are touched, and how many the largest part has.
+        let mut sizes: BTreeMap<ClassId, (usize, usize)> = BTreeMap::new();
+        for ((class, _), sets) in &*parts {
+            let (all, most) = sizes.entry(*class).or_default();
+            *all += sets.len();
+            *most = sets.len().max(*most);
         }
-        let mut numbers: HashMap<Vec<u32>, u32> = HashMap::from_iter([(Vec::new(), 0)]);
-        let mut list = Vec::new();
-        for labels in self.labels.iter() {
-            list.clear();
-            list.extend(added.iter().filter(|(_, matcher)| marks(matcher, labels, selectors.strings())).map(|(number, _)| *number));
-            let number = numbers.get(&list).copied().unwrap_or_else(|| {
-                let number = count(marks_of.lists.len());
-                numbers.insert(list.clone(), number);
-                marks_of.lists.push(list.clone());
-                number
-            });
-            marks_of.of_labels.push(number);
+        let (mut staying, mut divided) = (BTreeSet::new(), BTreeSet::new());
+        for (class, (all, most)) in sizes {
+            let rest = self.sizes.get(class.0 as usize).map_or(0, |size| *size as usize).saturating_sub(all);
+            if rest >= most {
+                staying.insert(class);
+            } else if rest > 0 {
+                divided.insert(class);
+            }
         }
-        marks_of
+        if !divided.is_empty() {
+            let touched: BTreeSet<SetId> = parts.values().flatten().copied().collect();
+            for (set, class) in (0u32..).zip(self.class_of.iter()).filter(|(_, class)| divided.contains(class)) {
+                if !touched.contains(&SetId(set)) {
+                    parts.entry((*class, 0)).or_default().push(SetId(set));
+                }
+            }
+        }
+        staying
     }
 
     /// Of the selectors that mark a class, those that are gone.
@@ -309,14 +379,14 @@ impl Classes {
         self.marking(class).iter().copied().filter(|number| news.gone.binary_search(number).is_err())
     }
 
-    fn divide(&mut self, parts: BTreeMap<(ClassId, u32), Vec<SetId>>, marks: &Marks, news: &News) -> Vec<SetId> {
+    fn divide(&mut self, parts: BTreeMap<(ClassId, u32), Vec<SetId>>, lists: &[Vec<u32>], staying: BTreeSet<ClassId>, news: &News) -> Vec<SetId> {
         let mut parts: Vec<((ClassId, u32), Vec<SetId>)> = parts.into_iter().collect();
         // The largest part of a class keeps its number, so that the fewest things move.
         parts.sort_by(|(one, sets), (two, others)| others.len().cmp(&sets.len()).then_with(|| one.cmp(two)));
-        let mut claimed = BTreeSet::new();
+        let mut claimed = staying;
         let mut moved = Vec::new();
         for ((class, new), sets) in parts {
-            let new = marks.lists.get(new as usize).into_iter().flatten();
+            let new = lists.get(new as usize).into_iter().flatten();
             let mut list: Vec<u32> = self.keeps(class, news).chain(new.copied()).collect();
             list.sort_unstable();
             let target = match self.by_selectors.get(list.as_slice()) {
@@ -341,9 +411,7 @@ impl Classes {
                 continue;
             }
             for set in sets {
-                if let Some(slot) = self.class_of.get_mut(set.0 as usize) {
-                    *slot = target;
-                }
+                self.give(set, class, target);
                 found.push(set);
             }
         }

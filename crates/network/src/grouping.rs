@@ -3,15 +3,17 @@
 //! A group knows the rules that apply to it. Nothing here grows with the square of anything: a pod is looked at once, a group
 //! once for each policy that may select it.
 
+mod address;
 mod applied;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::Network;
-use crate::address::{self, Address, AddressSet, Family};
+use crate::address::{Address, AddressSet, Family, atoms};
 use crate::class::{ClassId, Classes, SetId};
 use crate::gate::Bearing;
 use crate::inventory::{DeclaredPort, Moves, count, insert_sorted, remove_sorted};
@@ -21,6 +23,7 @@ use crate::profile::Does;
 use crate::sharing::{Layered, News, Numbered, Pages, Register};
 use crate::traffic::Protocol;
 
+use self::address::PodsByAddress;
 pub(crate) use applied::{Added, Applied, AppliedTier};
 
 /// What makes pods one unit.
@@ -49,14 +52,16 @@ pub(crate) struct Group {
     pub(crate) namespace: u32,
     pub(crate) labels: ClassId,
     /// The rules that apply, in the order in which they are asked.
-    pub(crate) ingress: Applied,
-    pub(crate) egress: Applied,
+    pub(crate) ingress: Arc<Applied>,
+    pub(crate) egress: Arc<Applied>,
     /// What is not known about them, by the number of the blur.
     pub(crate) blurs: Vec<u32>,
     /// What proxies in front of them enforce, by the number of the policy.
     pub(crate) guards: Vec<u32>,
     /// Its units that have pods, by number.
     pub(crate) units: Vec<u32>,
+    /// Whether all of this holds: it is not kept while there are no pods.
+    is_kept: bool,
 }
 
 /// The named ports of a pod, sorted.
@@ -135,6 +140,9 @@ pub(crate) struct Grouping<'s> {
     unit_numbers: Layered<UnitKey, u32>,
     ports: DeclaredPorts<'s>,
     signatures: Numbered<Vec<u32>>,
+    /// How many pods have each of these.
+    signature_uses: Pages<u32>,
+    addresses: PodsByAddress,
     /// What a mesh sees of pods; empty where there is none.
     bearings: Register<Bearing<'s>>,
 }
@@ -190,7 +198,7 @@ struct Surroundings {
 
 impl Surroundings {
     fn of<'n>(blocks: &Register<AddressSet>, addresses: impl Iterator<Item = &'n Address>) -> Self {
-        let atoms = address::atoms(blocks.iter());
+        let atoms = atoms(blocks.iter());
         let mut found = Self { atoms, blocks: HashMap::new() };
         let mut met: Vec<usize> = addresses.map(|address| found.atom_of(*address)).collect();
         met.sort_unstable();
@@ -243,6 +251,11 @@ impl<'s> Network<'s> {
             grouping.traits.push(Traits { set, ports, seen, signature, bearing, unit: None });
         }
         grouping.pod_classes.settle(&policies.pod_selectors);
+        let numbered = || self.inventory.pods.numbered();
+        grouping.addresses = PodsByAddress::of(numbered().flat_map(|(number, pod)| pod.addresses.iter().map(move |address| (*address, number))));
+        for (number, _) in numbered() {
+            grouping.use_signature_of(number, true);
+        }
         for number in 0..self.inventory.pods.numbers() {
             self.place(number);
         }
@@ -260,8 +273,11 @@ impl<'s> Network<'s> {
         let pod = self.inventory.pods.get(number as usize).filter(|pod| !pod.host_network)?;
         let &Traits { set, seen, signature, bearing, .. } = self.grouping.traits.get(number as usize)?;
         let (labels, node) = (self.grouping.pod_classes.class(set), pod.node);
-        let group = match self.grouping.group_numbers.get(&(pod.namespace, labels)) {
-            Some(&group) => group,
+        let group = match self.grouping.group_numbers.get(&(pod.namespace, labels)).copied() {
+            Some(group) => {
+                self.keep(group);
+                group
+            }
             None => self.found_group(pod.namespace, labels),
         };
         let node = node.filter(|_| self.tells_nodes_apart());
@@ -302,8 +318,16 @@ impl<'s> Network<'s> {
 
     /// A new group, with the rules that apply to it.
     fn found_group(&mut self, namespace: u32, labels: ClassId) -> u32 {
-        let mut group =
-            Group { namespace, labels, ingress: Applied::default(), egress: Applied::default(), blurs: Vec::new(), guards: Vec::new(), units: Vec::new() };
+        let mut group = Group {
+            namespace,
+            labels,
+            ingress: Arc::default(),
+            egress: Arc::default(),
+            blurs: Vec::new(),
+            guards: Vec::new(),
+            units: Vec::new(),
+            is_kept: true,
+        };
         self.apply(&mut group);
         let number = self.grouping.groups.push(group);
         self.grouping.group_numbers.insert((namespace, labels), number);
@@ -313,8 +337,29 @@ impl<'s> Network<'s> {
         number
     }
 
-    /// The groups that `wanted` selects, those without pods included.
+    /// Looks again at what applies to a group that had no pods.
+    fn keep(&mut self, number: u32) {
+        if self.grouping.groups.get(number as usize).is_some_and(|group| !group.is_kept) {
+            self.apply_again(number);
+            if let Some(group) = self.grouping.groups.get_mut(number as usize) {
+                group.is_kept = true;
+            }
+        }
+    }
+
+    /// The groups that `wanted` selects; of those without pods, some.
     pub(crate) fn groups_of(&self, wanted: PodMatch) -> Vec<u32> {
+        if wanted.namespaces.scope().is_none()
+            && let Some(sets) = self.grouping.pod_classes.selected(wanted.pods, &self.policies.pod_selectors)
+        {
+            let group_of = |(namespace, set)| self.grouping.group_numbers.get(&(namespace, self.grouping.pod_classes.class(set))).copied();
+            let mut found: Vec<u32> = sets.filter_map(group_of).collect();
+            found.sort_unstable();
+            found.dedup();
+            let is_selected = |group: &Group| self.grouping.selects(&self.policies, wanted, group.namespace, group.labels);
+            found.retain(|number| self.grouping.groups.get(*number as usize).is_some_and(is_selected));
+            return found;
+        }
         let namespaces = match wanted.namespaces {
             NamespaceMatch::One(namespace) => namespace..namespace + 1,
             NamespaceMatch::Selected(_) => 0..count(self.inventory.namespaces.len()),
@@ -350,6 +395,7 @@ impl<'s> Network<'s> {
     pub(crate) fn regroup(&mut self, moves: &Moves, added: &Added, demanding: &[u32]) {
         for &number in &moves.gone {
             self.displace(number);
+            self.grouping.use_signature_of(number, false);
         }
         self.change_namespaces(&moves.namespaces);
         let pod_news = self.policies.pod_selectors.news();
@@ -364,8 +410,14 @@ impl<'s> Network<'s> {
         let block_news = self.policies.blocks.news();
         let mut moving = self.change_ports(&named);
         moving.extend(self.change_signatures(&block_news));
-        if !moved.is_empty() {
-            let has_moved = |traits: &Traits| traits.unit.is_some() && moved.binary_search(&traits.set).is_ok();
+        if let Some(last) = moved.last() {
+            let mut is_moved = vec![false; last.0 as usize + 1];
+            for set in &moved {
+                if let Some(slot) = is_moved.get_mut(set.0 as usize) {
+                    *slot = true;
+                }
+            }
+            let has_moved = |traits: &Traits| traits.unit.is_some() && is_moved.get(traits.set.0 as usize) == Some(&true);
             moving.extend((0u32..).zip(self.grouping.traits.iter()).filter(|(_, traits)| has_moved(traits)).map(|(number, _)| number));
         }
         moving.extend(self.change_bearings(demanding));
@@ -406,6 +458,8 @@ impl<'s> Network<'s> {
         let seen = grouping.ports.seen(ports, pod.namespace, &policies.port_names);
         let bearing = gates.map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
         grouping.traits.push(Traits { set, ports, seen, signature, bearing, unit: None });
+        grouping.use_signature_of(number, true);
+        grouping.addresses.add(pod.addresses.iter().map(|address| (*address, number)));
         self.place(number);
     }
 
@@ -431,35 +485,39 @@ impl<'s> Network<'s> {
             return Vec::new();
         }
         let (blocks, grouping) = (&self.policies.blocks, &mut self.grouping);
-        let loses: Vec<bool> = (0..)
-            .map_while(|number| grouping.signatures.get(number))
-            .map(|signature| signature.iter().any(|part| news.gone.binary_search(&(part / 2)).is_ok()))
-            .collect();
+        let numbered = |numbers: &[u32]| numbers.iter().filter_map(|&number| Some((number, blocks.get(number)?))).collect::<Vec<_>>();
+        let (added, gone) = (numbered(&news.added), numbered(&news.gone));
         let mut becoming = Becoming::default();
-        // How many pods have each signature, and how many of them have another one now.
-        let mut uses = vec![(0, 0); loses.len()];
-        for (number, pod) in self.inventory.pods.numbered() {
-            let Some(traits) = grouping.traits.get(number as usize) else { continue };
-            let Some((having, changing)) = uses.get_mut(traits.signature as usize) else { continue };
-            *having += 1;
-            let new = inside(news.added.iter().filter_map(|&number| Some((number, blocks.get(number)?))), &pod.addresses);
-            if !new.is_empty() || loses.get(traits.signature as usize) == Some(&true) {
+        let mut changing: BTreeMap<u32, u32> = BTreeMap::new();
+        for number in grouping.addresses.inside(added.iter().chain(&gone).map(|(_, block)| *block)) {
+            let Some((pod, traits)) = self.inventory.pods.get(number as usize).zip(grouping.traits.get(number as usize)) else { continue };
+            let new = signature_of_any(pod.addresses.len(), inside(added.iter().copied(), &pod.addresses));
+            let becomes = || {
                 let kept = grouping.signatures.get(traits.signature).into_iter().flatten();
-                let kept = kept.filter(|part| **part == NO_ADDRESSES || news.gone.binary_search(&(*part / 2)).is_err());
-                let mut all: Vec<u32> = kept.copied().chain(signature_of_any(pod.addresses.len(), new)).collect();
+                let kept = kept.filter(|part| news.gone.binary_search(&(*part / 2)).is_err());
+                let mut all: Vec<u32> = kept.copied().chain(new.iter().copied()).collect();
                 all.sort_unstable();
-                becoming.add(number, traits.signature, all.clone(), || all);
-                *changing += 1;
-            }
+                all
+            };
+            becoming.add(number, traits.signature, new.clone(), becomes);
+            *changing.entry(traits.signature).or_default() += 1;
         }
-        // The others stay as they are.
-        for (signature, (having, changing)) in (0u32..).zip(uses).filter(|(_, (having, changing))| *changing > 0 && having > changing) {
-            if let Some(same) = grouping.signatures.get(signature) {
-                becoming.parts.push((signature, same.clone(), having - changing));
+        // The others stay as they are, and keep their number.
+        for (&signature, changing) in &changing {
+            let having = grouping.signature_uses.get(signature as usize).copied().unwrap_or_default();
+            if let Some(same) = grouping.signatures.get(signature).filter(|_| having > *changing) {
+                becoming.parts.push((signature, same.clone(), usize::MAX / 2));
             }
         }
         let numbers = grouping.signatures.become_others(&becoming.parts);
-        grouping.renumber(&becoming.pods, &numbers, |traits| &mut traits.signature)
+        for &(pod, _) in &becoming.pods {
+            grouping.use_signature_of(pod, false);
+        }
+        let moved = grouping.renumber(&becoming.pods, &numbers, |traits| &mut traits.signature);
+        for &(pod, _) in &becoming.pods {
+            grouping.use_signature_of(pod, true);
+        }
+        moved
     }
 
     /// Looks at the named ports of pods again where rules name others; the pods that differ now.
@@ -497,6 +555,18 @@ impl<'s> Network<'s> {
 
     pub(crate) fn unit(&self, number: u32) -> Option<&Unit> {
         self.grouping.units.get(number as usize)
+    }
+
+    /// The blocks that hold addresses of pods with a signature.
+    pub(crate) fn blocks_around(&self, signature: u32) -> impl Iterator<Item = u32> {
+        let parts = self.grouping.signatures.get(signature).into_iter().flatten();
+        parts.filter(|part| **part != NO_ADDRESSES).map(|part| part / 2)
+    }
+
+    /// What rules about these blocks see of pods with a signature.
+    pub(crate) fn seen_of(&self, signature: u32, blocks: &[u32]) -> Vec<u32> {
+        let parts = self.grouping.signatures.get(signature).into_iter().flatten();
+        parts.copied().filter(|part| *part == NO_ADDRESSES || blocks.binary_search(&(part / 2)).is_ok()).collect()
     }
 
     /// A pod of a unit, whose addresses and ports are as good as any.
@@ -575,6 +645,18 @@ impl<'s> Grouping<'s> {
             && let Some(group) = self.groups.get_mut(unit.key.group as usize)
         {
             remove_sorted(&mut group.units, number);
+            group.is_kept = !group.units.is_empty();
+        }
+    }
+
+    /// Counts a pod among those that have its signature, or no more.
+    fn use_signature_of(&mut self, pod: u32, is_one: bool) {
+        let Some(signature) = self.traits.get(pod as usize).map(|traits| traits.signature as usize) else { return };
+        while self.signature_uses.len() <= signature {
+            self.signature_uses.push(0);
+        }
+        if let Some(uses) = self.signature_uses.get_mut(signature) {
+            *uses = if is_one { *uses + 1 } else { uses.saturating_sub(1) };
         }
     }
 

@@ -128,6 +128,12 @@ impl<'s> Selector<'s> {
         self.tests.iter().map(|(key, _)| *key)
     }
 
+    /// The values that it names.
+    fn values(&self) -> impl Iterator<Item = &'s str> {
+        let listed = self.tests.iter().filter_map(|(_, test)| if let Test::In(values) | Test::NotIn(values) = test { Some(values) } else { None });
+        listed.flatten().copied()
+    }
+
     /// Whether every test of it is one of `other` as well.
     pub(crate) fn is_part_of(&self, other: &Self) -> bool {
         self.tests.iter().all(|test| other.tests.contains(test))
@@ -235,6 +241,9 @@ pub(crate) fn misshapen(selector: Value<'_>) -> Vec<Refusal<'_>> {
     no_map.into_iter().chain(no_list).chain(no_text).collect()
 }
 
+/// How values begin that no selector names.
+const FRESH: &str = "new";
+
 /// The number of a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SelectorId(pub(crate) u32);
@@ -250,6 +259,8 @@ pub(crate) struct Selectors<'s> {
     of_scope: Layered<Scope, Vec<u32>>,
     /// Those with words that no object has, by number: inside of longer texts there may be such words.
     wordless: Vec<u32>,
+    /// Those that name a value which [`Selectors::fresh`] might give.
+    fresh_like: Vec<u32>,
 }
 
 /// The only namespace in which something counts, by its number; none for what counts everywhere.
@@ -258,7 +269,7 @@ pub(crate) type Scope = Option<u32>;
 impl<'s> Selectors<'s> {
     /// None yet; their words are those of `strings`.
     pub(crate) fn new(strings: &'s Interner) -> Self {
-        Self { register: Register::default(), strings, matchers: Pages::default(), of_scope: Layered::default(), wordless: Vec::new() }
+        Self { register: Register::default(), strings, matchers: Pages::default(), of_scope: Layered::default(), wordless: Vec::new(), fresh_like: Vec::new() }
     }
 
     /// From now on, words may be those of a later snapshot of the same lineage. What had none of them has none of those that are new,
@@ -290,10 +301,14 @@ impl<'s> Selectors<'s> {
         let scope = scope.filter(|_| !selector.is_everything());
         let scoped = (scope, selector);
         let matcher = self.register.is_new(&scoped).then(|| Matcher::of(&scoped.1, self.strings));
+        let is_fresh_like = matcher.is_some() && scoped.1.values().any(|value| value.starts_with(FRESH));
         let number = self.register.add(scoped);
         if let Some(matcher) = matcher {
             if matcher.missing > 0 {
                 self.wordless.push(number);
+            }
+            if is_fresh_like {
+                self.fresh_like.push(number);
             }
             self.matchers.push(matcher);
             self.of_scope.slot(scope, Vec::new).push(number);
@@ -349,13 +364,14 @@ impl<'s> Selectors<'s> {
     /// A value of `key` that none of them names.
     pub(crate) fn fresh(&self, key: &str) -> String {
         let named = |wanted: &str| {
-            self.register
+            self.fresh_like
                 .iter()
+                .filter_map(|&number| self.register.used(number))
                 .flat_map(|(_, selector)| &selector.tests)
                 .any(|(tested, test)| *tested == key && matches!(test, Test::In(values) | Test::NotIn(values) if values.contains(&wanted)))
         };
-        let numbered = (2..).map(|number| format!("new-{number}"));
-        std::iter::once("new".to_owned()).chain(numbered).find(|value| !named(value)).unwrap_or_default()
+        let numbered = (2..).map(|number| format!("{FRESH}-{number}"));
+        std::iter::once(FRESH.to_owned()).chain(numbered).find(|value| !named(value)).unwrap_or_default()
     }
 
     /// Whether any of them reads another key than `key`.
@@ -409,10 +425,6 @@ impl Matcher {
         };
         let tests = selector.tests.iter().map(|(key, test)| (strings.find(key), check(test))).collect();
         Self { tests, missing: missing(selector, strings) }
-    }
-
-    pub(crate) fn is_everything(&self) -> bool {
-        self.tests.is_empty()
     }
 
     /// Whether it asks for no label that must be there: what it does not select is what it tells apart.

@@ -186,6 +186,11 @@ impl<T: Clone + Eq + Hash> Register<T> {
         self.list.get(number as usize).map(|(thing, _)| thing)
     }
 
+    /// What has this number, if it is in use.
+    pub(crate) fn used(&self, number: u32) -> Option<&T> {
+        self.list.get(number as usize).filter(|(_, uses)| *uses > 0).map(|(thing, _)| thing)
+    }
+
     /// What is in use, with its numbers.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &T)> {
         (0u32..).zip(self.list.iter()).filter(|(_, (_, uses))| *uses > 0).map(|(number, (thing, _))| (number, thing))

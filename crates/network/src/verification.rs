@@ -5,6 +5,7 @@
 
 mod examination;
 mod guards;
+mod kind;
 mod relation;
 
 use bartizan_cluster::{Location, ObjectRef, ObjectView, Spot, Value};

@@ -84,13 +84,14 @@ pub(crate) struct Added {
 impl<'s> Network<'s> {
     /// Tells a group which rules apply to it.
     pub(super) fn apply(&self, group: &mut Group) {
-        (group.ingress, group.egress) = (Applied::default(), Applied::default());
+        let (mut ingress, mut egress) = (Applied::default(), Applied::default());
         for (_, policy) in self.policies.over(group.namespace) {
             if self.grouping.selects(&self.policies, policy.subject, group.namespace, group.labels) {
-                group.ingress.add(policy, Direction::Ingress, |_| false);
-                group.egress.add(policy, Direction::Egress, |_| false);
+                ingress.add(policy, Direction::Ingress, |_| false);
+                egress.add(policy, Direction::Egress, |_| false);
             }
         }
+        (group.ingress, group.egress) = (Arc::new(ingress), Arc::new(egress));
         let blurs = self.policies.blurs.over(group.namespace);
         let blurs = blurs.filter(|(_, blur)| self.grouping.selects(&self.policies, blur.subject, group.namespace, group.labels));
         group.blurs = blurs.map(|(number, _)| number).collect();
@@ -106,8 +107,11 @@ impl<'s> Network<'s> {
             let policies = &self.policies;
             let is_later = |rule: u32| policies.rules.get(rule as usize).is_some_and(|rule| policies.key(rule.policy) > key);
             let Some(group) = self.grouping.groups.get_mut(group as usize) else { continue };
-            group.ingress.add(&policy, Direction::Ingress, is_later);
-            group.egress.add(&policy, Direction::Egress, is_later);
+            for (applied, direction) in [(&mut group.ingress, Direction::Ingress), (&mut group.egress, Direction::Egress)] {
+                if policy.counts(direction) {
+                    Arc::make_mut(applied).add(&policy, direction, is_later);
+                }
+            }
         }
     }
 
@@ -115,8 +119,11 @@ impl<'s> Network<'s> {
     pub(crate) fn unapply_policy(&mut self, policy: &Policy<'s>) {
         for number in self.groups_of(policy.subject) {
             let Some(group) = self.grouping.groups.get_mut(number as usize) else { continue };
-            group.ingress.remove(policy, Direction::Ingress);
-            group.egress.remove(policy, Direction::Egress);
+            for (applied, direction) in [(&mut group.ingress, Direction::Ingress), (&mut group.egress, Direction::Egress)] {
+                if policy.counts(direction) {
+                    Arc::make_mut(applied).remove(policy, direction);
+                }
+            }
         }
     }
 

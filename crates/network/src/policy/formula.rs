@@ -3,7 +3,7 @@
 //! Every test of a formula is a selector of the registers, so that classes of pods and namespaces are as fine as formulas need.
 
 use super::{NamespaceMatch, PodMatch, Policies};
-use crate::label::{Selector, SelectorId, Test};
+use crate::label::{Scope, Selector, SelectorId, Test};
 
 /// What must hold of a pod, with selectors by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -155,7 +155,7 @@ impl<'s> Policies<'s> {
                 other => rest.push(other),
             }
         }
-        let formulas: Vec<Formula> = rest.into_iter().map(|wish| self.formula(wish)).collect();
+        let formulas: Vec<Formula> = rest.into_iter().map(|wish| self.formula(wish, home)).collect();
         let formula = match formulas.len() {
             0 => None,
             1 => formulas.into_iter().next(),
@@ -173,19 +173,19 @@ impl<'s> Policies<'s> {
             None => NamespaceMatch::Selected(self.namespace_selectors.add(namespaces)),
         };
         let formula = formula.map(|formula| FormulaId(self.formulas.add(formula)));
-        PodMatch { namespaces, pods: self.pod_selectors.add(Selector::of_tests(pods)), formula }
+        PodMatch { namespaces, pods: self.pod_selectors.add_in(home, Selector::of_tests(pods)), formula }
     }
 
-    fn formula(&mut self, wish: Wish<'s>) -> Formula {
-        let each = |policies: &mut Self, terms: Vec<Wish<'s>>| terms.into_iter().map(|term| policies.formula(term)).collect();
+    fn formula(&mut self, wish: Wish<'s>, home: Scope) -> Formula {
+        let each = |policies: &mut Self, terms: Vec<Wish<'s>>| terms.into_iter().map(|term| policies.formula(term, home)).collect();
         match wish {
             Wish::Always => Formula::All(Vec::new()),
             Wish::Never => Formula::Any(Vec::new()),
-            Wish::Pod(key, test) => Formula::Pods(self.pod_selectors.add(Selector::of_tests(vec![(key, test)]))),
+            Wish::Pod(key, test) => Formula::Pods(self.pod_selectors.add_in(home, Selector::of_tests(vec![(key, test)]))),
             Wish::Namespace(key, test) => Formula::Namespaces(self.namespace_selectors.add(Selector::of_tests(vec![(key, test)]))),
             Wish::All(terms) => Formula::All(each(self, terms)),
             Wish::Any(terms) => Formula::Any(each(self, terms)),
-            Wish::Not(inner) => Formula::Not(Box::new(self.formula(*inner))),
+            Wish::Not(inner) => Formula::Not(Box::new(self.formula(*inner, home))),
         }
     }
 

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bartizan_cluster::Kind as ObjectKind;
-use foldhash::{HashMap, HashMapExt as _};
+use bartizan_cluster::Kind;
 
+use super::kind::{Kinds, Nodes};
 use super::{Claim, Verified, Witness};
 use crate::Network;
 use crate::address::{self, Address, AddressSet};
@@ -54,17 +54,10 @@ struct Fate {
     overruled: Option<(u32, Witness)>,
 }
 
-/// Units that cluster-wide selectors, named ports and blocks do not tell apart, with the ranks of their namespaces, sorted by these.
-type Kind = Vec<(u32, u32)>;
-
 struct Examination<'n, 's> {
     network: &'n Network<'s>,
-    /// The place of each namespace in the order of their names: their numbers are others after a change than in a network resolved
-    /// anew.
-    ranks: Vec<u32>,
-    kinds: Vec<Kind>,
-    /// Nodes, by name.
-    nodes: Vec<u32>,
+    kinds: Kinds<'n, 's>,
+    nodes: Nodes,
     fates: BTreeMap<u32, Fate>,
     /// The policies without which something would be different.
     needed: BTreeSet<u32>,
@@ -76,20 +69,16 @@ impl Network<'_> {
     /// What policies do that nobody can have meant, and how many pairs had to be looked at for that.
     pub fn examine(&self) -> Examined {
         let mut found = Vec::new();
-        let ranks = self.ranks();
-        let mut nodes: Vec<u32> = (0..crate::inventory::count(self.inventory.nodes.len())).collect();
-        nodes.sort_by_key(|&node| self.inventory.nodes.get(node as usize).map(|node| node.name));
         let mut examination = Examination {
             network: self,
-            kinds: self.kinds(&ranks),
-            ranks,
-            nodes,
+            kinds: Kinds::of(self),
+            nodes: Nodes::of(self),
             fates: BTreeMap::new(),
             needed: BTreeSet::new(),
             ties: BTreeMap::new(),
             pairs: 0,
         };
-        let mut examined = Vec::new();
+        let mut examined = BTreeSet::new();
         let imagined: Vec<_> = self.policies.all().map(|(number, policy)| (number, self.applied_to_newcomer(policy))).collect();
         for direction in [Direction::Ingress, Direction::Egress] {
             let mut subjects: BTreeMap<(&Applied, &[u32], u32), Subject<'_>> = BTreeMap::new();
@@ -99,7 +88,7 @@ impl Network<'_> {
                     continue;
                 }
                 units.sort_by_key(|&unit| self.representative(unit));
-                examined.push(number);
+                examined.insert(number);
                 if policy.rules(direction).is_none() {
                     continue;
                 }
@@ -146,37 +135,6 @@ impl Network<'_> {
             (!guard.is_for_gateways && !units.iter().any(may_have_proxy)).then(|| self.about_policy(claim, guard.object))
         });
         idle.collect()
-    }
-
-    fn ranks(&self) -> Vec<u32> {
-        let mut names: Vec<u32> = (0..crate::inventory::count(self.inventory.namespaces.len())).collect();
-        names.sort_by_key(|&number| self.inventory.namespace_name(number));
-        let mut ranks = vec![0; names.len()];
-        for (rank, number) in (0u32..).zip(names) {
-            if let Some(slot) = ranks.get_mut(number as usize) {
-                *slot = rank;
-            }
-        }
-        ranks
-    }
-
-    /// All units, those together that only rules about their own namespace can tell apart.
-    fn kinds(&self, ranks: &[u32]) -> Vec<Kind> {
-        let mut kinds: HashMap<_, Kind> = HashMap::new();
-        for group in self.grouping.groups.iter().filter(|group| !group.units.is_empty()) {
-            let marking = self.grouping.pod_classes.marking_everywhere(group.labels, &self.policies.pod_selectors);
-            for &number in &group.units {
-                let Some(key) = self.unit(number).map(|unit| unit.key) else { continue };
-                let ports: Vec<_> = self.port_map(key.ports).iter().copied().filter(|port| self.policies.port_names.are_read(None, port.name)).collect();
-                let kind = (self.grouping.namespace_class(group.namespace), marking.clone(), ports, key.signature);
-                kinds.entry(kind).or_default().push((ranks.get(group.namespace as usize).copied().unwrap_or(0), number));
-            }
-        }
-        let mut kinds: Vec<Kind> = kinds.into_values().collect();
-        for kind in &mut kinds {
-            kind.sort_unstable_by_key(|&(rank, unit)| (rank, self.representative(unit)));
-        }
-        kinds
     }
 
     /// The rules that would guard a pod that a policy selects and nobody has started, in both directions.
@@ -260,7 +218,7 @@ impl<'n, 's> Examination<'n, 's> {
     }
 
     /// Everybody who may be at the other end, one of each kind that these rules tell apart.
-    fn others(&self, direction: Direction, rules: &[(u32, &Rule<'s>)]) -> Vec<Other> {
+    fn others(&mut self, direction: Direction, rules: &[(u32, &Rule<'s>)]) -> Vec<Other> {
         let network = self.network;
         let peers: Vec<&Peer<'s>> = rules.iter().flat_map(|(_, rule)| rule.peers.iter().flatten()).collect();
         let has_names = direction == Direction::Egress && rules.iter().any(|(_, rule)| !rule.ports.named.is_empty());
@@ -283,13 +241,13 @@ impl<'n, 's> Examination<'n, 's> {
                 _ => {}
             }
         };
-        for unit in self.units_among(&peers) {
+        for unit in self.kinds.among(&peers, has_names) {
             let Some(found) = network.unit(unit) else { continue };
             let mut pods = Vec::new();
             take_two(&mut pods, &found.pods);
             add(Other::Pods(unit, pods), has_names.then_some(found.key.ports));
         }
-        for &node in &self.nodes {
+        for node in self.nodes.among(network, &peers) {
             add(Other::Node(node), None);
         }
         if peers.iter().any(|peer| matches!(peer, Peer::Entity(..))) {
@@ -306,36 +264,6 @@ impl<'n, 's> Examination<'n, 's> {
             add(Other::Newcomer(Box::new(imagined)), None);
         }
         others
-    }
-
-    /// Units of every kind: those of the namespaces that rules name by themselves, and up to two of each kind elsewhere.
-    fn units_among(&self, peers: &[&Peer<'_>]) -> Vec<u32> {
-        let network = self.network;
-        let named: BTreeSet<u32> = peers
-            .iter()
-            .flat_map(|peer| peer.pods())
-            .filter_map(|pods| match pods.namespaces {
-                NamespaceMatch::One(namespace) => Some(namespace),
-                NamespaceMatch::Selected(_) => None,
-            })
-            .collect();
-        let mut units: Vec<u32> = named.iter().flat_map(|&namespace| network.units_in(namespace)).collect();
-        let named: BTreeSet<u32> = named.iter().filter_map(|&namespace| self.ranks.get(namespace as usize).copied()).collect();
-        for kind in &self.kinds {
-            let mut at = 0;
-            let mut taken = 0;
-            while let Some(&(rank, unit)) = kind.get(at).filter(|_| taken < 2) {
-                if named.contains(&rank) {
-                    at = kind.partition_point(|(other, _)| *other <= rank);
-                    continue;
-                }
-                units.push(unit);
-                (at, taken) = (at + 1, taken + 1);
-            }
-        }
-        // Numbers of units are others after a change than in a network resolved anew; those of pods keep their order.
-        units.sort_by_key(|&unit| network.representative(unit));
-        units
     }
 
     fn examine_pair(&mut self, direction: Direction, subject: &Subject<'_>, other: &Other, rules: &[(u32, &Rule<'_>)]) {
@@ -414,7 +342,7 @@ impl<'n, 's> Examination<'n, 's> {
             let mut tied = tied;
             // As policies are read: their numbers are others after a change.
             tied.sort_unstable_by_key(|&policy| {
-                network.policies.list.get(policy as usize).map(|policy| (policy.object.kind() != ObjectKind::NetworkPolicy, policy.object.id()))
+                network.policies.list.get(policy as usize).map(|policy| (policy.object.kind() != Kind::NetworkPolicy, policy.object.id()))
             });
             for (at, &one) in tied.iter().enumerate() {
                 for &two in tied.iter().skip(at + 1).filter(|&&two| !self.ties.contains_key(&(one, two))).collect::<Vec<_>>() {
