@@ -24,6 +24,29 @@ const PEER: &str = "network-config-analyzer==2.1.0";
 /// What the peer gets; beyond 200 pods it takes minutes.
 const PEER_LIMIT: Duration = Duration::from_mins(2);
 
+/// Whose policies stand beside NetworkPolicies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flavour {
+    Plain,
+    Cilium,
+    Calico,
+    Istio,
+}
+
+impl Flavour {
+    const ALL: [Flavour; 4] = [Flavour::Plain, Flavour::Cilium, Flavour::Calico, Flavour::Istio];
+
+    /// The name by which the measure knows it.
+    fn name(self) -> &'static str {
+        match self {
+            Flavour::Plain => "plain",
+            Flavour::Cilium => "cilium",
+            Flavour::Calico => "calico",
+            Flavour::Istio => "istio",
+        }
+    }
+}
+
 /// A cluster to make.
 struct Shape {
     name: &'static str,
@@ -77,7 +100,7 @@ fn sizes(binary: &Path, place: &Path, is_quick: bool, has_peer: bool) -> Result<
     for shape in LARGE.iter().take(if is_quick { 2 } else { LARGE.len() }) {
         let file = place.join("cluster.json");
         let questions = place.join("questions.jsonl");
-        write_cluster(&file, shape)?;
+        write_cluster(&file, shape, Flavour::Plain)?;
         write_questions(&questions, shape)?;
         let run = median(|| {
             let mut command = Command::new(binary);
@@ -112,7 +135,7 @@ fn sizes(binary: &Path, place: &Path, is_quick: bool, has_peer: bool) -> Result<
 /// What one change may take at the largest size, 99 times of 100, in milliseconds.
 const CHANGE_BUDGET: f64 = 10.0;
 
-/// What a change of one object costs after everything was resolved, in process, and what verifying everything costs.
+/// What a change of one object costs after everything was resolved, in process, and what verifying all policies costs.
 fn changes(place: &Path, is_quick: bool) -> Result<Vec<&'static str>> {
     let status = crate::cargo().args(["build", "--release", "--quiet", "--package", "bartizan-network", "--example", "change_speed"]).status()?;
     if !status.success() {
@@ -125,10 +148,8 @@ fn changes(place: &Path, is_quick: bool) -> Result<Vec<&'static str>> {
     let mut missed = Vec::new();
     for shape in LARGE.iter().filter(|shape| shape.name != "growth").take(if is_quick { 2 } else { LARGE.len() }) {
         let file = place.join("cluster.json");
-        write_cluster(&file, shape)?;
-        let mut command = Command::new(&binary);
-        command.arg(&file).args([shape.pods.to_string(), shape.namespaces.to_string()]);
-        let run = watch(command, Limit::none())?.context("the changes were not measured")?;
+        write_cluster(&file, shape, Flavour::Plain)?;
+        let run = watch(measure(&binary, &file, shape, Flavour::Plain.name()), Limit::none())?.context("the changes were not measured")?;
         let figures = ["each-p50", "each-p99", "each-max", "in-a-row-p50", "in-a-row-p99"].map(|name| run.stage(name));
         let slowest =
             KINDS_OF_CHANGE.iter().map(|kind| (run.stage(&format!("{kind}-p99")), *kind)).filter_map(|(time, kind)| Some((time.parse::<f64>().ok()?, kind)));
@@ -145,6 +166,61 @@ fn changes(place: &Path, is_quick: bool) -> Result<Vec<&'static str>> {
         let [_, p99, ..] = &figures;
         if p99.parse::<f64>().is_ok_and(|p99| p99 > CHANGE_BUDGET) {
             missed.push("one change");
+        }
+    }
+    missed.extend(changes_of_others(place, &binary, is_quick)?);
+    verified(place, &binary, is_quick)?;
+    Ok(missed)
+}
+
+/// What verifying all policies costs, and how that grows.
+fn verified(place: &Path, binary: &Path, is_quick: bool) -> Result<()> {
+    say("\nAll policies verified: what does nothing, what can go, what contradicts");
+    say("| cluster | pods | policies | pairs of kinds | verify s | s for 1,000 policies | peak MB |");
+    say("|---|---|---|---|---|---|---|");
+    for shape in LARGE.iter().take(if is_quick { 2 } else { LARGE.len() }) {
+        let file = place.join("cluster.json");
+        write_cluster(&file, shape, Flavour::Plain)?;
+        let run = watch(measure(binary, &file, shape, "verify"), Limit::none())?.context("the policies were not verified")?;
+        let (pairs, seconds) = (run.stage("pairs"), run.stage("verify"));
+        let each = seconds.parse::<f64>().ok().zip(u32::try_from(shape.policies).ok()).map(|(seconds, policies)| seconds * 1e3 / f64::from(policies));
+        say(&format!(
+            "| {} | {} | {} | {} | {seconds} | {:.3} | {:.0} |",
+            shape.name,
+            shape.pods,
+            shape.policies,
+            pairs.trim_end_matches(".00"),
+            each.unwrap_or_default(),
+            run.peak_megabytes
+        ));
+    }
+    Ok(())
+}
+
+fn measure(binary: &Path, file: &Path, shape: &Shape, what: &str) -> Command {
+    let mut command = Command::new(binary);
+    command.arg(file).args([&shape.pods.to_string(), &shape.namespaces.to_string(), what]);
+    command
+}
+
+/// The same for clusters in which a third of the policies are those of a program or of a mesh, for each kind of change.
+fn changes_of_others(place: &Path, binary: &Path, is_quick: bool) -> Result<Vec<&'static str>> {
+    let Some(shape) = LARGE.iter().filter(|shape| shape.name != "growth").nth(if is_quick { 1 } else { 2 }) else { return Ok(Vec::new()) };
+    say(&format!("\nOne change of each kind, 100 tried, of {} pods and {} policies, a third of them of another kind; ms", shape.pods, shape.policies));
+    say("| beside NetworkPolicies | change | p50 | p99 | budget |");
+    say("|---|---|---|---|---|");
+    let mut missed = Vec::new();
+    for flavour in Flavour::ALL {
+        let file = place.join("cluster.json");
+        write_cluster(&file, shape, flavour)?;
+        let run = watch(measure(binary, &file, shape, flavour.name()), Limit::none())?.context("the changes were not measured")?;
+        let kinds = run.stages().filter_map(|name| name.strip_suffix("-p99")).filter(|kind| !matches!(*kind, "each" | "in-a-row"));
+        for kind in kinds.collect::<Vec<_>>() {
+            let [p50, p99] = ["p50", "p99"].map(|part| run.stage(&format!("{kind}-{part}")));
+            say(&format!("| {} | {} | {p50} | {p99} | {CHANGE_BUDGET} |", flavour.name(), kind.replace('-', " ")));
+            if p99.parse::<f64>().is_ok_and(|p99| p99 > CHANGE_BUDGET) {
+                missed.push("one change of a kind");
+            }
         }
     }
     Ok(missed)
@@ -167,7 +243,7 @@ fn beside_peer(binary: &Path, place: &Path) -> Result<()> {
     say("| pods | policies | bartizan s | peer s | ratio |\n|---|---|---|---|---|");
     for shape in &SMALL {
         let file = place.join("cluster.json");
-        write_cluster(&file, shape)?;
+        write_cluster(&file, shape, Flavour::Plain)?;
         let own = median(|| {
             let mut command = Command::new(binary);
             command.args(["network", "connectivity"]).arg(&file);
@@ -214,7 +290,7 @@ fn workload_namespace(pod: usize, shape: &Shape) -> String {
     namespace_of(pod / REPLICAS, shape)
 }
 
-fn write_cluster(file: &Path, shape: &Shape) -> Result<()> {
+fn write_cluster(file: &Path, shape: &Shape, flavour: Flavour) -> Result<()> {
     let mut out = BufWriter::new(File::create(file)?);
     let mut random = Random::of(11);
     out.write_all(b"{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[")?;
@@ -234,7 +310,11 @@ fn write_cluster(file: &Path, shape: &Shape) -> Result<()> {
         item(&pod(number, shape))?;
     }
     for number in 0..shape.policies {
-        item(&policy(number, shape, &mut random))?;
+        let made = if number / shape.namespaces == 1 { custom(number, shape, flavour) } else { None };
+        item(&made.unwrap_or_else(|| policy(number, shape, &mut random)))?;
+    }
+    for object in beside(shape, flavour) {
+        item(&object)?;
     }
     out.write_all(b"]}\n")?;
     out.flush()?;
@@ -294,6 +374,71 @@ fn policy(number: usize, shape: &Shape, random: &mut Random) -> Value {
         }
     };
     json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec})
+}
+
+/// The policy of a namespace that is one of another kind.
+fn custom(number: usize, shape: &Shape, flavour: Flavour) -> Option<Value> {
+    let (namespace, turn) = (namespace_of(number, shape), number % 4);
+    let role = ["web", "api", "db", "job"].get(turn).copied().unwrap_or("web");
+    let metadata = json!({"name": "custom-1", "namespace": namespace});
+    let tier = ["gold", "silver", "bronze"].get(number % 3).copied().unwrap_or("gold");
+    Some(match flavour {
+        Flavour::Plain => return None,
+        Flavour::Cilium => {
+            let from = match turn {
+                0 => json!({"fromEndpoints": [{"matchLabels": {"role": "api"}}]}),
+                1 => json!({"fromEndpoints": [{"matchLabels": {"role": "web", "k8s:io.cilium.k8s.namespace.labels.tier": tier}}]}),
+                2 => json!({"fromEntities": ["kube-apiserver", "host"]}),
+                _ => json!({"fromCIDRSet": [{"cidrGroupRef": format!("blocks-{}", number % 50)}]}),
+            };
+            json!({"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": metadata, "spec": {"endpointSelector": {"matchLabels": {"role": role}}, "ingress": [from]}})
+        }
+        Flavour::Calico => {
+            let source = match turn {
+                0 => json!({"selector": "role == 'api'"}),
+                1 => json!({"selector": format!("role in {{'web', 'job'}} && !has(canary)"), "namespaceSelector": format!("tier == '{tier}'")}),
+                2 => json!({"nets": [format!("10.{}.0.0/16", number % 200)], "notNets": [format!("10.{}.7.0/24", number % 200)]}),
+                _ => json!({"selector": format!("zone == 'z{}'", number % 50), "namespaceSelector": "global()"}),
+            };
+            json!({"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy", "metadata": metadata, "spec": {"order": 100 + number % 50, "selector": format!("role == '{role}'"), "types": ["Ingress"], "ingress": [{"action": "Allow", "protocol": "TCP", "source": source, "destination": {"ports": [8080, "http"]}}]}})
+        }
+        Flavour::Istio => {
+            let rules = json!([{"from": [{"source": {"namespaces": [namespace_of(number * 7, shape)]}}], "to": [{"operation": {"ports": ["8080"]}}]}]);
+            json!({"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": metadata, "spec": {"selector": {"matchLabels": {"role": role}}, "rules": rules}})
+        }
+    })
+}
+
+/// What of another kind is there once for many.
+fn beside(shape: &Shape, flavour: Flavour) -> Vec<Value> {
+    let few = 20;
+    let role = |number: usize| ["web", "api", "db", "job"].get(number % 4).copied().unwrap_or("web");
+    match flavour {
+        Flavour::Plain => Vec::new(),
+        Flavour::Cilium => {
+            let blocks = (0..50).map(|number| json!({"apiVersion": "cilium.io/v2", "kind": "CiliumCIDRGroup", "metadata": {"name": format!("blocks-{number}")}, "spec": {"externalCIDRs": [format!("192.0.{number}.0/24")]}}));
+            let wide = (0..few).map(|number| json!({"apiVersion": "cilium.io/v2", "kind": "CiliumClusterwideNetworkPolicy", "metadata": {"name": format!("wide-{number}")}, "spec": {"endpointSelector": {"matchLabels": {"app": format!("app-{}", number * 31)}}, "ingressDeny": [{"fromEntities": ["world"]}]}}));
+            blocks.chain(wide).collect()
+        }
+        Flavour::Calico => {
+            let tiers = (0..5).map(|number| json!({"apiVersion": "projectcalico.org/v3", "kind": "Tier", "metadata": {"name": format!("tier-{number}")}, "spec": {"order": 100 * number, "defaultAction": "Pass"}}));
+            let sets = (0..200).map(|number| json!({"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkSet", "metadata": {"name": format!("set-{number}"), "labels": {"zone": format!("z{}", number % 50)}}, "spec": {"nets": [format!("192.0.{number}.0/24")]}}));
+            let accounts = (0..shape.namespaces).map(|number| {
+                let labels = if number < 50 { json!({"trust": "high"}) } else { json!({}) };
+                json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace_of(number, shape), "labels": labels}})
+            });
+            let wide = (0..few).map(|number| {
+                let source = if number % 4 == 0 { json!({"serviceAccounts": {"selector": "trust == 'high'"}}) } else { json!({"selector": format!("role == '{}'", role(number))}) };
+                json!({"apiVersion": "projectcalico.org/v3", "kind": "GlobalNetworkPolicy", "metadata": {"name": format!("wide-{number}")}, "spec": {"tier": format!("tier-{}", number % 5), "order": number, "selector": format!("app == 'app-{}'", number * 31), "ingress": [{"action": "Pass", "source": source}]}})
+            });
+            tiers.chain(sets).chain(accounts).chain(wide).collect()
+        }
+        Flavour::Istio => {
+            let of_mesh = json!({"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": {"name": "default", "namespace": "istio-system"}, "spec": {"mtls": {"mode": "PERMISSIVE"}}});
+            let own = (0..shape.namespaces).step_by(10).map(|number| json!({"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": {"name": "default", "namespace": namespace_of(number, shape)}, "spec": {"mtls": {"mode": "STRICT"}}}));
+            std::iter::once(of_mesh).chain(own).collect()
+        }
+    }
 }
 
 fn write_questions(file: &Path, shape: &Shape) -> Result<()> {

@@ -36,6 +36,11 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// The names of its stages.
+    pub(super) fn stages(&self) -> impl Iterator<Item = &str> {
+        self.stages.keys().map(String::as_str)
+    }
+
     /// Seconds of a stage, as a cell of a table.
     pub(super) fn stage(&self, name: &str) -> String {
         self.stages.get(name).map_or_else(String::new, |seconds| format!("{seconds:.2}"))
