@@ -262,6 +262,12 @@ impl Connectivity<'_, '_> {
         Some((bounds, trace.causes))
     }
 
+    /// The same where what is closed for certain is not asked about.
+    pub(crate) fn between_within(&self, reach: &Reach, from: usize, to: usize) -> Option<(Bounds, BTreeSet<Cause>)> {
+        let is_closed = from != to && !self.may_reach(reach, from, to);
+        if is_closed { Some((Bounds::none(), BTreeSet::new())) } else { self.between(from, to) }
+    }
+
     /// What is allowed between a peer and an address outside, which is the one that begins on the way in.
     pub(crate) fn with_address(&self, at: usize, address: Address, direction: Direction) -> Option<(Bounds, BTreeSet<Cause>)> {
         let (inside, outside) = (self.sides.get(at)?, Side::Outside(address, Ends::Both));

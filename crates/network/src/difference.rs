@@ -115,11 +115,7 @@ impl<'n, 's> Half<'n, 's> {
     /// What is allowed between two at these positions: nothing where one of them is not there.
     fn between(&self, from: &[usize], to: &[usize], causes: &mut BTreeSet<Cause>) -> Bounds {
         let pairs = from.iter().flat_map(|&from| to.iter().map(move |&to| (from, to)));
-        let allowed = |(from, to)| {
-            let is_closed = from != to && !self.connectivity.may_reach(&self.reach, from, to);
-            if is_closed { Some((Bounds::none(), BTreeSet::new())) } else { self.connectivity.between(from, to) }
-        };
-        summed_up(pairs.filter_map(allowed), causes)
+        summed_up(pairs.filter_map(|(from, to)| self.connectivity.between_within(&self.reach, from, to)), causes)
     }
 
     /// What is allowed between what is at these positions and an address, which is the one that begins on the way in.

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::Network;
 use crate::connectivity::{Connectivity, PeerKind};
 use crate::intent::{Captured, Intents};
+use crate::reach::Reach;
 use crate::traffic::{Bounds, Traffic};
 
 pub use examination::Examined;
@@ -129,6 +130,7 @@ impl Network<'_> {
     /// Whether intents hold; those that do not are told.
     pub fn verify_intents(&self, intents: &Intents) -> Result<Vec<Verified>, IntentError> {
         let connectivity = self.connectivity();
+        let reach = Reach::of(self);
         let mut found = Vec::new();
         for (intent, must) in intents.permits.iter().map(|intent| (intent, true)).chain(intents.forbids.iter().map(|intent| (intent, false))) {
             let wanted = intent.traffic();
@@ -138,7 +140,7 @@ impl Network<'_> {
             }
             let pairs = from.iter().flat_map(|&from| to.iter().map(move |&to| (from, to)));
             let verdicts = pairs.filter_map(|(from, to)| {
-                let (bounds, _) = connectivity.between(from, to)?;
+                let (bounds, _) = connectivity.between_within(&reach, from, to)?;
                 let (claim, traffic) = violated(&bounds, &wanted, must)?;
                 Some((claim, from, to, traffic))
             });
