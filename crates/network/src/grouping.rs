@@ -84,6 +84,8 @@ pub(crate) type PortNumbers = HashMap<Box<str>, BTreeSet<(Protocol, u16)>>;
 #[derive(Debug, Clone, Copy)]
 struct Traits {
     set: SetId,
+    /// How many addresses it has.
+    addresses: u32,
     /// All of its named ports.
     ports: u32,
     /// What rules see of them.
@@ -99,23 +101,33 @@ struct Becoming<K, T> {
     /// The number of before, what it becomes, and for how many pods.
     parts: Vec<(u32, T, usize)>,
     known: HashMap<(u32, K), u32>,
+    /// The last of these: most pods become what the one before becomes.
+    last: Option<((u32, K), u32)>,
     /// Each pod with its part.
     pods: Vec<(u32, u32)>,
 }
 
 impl<K, T> Default for Becoming<K, T> {
     fn default() -> Self {
-        Self { parts: Vec::new(), known: HashMap::new(), pods: Vec::new() }
+        Self { parts: Vec::new(), known: HashMap::new(), last: None, pods: Vec::new() }
     }
 }
 
-impl<K: Eq + Hash, T> Becoming<K, T> {
+impl<K: Clone + Eq + Hash, T> Becoming<K, T> {
     /// What `pod` has becomes what `after` makes of `key`.
     fn add(&mut self, pod: u32, before: u32, key: K, after: impl FnOnce() -> T) {
-        let part = *self.known.entry((before, key)).or_insert_with(|| {
-            self.parts.push((before, after(), 0));
-            count(self.parts.len()) - 1
-        });
+        let key = (before, key);
+        let part = match &self.last {
+            Some((last, part)) if *last == key => *part,
+            _ => {
+                let part = *self.known.entry(key.clone()).or_insert_with(|| {
+                    self.parts.push((before, after(), 0));
+                    count(self.parts.len()) - 1
+                });
+                self.last = Some((key, part));
+                part
+            }
+        };
         if let Some((_, _, often)) = self.parts.get_mut(part as usize) {
             *often += 1;
         }
@@ -243,18 +255,22 @@ impl<'s> Network<'s> {
         for (_, pod) in self.inventory.pods.numbered() {
             let set = grouping.pod_classes.add(pod.namespace, policies.labels_of(pod, strings), &policies.pod_selectors);
             let inside = pod.addresses.iter().flat_map(|address| around.around(*address)).copied().collect();
-            let signature = grouping.signatures.add(signature(pod.addresses.len(), inside));
+            let (addresses, signature) = (count(pod.addresses.len()), grouping.signatures.add(signature(pod.addresses.len(), inside)));
             let ports = grouping.ports.sets.add(named_ports(pod, policies.reading));
             let scope = policies.port_names.scope(pod.namespace);
             let seen = *seen.entry((ports, scope)).or_insert_with(|| grouping.ports.seen(ports, pod.namespace, &policies.port_names));
             let bearing = gates.as_ref().map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
-            grouping.traits.push(Traits { set, ports, seen, signature, bearing, unit: None });
+            grouping.traits.push(Traits { set, addresses, ports, seen, signature, bearing, unit: None });
         }
         grouping.pod_classes.settle(&policies.pod_selectors);
         let numbered = || self.inventory.pods.numbered();
         grouping.addresses = PodsByAddress::of(numbered().flat_map(|(number, pod)| pod.addresses.iter().map(move |address| (*address, number))));
-        for (number, _) in numbered() {
-            grouping.use_signature_of(number, true);
+        let mut uses: BTreeMap<u32, u32> = BTreeMap::new();
+        for traits in grouping.traits.iter() {
+            *uses.entry(traits.signature).or_default() += 1;
+        }
+        for (signature, pods) in uses {
+            grouping.use_signature(signature, pods, true);
         }
         for number in 0..self.inventory.pods.numbers() {
             self.place(number);
@@ -300,10 +316,17 @@ impl<'s> Network<'s> {
         by_unit.sort_unstable();
         for run in by_unit.chunk_by(|(one, _), (two, _)| one == two) {
             let Some(&(old, _)) = run.first() else { continue };
-            let mut by_key: Vec<(UnitKey, u32)> = run.iter().filter_map(|&(_, pod)| Some((self.key_of(pod)?, pod))).collect();
+            let Some((before, pods)) = self.grouping.units.get(old as usize).map(|unit| (unit.key, unit.pods.len())) else { continue };
+            let mut by_key: Vec<(UnitKey, u32)> = run.iter().filter_map(|&(_, pod)| Some((self.key_after(before, pod)?, pod))).collect();
+            if by_key.len() == pods
+                && let Some(&(key, _)) = by_key.first()
+                && by_key.iter().all(|(other, _)| *other == key)
+                && self.grouping.rename(old, before, key)
+            {
+                continue;
+            }
             by_key.sort_unstable();
-            let stays = self.grouping.units.get(old as usize).map(|unit| unit.key);
-            by_key.retain(|(key, _)| Some(*key) != stays);
+            by_key.retain(|(key, _)| *key != before);
             let mut leaving: Vec<u32> = by_key.iter().map(|(_, pod)| *pod).collect();
             leaving.sort_unstable();
             self.grouping.take_from(old, &leaving);
@@ -314,6 +337,16 @@ impl<'s> Network<'s> {
                 }
             }
         }
+    }
+
+    /// The same for a pod that was of the unit with this key.
+    fn key_after(&mut self, before: UnitKey, number: u32) -> Option<UnitKey> {
+        let &Traits { set, seen, signature, bearing, .. } = self.grouping.traits.get(number as usize)?;
+        let labels = self.grouping.pod_classes.class(set);
+        if self.grouping.groups.get(before.group as usize).is_some_and(|group| group.labels == labels) {
+            return Some(UnitKey { ports: seen, signature, bearing, ..before });
+        }
+        self.key_of(number)
     }
 
     /// A new group, with the rules that apply to it.
@@ -395,7 +428,7 @@ impl<'s> Network<'s> {
     pub(crate) fn regroup(&mut self, moves: &Moves, added: &Added, demanding: &[u32]) {
         for &number in &moves.gone {
             self.displace(number);
-            self.grouping.use_signature_of(number, false);
+            self.grouping.forget_addresses(number);
         }
         self.change_namespaces(&moves.namespaces);
         let pod_news = self.policies.pod_selectors.news();
@@ -457,8 +490,8 @@ impl<'s> Network<'s> {
         let ports = grouping.ports.sets.add(named_ports(pod, policies.reading));
         let seen = grouping.ports.seen(ports, pod.namespace, &policies.port_names);
         let bearing = gates.map_or(0, |gates| grouping.bearings.add(gates.bearing(pod)));
-        grouping.traits.push(Traits { set, ports, seen, signature, bearing, unit: None });
-        grouping.use_signature_of(number, true);
+        grouping.traits.push(Traits { set, addresses: count(pod.addresses.len()), ports, seen, signature, bearing, unit: None });
+        grouping.use_signature(signature, 1, true);
         grouping.addresses.add(pod.addresses.iter().map(|address| (*address, number)));
         self.place(number);
     }
@@ -486,12 +519,20 @@ impl<'s> Network<'s> {
         }
         let (blocks, grouping) = (&self.policies.blocks, &mut self.grouping);
         let numbered = |numbers: &[u32]| numbers.iter().filter_map(|&number| Some((number, blocks.get(number)?))).collect::<Vec<_>>();
-        let (added, gone) = (numbered(&news.added), numbered(&news.gone));
+        // The pods around which blocks are new, with these, and those around which blocks are gone.
+        let mut touched: Vec<(u32, Option<u32>)> = Vec::new();
+        for (number, block) in numbered(&news.added) {
+            touched.extend(grouping.addresses.inside(block).map(|pod| (pod, Some(number))));
+        }
+        for (_, block) in numbered(&news.gone) {
+            touched.extend(grouping.addresses.inside(block).map(|pod| (pod, None)));
+        }
+        touched.sort_unstable();
         let mut becoming = Becoming::default();
-        let mut changing: BTreeMap<u32, u32> = BTreeMap::new();
-        for number in grouping.addresses.inside(added.iter().chain(&gone).map(|(_, block)| *block)) {
-            let Some((pod, traits)) = self.inventory.pods.get(number as usize).zip(grouping.traits.get(number as usize)) else { continue };
-            let new = signature_of_any(pod.addresses.len(), inside(added.iter().copied(), &pod.addresses));
+        for run in touched.chunk_by(|(one, _), (two, _)| one == two) {
+            let Some(&(number, _)) = run.first() else { continue };
+            let Some(traits) = grouping.traits.get(number as usize).filter(|traits| traits.addresses > 0) else { continue };
+            let new = signature_of_any(traits.addresses as usize, run.iter().filter_map(|(_, block)| *block).collect());
             let becomes = || {
                 let kept = grouping.signatures.get(traits.signature).into_iter().flatten();
                 let kept = kept.filter(|part| news.gone.binary_search(&(*part / 2)).is_err());
@@ -500,24 +541,25 @@ impl<'s> Network<'s> {
                 all
             };
             becoming.add(number, traits.signature, new.clone(), becomes);
-            *changing.entry(traits.signature).or_default() += 1;
         }
+        let mut changing: BTreeMap<u32, usize> = BTreeMap::new();
+        for (signature, _, often) in &becoming.parts {
+            *changing.entry(*signature).or_default() += often;
+        }
+        let changes: Vec<(u32, usize)> = becoming.parts.iter().map(|(signature, _, often)| (*signature, *often)).collect();
         // The others stay as they are, and keep their number.
         for (&signature, changing) in &changing {
             let having = grouping.signature_uses.get(signature as usize).copied().unwrap_or_default();
-            if let Some(same) = grouping.signatures.get(signature).filter(|_| having > *changing) {
+            if let Some(same) = grouping.signatures.get(signature).filter(|_| having as usize > *changing) {
                 becoming.parts.push((signature, same.clone(), usize::MAX / 2));
             }
         }
         let numbers = grouping.signatures.become_others(&becoming.parts);
-        for &(pod, _) in &becoming.pods {
-            grouping.use_signature_of(pod, false);
+        for (&(before, often), &after) in changes.iter().zip(&numbers) {
+            grouping.use_signature(before, count(often), false);
+            grouping.use_signature(after, count(often), true);
         }
-        let moved = grouping.renumber(&becoming.pods, &numbers, |traits| &mut traits.signature);
-        for &(pod, _) in &becoming.pods {
-            grouping.use_signature_of(pod, true);
-        }
-        moved
+        grouping.renumber(&becoming.pods, &numbers, |traits| &mut traits.signature)
     }
 
     /// Looks at the named ports of pods again where rules name others; the pods that differ now.
@@ -634,6 +676,20 @@ impl<'s> Grouping<'s> {
         }
     }
 
+    /// Gives a unit another key of its group, if no other unit has that; whether it did.
+    fn rename(&mut self, number: u32, before: UnitKey, key: UnitKey) -> bool {
+        let is_taken = self.unit_numbers.get(&key).and_then(|&other| self.units.get(other as usize)).is_some_and(|other| !other.pods.is_empty());
+        if key == before || key.group != before.group || is_taken {
+            return key == before;
+        }
+        self.unit_numbers.remove(before);
+        self.unit_numbers.insert(key, number);
+        if let Some(unit) = self.units.get_mut(number as usize) {
+            unit.key = key;
+        }
+        true
+    }
+
     /// Takes pods, which are sorted, from a unit.
     fn take_from(&mut self, number: u32, pods: &[u32]) {
         let Some(unit) = self.units.get_mut(number as usize) else { return };
@@ -649,15 +705,22 @@ impl<'s> Grouping<'s> {
         }
     }
 
-    /// Counts a pod among those that have its signature, or no more.
-    fn use_signature_of(&mut self, pod: u32, is_one: bool) {
-        let Some(signature) = self.traits.get(pod as usize).map(|traits| traits.signature as usize) else { return };
-        while self.signature_uses.len() <= signature {
+    /// Counts so many pods among those that have a signature, or no more.
+    fn use_signature(&mut self, signature: u32, pods: u32, have_it: bool) {
+        while self.signature_uses.len() <= signature as usize {
             self.signature_uses.push(0);
         }
-        if let Some(uses) = self.signature_uses.get_mut(signature) {
-            *uses = if is_one { *uses + 1 } else { uses.saturating_sub(1) };
+        if let Some(uses) = self.signature_uses.get_mut(signature as usize) {
+            *uses = if have_it { *uses + pods } else { uses.saturating_sub(pods) };
         }
+    }
+
+    /// From now on, blocks do not find a pod.
+    fn forget_addresses(&mut self, pod: u32) {
+        let Some(traits) = self.traits.get_mut(pod as usize) else { return };
+        traits.addresses = 0;
+        let signature = traits.signature;
+        self.use_signature(signature, 1, false);
     }
 
     /// Gives pods the numbers of their parts; those that have another number now.
