@@ -52,7 +52,6 @@ fn message(judgement: &bartizan_report::fault::Judgement) -> Option<Msg> {
         "chain-broken" => msg!("broken", subject = subject, issuer = told(judgement, "issuer")),
         "chain-signature-wrong" => msg!("other-key", subject = subject, issuer = told(judgement, "issuer")),
         "chain-out-of-order" => msg!("disordered", subject = subject, position = told(judgement, "position")),
-        "authority-as-server" => msg!("authority", subject = subject),
         "authority-may-not-sign" => msg!("unfit", subject = subject, authority = told(judgement, "authority"), lack = told(judgement, "lack")),
         "authority-path-too-long" => msg!("too-long", subject = subject, authority = told(judgement, "authority"), allowed = told(judgement, "allowed")),
         "authority-forbids-name" => msg!("forbidden", subject = subject, authority = told(judgement, "authority"), name = told(judgement, "name")),
