@@ -1,9 +1,7 @@
 //! What must hold of the readers and judges of logins for any bytes at all. The fuzz targets call these functions, and so does
 //! `crates/authz/tests/mutations.rs`, which runs everywhere.
 
-use std::collections::BTreeMap;
-
-use bartizan_authz::login::{Hygiene, Inventory};
+use bartizan_authz::login::{Hygiene, Inventory, Surroundings};
 use bartizan_cluster::node_file::{FileContent, FileKind, NodeFile, NodeFiles, configuration as read};
 use bartizan_report::Language;
 
@@ -30,8 +28,8 @@ pub(crate) fn configuration(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let snapshot = read("fuzz", text, &[1; 32]);
     let mut out = Vec::new();
-    Hygiene::of(&snapshot, &BTreeMap::new()).write_json(&mut out).unwrap();
-    Hygiene::of(&snapshot, &BTreeMap::new()).write_text(Language::English, &mut out).unwrap();
+    Hygiene::of(&snapshot, &Surroundings::default()).write_json(&mut out).unwrap();
+    Hygiene::of(&snapshot, &Surroundings::default()).write_text(Language::English, &mut out).unwrap();
     assert!(!out.contains(&0x1b), "a terminal could be driven");
 }
 

@@ -46,7 +46,8 @@ impl<'s> Authz<'s> {
             map.kind() == Kind::ConfigMap && self.mounted.iter().any(|at| map.namespace() == Some(at.namespace.as_str()) && map.name() == at.name)
         };
         let sets_up = |&object: &ObjectView<'_>| {
-            ComponentView::in_object(Component::ApiServer, object).next().is_some() || Embedded::is_kept_in(object) || is_mounted(object)
+            let runs = |component| ComponentView::in_object(component, object).next().is_some();
+            runs(Component::ApiServer) || runs(Component::Kubelet) || Embedded::is_kept_in(object) || is_mounted(object)
         };
         if changed.clone().any(sets_up) {
             return None;
@@ -70,6 +71,7 @@ impl<'s> Authz<'s> {
             chain: self.chain.clone(),
             version: self.version,
             server: Arc::clone(&self.server),
+            kubelets: Arc::clone(&self.kubelets),
             assumptions: self.assumptions.clone(),
             defaults: Arc::clone(&self.defaults),
             familiar: Arc::clone(&self.familiar),

@@ -53,6 +53,7 @@ mod familiar;
 mod feature;
 mod impersonation;
 mod inventory;
+mod kubelets;
 pub mod login;
 mod naming;
 pub mod narrow;
@@ -81,6 +82,7 @@ use bartizan_cluster::{KubernetesVersion, Snapshot};
 use abac::Policies;
 use chain::{Configured, Instance};
 use familiar::Familiar;
+use kubelets::Kubelets;
 use node::Nodes;
 use policy::Policy;
 use server::Server;
@@ -117,6 +119,7 @@ pub struct Authz<'s> {
     chain: Chain,
     version: KubernetesVersion,
     server: Arc<Server>,
+    kubelets: Arc<Kubelets>,
     assumptions: Vec<String>,
     defaults: Arc<OnceLock<Snapshot>>,
     familiar: Arc<OnceLock<Familiar>>,
@@ -141,7 +144,9 @@ impl<'s> Authz<'s> {
         // What kubeadm was told the last time counts where no server is to be seen.
         let servers = if running.is_empty() { &told } else { &running };
         let server = Server::read(servers.iter().map(|server| server.view), version);
-        let configured = Configured::read(ComponentFiles { snapshot, files, embedded: &embedded }, servers, &told);
+        let beside = ComponentFiles { snapshot, files, embedded: &embedded };
+        let kubelets = Kubelets::read(beside, version);
+        let configured = Configured::read(beside, servers, &told);
         let (chain, chain_assumption) = match &options.chain {
             Some(chain) => (chain.clone(), format!("authorization chain {chain}")),
             None => (configured.chain, configured.assumption),
@@ -164,6 +169,7 @@ impl<'s> Authz<'s> {
             chain,
             version,
             server: Arc::new(server),
+            kubelets: Arc::new(kubelets),
             assumptions,
             defaults: Arc::default(),
             familiar: Arc::default(),

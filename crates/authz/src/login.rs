@@ -35,11 +35,12 @@ pub use bartizan_report::fault::Place;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use crate::kubelets::CONFIGURATION;
 use ground::{Ground, Unseen};
 
 pub use authentication_configuration::{Invalid, validate};
 pub use fault::{Fault, Judgement, Words};
-pub use kubeconfig::{Hygiene, InputProblem, KubeconfigReport};
+pub use kubeconfig::{Hygiene, InputProblem, KubeconfigReport, Surroundings};
 
 /// A way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -337,7 +338,7 @@ const STANDARD: [(&str, FileKind); 16] = [
     ("/etc/kubernetes/pki/front-proxy-client.crt", FileKind::Pem),
     ("/etc/kubernetes/pki/apiserver-kubelet-client.crt", FileKind::Pem),
     ("/etc/kubernetes/pki/apiserver-etcd-client.crt", FileKind::Pem),
-    ("/var/lib/kubelet/config.yaml", FileKind::Configuration),
+    (CONFIGURATION, FileKind::Configuration),
     ("/var/lib/kubelet/kubeconfig", FileKind::Configuration),
     ("/var/lib/kubelet/bootstrap-kubeconfig", FileKind::Configuration),
     ("/var/lib/kubelet/pki/kubelet-client-current.pem", FileKind::Pem),

@@ -323,3 +323,56 @@ fn every_row_is_whole() {
     }
     assert!(ids.len() > 50, "{}", ids.len());
 }
+
+/// Kubelets have gates of their own, and whether the fine-grained paths are asked about is one of them.
+#[test]
+fn what_a_kubelet_asks_about_is_decided_by_its_own_gates() {
+    use bartizan_cluster::node_file::{FileContent, FileKind, Node, NodeFile, NodeFiles};
+
+    let rule = grant("r", None, "{verbs: [get], apiGroups: [''], resources: [nodes/configz]}", ALICE);
+    let server = "apiVersion: v1\nkind: Pod\nmetadata: {name: kube-apiserver, namespace: kube-system}\nspec: {containers: [{name: kube-apiserver, command: [kube-apiserver, --authorization-mode=RBAC, --feature-gates=KubeletFineGrainedAuthz=false]}]}\n---\n";
+    let kubelet = |gates: &str| format!("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nfeatureGates: {{{gates}}}\n---\n");
+    let map = |gates: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kubelet-config, namespace: kube-system}}\ndata:\n  kubelet: |\n    apiVersion: kubelet.config.k8s.io/v1beta1\n    kind: KubeletConfiguration\n    featureGates: {{{gates}}}\n---\n"
+        )
+    };
+    // Whether alice reads from kubelets: surely, perhaps, or not at all.
+    let found = |text: &str, minor: u16, files: &NodeFiles| {
+        let snapshot = world::world(&format!("{rule}{text}"), Provenance::Files, KubernetesVersion::minor(minor), Vec::new());
+        let authz = Authz::resolve_beside(&snapshot, files, &pure());
+        of_alice(&authz, "kubelet-read").map(|one| match one.certainty {
+            Certainty::Confirmed => true,
+            Certainty::Possible(doubts) => {
+                assert_eq!(doubts, [Doubt::KubeletFeature("KubeletFineGrainedAuthz")]);
+                false
+            }
+        })
+    };
+    let none = NodeFiles::NONE;
+    let (on, off) = ("KubeletFineGrainedAuthz: true", "KubeletFineGrainedAuthz: false");
+    assert_eq!(found("", 33, none), Some(true));
+    assert_eq!(found(server, 33, none), Some(true), "the API server asks nobody about the kubelet's API");
+    assert_eq!(found(&kubelet(off), 33, none), None);
+    assert_eq!(found(&map(off), 33, none), None);
+    assert_eq!(found(&format!("{}{}", kubelet(off), kubelet(on)), 33, none), Some(true), "one kubelet is enough");
+    assert_eq!(found(&kubelet(off), 36, none), Some(true), "it is locked");
+    assert_eq!(found("", 32, none), Some(false));
+    assert_eq!(found(&kubelet(""), 32, none), None);
+    assert_eq!(found(&kubelet("AllAlpha: true"), 32, none), Some(true));
+    assert_eq!(found(&kubelet(on), 31, none), None, "there is no such feature");
+    // On a node, flags stand above the file.
+    let node = |gates: &str, flags: &str| {
+        let file = |path: &str, kind, text: &str| {
+            (path.to_owned(), NodeFile { name: path.to_owned(), mode: None, content: FileContent::of(kind, path, text.as_bytes(), &[0; 32]) })
+        };
+        let files = [
+            file("/var/lib/kubelet/config.yaml", FileKind::Configuration, &kubelet(gates)),
+            file("/var/lib/kubelet/kubeadm-flags.env", FileKind::Environment, &format!("KUBELET_KUBEADM_ARGS=\"{flags}\"\n")),
+        ];
+        NodeFiles { nodes: vec![Node { name: "n".to_owned(), root: "/".to_owned(), files: files.into() }], given: Vec::new() }
+    };
+    assert_eq!(found("", 33, &node(off, "--v=2")), None);
+    assert_eq!(found("", 33, &node(off, "--feature-gates=KubeletFineGrainedAuthz=true")), Some(true));
+    assert_eq!(found("", 33, &node(on, "--feature-gates KubeletFineGrainedAuthz=false")), None);
+}

@@ -1,7 +1,7 @@
 //! From a judgement to a report: what was read, what was assumed, what was missing, and what was found.
 
 use bartizan_cluster::component::{Component, ComponentView};
-use bartizan_cluster::embedded::Embedded;
+use bartizan_cluster::embedded::{Embedded, told_version};
 use bartizan_cluster::node_file::{FileContent, FileFault, NodeFiles};
 use bartizan_cluster::pem::PemFacts;
 use bartizan_cluster::read::ProblemKind;
@@ -53,7 +53,7 @@ pub fn node_problems(files: &NodeFiles) -> Vec<ReportProblem> {
                     lost: true,
                 }));
             }
-            Ok(FileContent::Words(_)) => {}
+            Ok(FileContent::Words(_) | FileContent::Credential) => {}
         }
     }
     problems
@@ -104,7 +104,11 @@ fn assumptions(snapshot: &Snapshot, reading: &Reading) -> Vec<String> {
     let mut assumptions = Vec::new();
     if snapshot.circumstances().provenance == Provenance::Files {
         if !reading.version_given {
-            assumptions.push(format!("Kubernetes {}, the newest known version", snapshot.version()));
+            let version = snapshot.version();
+            assumptions.push(match told_version(snapshot).filter(|(told, _)| *told == version) {
+                Some((_, place)) => format!("Kubernetes {version}, by `kubernetesVersion` at {place}"),
+                None => format!("Kubernetes {version}, the newest known version"),
+            });
         }
         if snapshot.objects().any(|object| {
             object.kind().namespaced() == Some(true) && object.metadata().is_none_or(|metadata| metadata.str(bartizan_cluster::field::NAMESPACE).is_none())

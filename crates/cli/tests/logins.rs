@@ -25,8 +25,11 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 #[test]
 fn kubeconfigs_end_in_the_exit_code_of_what_is_found() {
-    let files = directory(&[("good", KUBECONFIG), ("bad", &KUBECONFIG.replace("{tokenFile: /t}", "{token: hunter2}")), ("broken", "users: [\n")]);
-    for file in ["good", "bad", "broken"] {
+    let authority = Authority::new("a").unwrap().identity().certificate.clone();
+    let near = KUBECONFIG.replace("/ca", "./ca").replace("/t}", "t}");
+    let bad = near.replace("{tokenFile: t}", "{token: hunter2}");
+    let files = directory(&[("good", &near), ("bad", &bad), ("broken", "users: [\n"), ("lost", KUBECONFIG), ("ca", &authority), ("t", "hunter2")]);
+    for file in ["good", "bad", "broken", "lost"] {
         #[cfg(unix)]
         fs::set_permissions(files.path().join(file), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let _ = file;
@@ -34,6 +37,7 @@ fn kubeconfigs_end_in_the_exit_code_of_what_is_found() {
     for (arguments, code) in [
         (&["good"][..], 0),
         (&["bad"], 1),
+        (&["lost"], 1),
         (&["broken"], 3),
         (&["good", "broken"], 3),
         (&["bad", "broken"], 1),
@@ -49,8 +53,12 @@ fn kubeconfigs_end_in_the_exit_code_of_what_is_found() {
     let report = run(files.path(), &["authz", "kubeconfig", "good", "broken", "-o", "json"], "", &[]).report();
     assert_eq!((report["schema"].as_str(), report["files"].as_array().unwrap().len()), (Some("bartizan.kubeconfig/1"), 1));
     assert_eq!((report["problems"][0]["file"].as_str(), report["problems"][0]["location"]["line"].as_u64()), (Some("broken"), Some(1)));
-    let piped = run(files.path(), &["authz", "kubeconfig", "-"], &KUBECONFIG.replace("/t", "/other"), &[]);
-    assert_eq!(piped.code, 0, "{}", piped.stderr);
+    let here = |name: &str| files.path().join(name).display().to_string();
+    let whole = KUBECONFIG.replace("/ca", &here("ca")).replace("{tokenFile: /t}", &format!("{{tokenFile: {}}}", here("t")));
+    for (piped, code) in [(whole.as_str(), 0), (KUBECONFIG, 1)] {
+        let ran = run(files.path(), &["authz", "kubeconfig", "-"], piped, &[]);
+        assert_eq!(ran.code, code, "{}\n{}", ran.stdout, ran.stderr);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::component::{Component, ComponentView};
 use crate::component_file::{Home, MapKey};
 use crate::node_file::placed_configuration;
-use crate::{Kind, ObjectView, Snapshot, Source, Value, field};
+use crate::{Kind, KubernetesVersion, ObjectView, Snapshot, Source, Spot, Value, field};
 
 /// The maps that hold one: namespace, name, and the key of the text.
 const MAPS: [(&str, &str, &str); 3] =
@@ -75,6 +75,32 @@ impl Embedded {
     }
 }
 
+/// The version of the control plane that kubeadm was told, and where that stands: in what it keeps in a ConfigMap, else in the documents
+/// of the input. None where these say different ones, or none that is a number.
+pub fn told_version(snapshot: &Snapshot) -> Option<(KubernetesVersion, String)> {
+    let of_maps: Vec<Embedded> = snapshot
+        .of_kind(Kind::ConfigMap)
+        .flat_map(|map| keys(map).map(move |(namespace, key)| MapKey { namespace: namespace.to_owned(), name: map.name().to_owned(), key: key.to_owned() }))
+        .filter_map(|at| Embedded::of(snapshot, at))
+        .collect();
+    let kept: Vec<_> = of_maps.iter().flat_map(|map| versions_in(&map.documents)).collect();
+    let told = if kept.is_empty() { versions_in(snapshot).collect() } else { kept };
+    let (first, rest) = told.split_first()?;
+    rest.iter().all(|(version, _)| *version == first.0).then(|| first.clone())
+}
+
+/// Every version of a control plane in the configurations of a snapshot.
+fn versions_in(snapshot: &Snapshot) -> impl Iterator<Item = (KubernetesVersion, String)> {
+    let clusters = snapshot.configurations().filter(|view| view.kind_name() == "ClusterConfiguration" && view.group() == "kubeadm.k8s.io");
+    clusters.filter_map(|view| {
+        let value = view.root().entry("kubernetesVersion")?;
+        // A label such as `stable-1` is looked up when kubeadm runs.
+        let version = value.as_str()?.strip_prefix('v')?.parse().ok()?;
+        let place = snapshot.location(view, &Spot::from(value)).map(|location| location.to_string());
+        Some((version, place.or_else(|| snapshot.source_of(view).map(|source| source.name().to_owned()))?))
+    })
+}
+
 /// The keys of ConfigMaps that flags of API servers name, be they there or not.
 pub fn mounted(snapshot: &Snapshot) -> BTreeSet<MapKey> {
     let servers = ComponentView::all(Component::ApiServer, snapshot).into_iter().filter(|server| server.container().is_some());
@@ -119,17 +145,14 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::SourceId;
     use crate::read::{Fragment, ReadOptions, split};
     use crate::snapshot::{Circumstances, Provenance};
-    use crate::{KubernetesVersion, SourceId, Spot};
 
-    /// The places of `kind` and of `extraArgs` in the text of a map that is written like this.
-    fn places(value: &str) -> Vec<String> {
-        let text =
-            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kubeadm-config, namespace: kube-system}}\ndata:\n  ClusterConfiguration: {value}\n");
+    fn snapshot(text: &str) -> Snapshot {
         let mut fragment = Fragment::new(ReadOptions { secret_key: [0; 32] });
-        for document in split(&text).0 {
-            fragment.read(SourceId(0), &text, &document);
+        for document in split(text).0 {
+            fragment.read(SourceId(0), text, &document);
         }
         let circumstances = Circumstances {
             provenance: Provenance::Files,
@@ -138,7 +161,16 @@ mod tests {
             observed_at: Timestamp::UNIX_EPOCH,
             missing: Vec::new(),
         };
-        let snapshot = Snapshot::assemble(vec![fragment], circumstances);
+        Snapshot::assemble(vec![fragment], circumstances)
+    }
+
+    fn map(value: &str) -> String {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kubeadm-config, namespace: kube-system}}\ndata:\n  ClusterConfiguration: {value}\n")
+    }
+
+    /// The places of `kind` and of `extraArgs` in the text of a map that is written like this.
+    fn places(value: &str) -> Vec<String> {
+        let snapshot = snapshot(&map(value));
         let all = Embedded::all(&snapshot);
         let documents = &all[0].documents;
         let view = documents.configurations().next().unwrap();
@@ -173,5 +205,25 @@ mod tests {
         assert_eq!(places(&format!("\"{}\"", TEXT.join("\\n"))), of_text);
         let folded = format!(">\n{}", TEXT.map(|line| format!("    {line}")).join("\n\n"));
         assert!(places(&folded).iter().all(|place| place.starts_with("ConfigMap")), "{:?}", places(&folded));
+    }
+
+    #[test]
+    fn the_version_is_what_kubeadm_keeps_and_else_what_the_input_says() {
+        let document = |version: &str| format!("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: {version}\n");
+        let kept = |version: &str| map(&format!("|\n    apiVersion: kubeadm.k8s.io/v1beta3\n    kind: ClusterConfiguration\n    kubernetesVersion: {version}"));
+        let told = |texts: &[String]| told_version(&snapshot(&texts.join("---\n"))).map(|(version, place)| format!("{version} {place}"));
+        assert_eq!(told(&[document("v1.33.2")]).as_deref(), Some("1.33 map.yaml:3:1"));
+        assert_eq!(told(&[document("v1.33.2"), kept("v1.34.0")]).as_deref(), Some("1.34 map.yaml:12:5"));
+        assert_eq!(told(&[kept("v1.34.0"), document("v1.33.2")]).as_deref(), Some("1.34 map.yaml:8:5"));
+        assert_eq!(told(&[document("v1.33.2"), document("v1.33.9")]).as_deref(), Some("1.33 map.yaml:3:1"));
+        for unclear in [
+            vec![document("v1.33.2"), document("v1.34.0")],
+            vec![document("stable-1")],
+            vec![document("v2.0")],
+            vec![document("1.33")],
+            vec![document("[v1.33]")],
+        ] {
+            assert_eq!(told(&unclear), None, "{unclear:?}");
+        }
     }
 }

@@ -25,6 +25,8 @@ pub enum FileKind {
     Configuration,
     /// The settings of a service: `NAME="words"` lines.
     Environment,
+    /// A credential of which nothing counts but that it is there.
+    Credential,
 }
 
 /// Why a file could not be had.
@@ -66,16 +68,22 @@ pub enum FileContent {
     Configuration(Box<Snapshot>),
     /// The words of a command line.
     Words(Vec<String>),
+    /// A credential; nothing of it was kept.
+    Credential,
 }
 
 impl FileContent {
     /// What `bytes` hold if they are what `kind` says. Values are made comparable under `key`.
     pub fn of(kind: FileKind, name: &str, bytes: &[u8], key: &SnapshotKey) -> Result<Self, FileFault> {
+        if kind == FileKind::Credential {
+            return Ok(FileContent::Credential);
+        }
         let text = decode(bytes).map_err(|error| FileFault::Unreadable(error.reason.to_owned()))?;
         Ok(match kind {
             FileKind::Pem => FileContent::Pem(pem::read(&text)),
             FileKind::Tokens => FileContent::Tokens(token_file::read(&text)),
             FileKind::Environment => FileContent::Words(words(&text)),
+            FileKind::Credential => FileContent::Credential,
             FileKind::Configuration => FileContent::Configuration(Box::new(configuration(name, &text, key))),
         })
     }

@@ -138,6 +138,13 @@ impl Snapshot {
         &self.circumstances
     }
 
+    /// The same facts about a cluster of another version.
+    #[must_use]
+    pub fn of_version(mut self, version: KubernetesVersion) -> Self {
+        Arc::make_mut(&mut self.circumstances).version = version;
+        self
+    }
+
     /// The version of the cluster.
     pub fn version(&self) -> KubernetesVersion {
         self.circumstances.version

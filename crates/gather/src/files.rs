@@ -98,10 +98,6 @@ pub fn gather(request: &Request, stdin: &mut dyn Read, progress: &dyn Progress) 
     Ok(Gathered { snapshot, road: Road::Files, names, files, skipped, notes })
 }
 
-fn version_of(request: &Request) -> KubernetesVersion {
-    request.version.unwrap_or(KubernetesVersion::NEWEST)
-}
-
 /// The arguments as they are called; those that do not exist are an error.
 fn names_of(request: &Request) -> Result<Vec<String>, Error> {
     let called = |path: &PathBuf| path.to_string_lossy().into_owned();
@@ -224,6 +220,7 @@ fn assemble(request: &Request, resolved: Resolved, options: ReadOptions, progres
     }
     fragments.push(outside);
     name_static_pods(&mut fragments, &sources, &node::of_roots(&request.nodes));
-    let circumstances = Circumstances { provenance: Provenance::Files, sources, version: version_of(request), observed_at: request.now, missing: Vec::new() };
-    Snapshot::assemble(fragments, circumstances)
+    let circumstances =
+        Circumstances { provenance: Provenance::Files, sources, version: request.version.unwrap_or_default(), observed_at: request.now, missing: Vec::new() };
+    crate::of_decided_version(Snapshot::assemble(fragments, circumstances), request.version)
 }

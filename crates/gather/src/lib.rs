@@ -24,6 +24,7 @@ mod note;
 mod progress;
 pub mod saved;
 
+use bartizan_cluster::embedded::told_version;
 use bartizan_cluster::{KubernetesVersion, Snapshot};
 
 pub use error::Error;
@@ -99,4 +100,12 @@ fn random_key() -> Result<bartizan_cluster::secret::SnapshotKey, Error> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| Error::Random(error.to_string()))?;
     Ok(key)
+}
+
+/// The snapshot with the version of its cluster: `known`, where somebody said it or the server told it; else what kubeadm was told;
+/// else the newest.
+fn of_decided_version(snapshot: Snapshot, known: Option<KubernetesVersion>) -> Snapshot {
+    let told = || told_version(&snapshot).map(|(version, _)| version);
+    let version = known.or_else(told).unwrap_or_default();
+    snapshot.of_version(version)
 }

@@ -23,10 +23,12 @@ pub enum Note {
         /// The version of the cluster.
         version: KubernetesVersion,
     },
-    /// The server did not tell its version; the newest known one was assumed.
+    /// The server did not tell its version.
     UnknownVersion {
         /// What the server said instead.
         message: String,
+        /// The version that was taken for its own.
+        assumed: KubernetesVersion,
     },
     /// What a server said when it refused a list.
     Refused {
@@ -52,7 +54,7 @@ impl std::fmt::Display for Note {
             Note::UnsupportedVersion { version } => {
                 write!(out, "Kubernetes {version} is outside the supported versions {} to {}", crate::OLDEST_SUPPORTED, KubernetesVersion::NEWEST)
             }
-            Note::UnknownVersion { message } => write!(out, "the server does not tell its version ({message}); {} is assumed", KubernetesVersion::NEWEST),
+            Note::UnknownVersion { message, assumed } => write!(out, "the server does not tell its version ({message}); {assumed} is assumed"),
             Note::Refused { missing, message } => write!(out, "{missing}: {message}"),
             Note::CutSnapshot { file, message } => write!(out, "`{file}` {message}; what stands before was read"),
         }

@@ -27,6 +27,8 @@ pub enum Doubt {
     StaticPolicies,
     /// A feature that is off by default, and the flags of the server cannot be seen.
     Feature(&'static str),
+    /// The same, of a feature of kubelets.
+    KubeletFeature(&'static str),
     /// A flag of the server that cannot be seen.
     Flag(&'static str),
     /// A list that could not be read.
@@ -46,7 +48,7 @@ impl Doubt {
             Doubt::PodSecurityDefault(_) => "pod-security-default",
             Doubt::Guard(_) => "admission-guard",
             Doubt::StaticPolicies => "static-policies",
-            Doubt::Feature(_) => "feature",
+            Doubt::Feature(_) | Doubt::KubeletFeature(_) => "feature",
             Doubt::Flag(_) => "flag",
             Doubt::Unread(_) => "unread",
             Doubt::NotInSource(_) => "not-in-source",
@@ -69,6 +71,8 @@ impl Doubt {
             Doubt::StaticPolicies => "API 服务器的文件中可能有策略，而输入中没有这些文件".to_owned(),
             Doubt::Feature(name) if is_english => format!("feature gate `{name}` is off by default, and the server's flags are not in the input"),
             Doubt::Feature(name) => format!("特性门控 `{name}` 默认关闭，且输入中没有服务器的启动参数"),
+            Doubt::KubeletFeature(name) if is_english => format!("feature gate `{name}` is off by default, and what kubelets are told is not in the input"),
+            Doubt::KubeletFeature(name) => format!("特性门控 `{name}` 默认关闭，且输入中没有 kubelet 的配置"),
             Doubt::Flag(name) if is_english => format!("whether the API server runs with `--{name}` is not in the input"),
             Doubt::Flag(name) => format!("输入中没有 API 服务器是否使用 `--{name}` 的信息"),
             Doubt::Unread(missing) if is_english => format!("not read: {missing}"),
@@ -163,6 +167,10 @@ impl<'a> Facts<'a> {
             Gate::Feature(feature) => match self.server.features.known(feature) {
                 Some(is_on) => closed_unless(is_on),
                 None => Passage::Doubtful(vec![Doubt::Feature(feature.name)]),
+            },
+            Gate::KubeletFeature(feature) => match self.authz.kubelets.known(feature) {
+                Some(is_on) => closed_unless(is_on),
+                None => Passage::Doubtful(vec![Doubt::KubeletFeature(feature.name)]),
             },
             // Off by default, and nobody can be seen to have switched it on: then it is off.
             Gate::WithoutFeature(feature) => closed_unless(!self.server.features.is_on(feature)),

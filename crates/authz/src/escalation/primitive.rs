@@ -359,6 +359,8 @@ pub enum Gate {
     PodAdmission,
     /// A feature of the server is on.
     Feature(Feature),
+    /// A feature of a kubelet is on.
+    KubeletFeature(Feature),
     /// A feature of the server is off.
     WithoutFeature(Feature),
     /// An admission plugin that the server runs unless told otherwise is switched off.

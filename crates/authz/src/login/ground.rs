@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::Place;
 
 /// Where kubeadm and the kubelet keep the flags that a node adds.
-pub(super) const KUBELET_FLAGS: &str = "/var/lib/kubelet/kubeadm-flags.env";
+pub(super) use crate::kubelets::FLAGS as KUBELET_FLAGS;
 
 /// The command line of one component.
 #[derive(Debug, Clone)]
@@ -179,7 +179,7 @@ impl<'a> Ground<'a> {
         let own = std::iter::once((self.snapshot, None)).chain(of_files).chain(others);
         let all = own.flat_map(|(snapshot, node)| snapshot.configurations().map(move |view| Configured { snapshot, view, node }));
         all.filter(|found| found.view.kind_name() == kind)
-            .map(|found| Configured { node: found.node.or_else(|| self.files.node_of_source(found.name())), ..found })
+            .map(|found| Configured { node: found.node.or_else(|| self.files.node_of_source(found.name()).filter(|node| node.holds(found.name()))), ..found })
             .collect()
     }
 

@@ -8,7 +8,8 @@ mod faults;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::component_file::Configured;
-use bartizan_cluster::node_file::FileKind;
+use bartizan_cluster::node_file::{FileContent, FileKind, NodeFile};
+use bartizan_cluster::pem::PemFacts;
 use bartizan_cluster::secret::{Content, SecretEntry};
 use bartizan_cluster::{Location, ObjectView, Snapshot, Value};
 use bartizan_report::Severity;
@@ -17,7 +18,8 @@ use serde::Serialize;
 
 use super::Place;
 use super::certificate::{MASTERS, describe, judge_client, whole_days};
-use super::fault::Judgement;
+use super::fault::{Fault, Judgement};
+use super::ground::Ground;
 use super::token::Token;
 use super::{Login, as_map};
 pub(super) use faults::FAULTS;
@@ -31,9 +33,65 @@ const PUBLIC_DIRECTORIES: [&str; 4] = ["/tmp/", "/var/tmp/", "/dev/shm/", "/priv
 /// Programs that run whatever they are given.
 const SHELLS: [&str; 12] = ["sh", "bash", "dash", "zsh", "ash", "ksh", "fish", "cmd", "cmd.exe", "powershell", "powershell.exe", "pwsh"];
 
-/// Fields of users and of clusters that name files.
-const FILES_OF_USERS: [(&str, FileKind); 2] = [("client-certificate", FileKind::Pem), ("client-key", FileKind::Pem)];
-const FILES_OF_CLUSTERS: [(&str, FileKind); 1] = [("certificate-authority", FileKind::Pem)];
+/// A field that names a file, and the one that holds what the file would hold, and counts.
+struct Named {
+    file: &'static str,
+    data: &'static str,
+    kind: FileKind,
+    /// What is wrong with one that holds nothing of the kind.
+    fault: &'static Fault,
+}
+
+const fn field(file: &'static str, data: &'static str, kind: FileKind, fault: &'static Fault) -> Named {
+    Named { file, data, kind, fault }
+}
+
+/// The fields of users and of clusters that name files.
+static FILES_OF_USERS: [Named; 3] = [
+    field("client-certificate", "client-certificate-data", FileKind::Pem, &faults::CERTIFICATE_UNREADABLE),
+    field("client-key", "client-key-data", FileKind::Pem, &faults::KEY_UNREADABLE),
+    field("tokenFile", "token", FileKind::Credential, &faults::FILE_UNREADABLE),
+];
+static FILES_OF_CLUSTERS: [Named; 1] = [field("certificate-authority", "certificate-authority-data", FileKind::Pem, &faults::AUTHORITY_UNREADABLE)];
+
+impl Named {
+    /// Whether the content of a file is what is expected there.
+    fn is_in(&self, content: &FileContent) -> bool {
+        match content {
+            FileContent::Pem(facts) if self.file == "client-key" => !facts.keys.is_empty(),
+            FileContent::Pem(facts) => !facts.certificates.is_empty(),
+            _ => self.kind == FileKind::Credential,
+        }
+    }
+
+    /// Whether what stood in the field itself is what is expected there.
+    fn is_told(&self, content: &Content) -> bool {
+        match content {
+            Content::Pem { keys, .. } if self.file == "client-key" => !keys.is_empty(),
+            Content::Pem { certificates, .. } => !certificates.is_empty(),
+            _ => self.kind == FileKind::Credential,
+        }
+    }
+}
+
+/// What was looked for besides kubeconfigs themselves.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// The permission bits of the kubeconfigs, by their names.
+    pub modes: BTreeMap<String, u32>,
+    /// The files that they name, by the paths of [`Hygiene::wanted`].
+    pub files: BTreeMap<String, NodeFile>,
+}
+
+/// The path of what the kubeconfig `home` calls `path`; none where that is not known.
+fn path_from(home: &str, path: &str) -> Option<String> {
+    match home.rsplit_once('/') {
+        _ if path.starts_with('/') => Some(path.to_owned()),
+        _ if home == "-" => None,
+        Some((directory, _)) => Some(format!("{directory}/{path}")),
+        None => Some(path.to_owned()),
+    }
+}
 
 /// A fault of the input that kept something from being judged.
 #[derive(Debug, Clone, Serialize)]
@@ -75,15 +133,22 @@ pub struct Hygiene {
 }
 
 impl Hygiene {
-    /// Judges every kubeconfig of `snapshot`; `modes` are the permission bits of the files, by their names.
-    pub fn of(snapshot: &Snapshot, modes: &BTreeMap<String, u32>) -> Self {
+    /// The files that the kubeconfigs of `snapshot` name, and what is expected in each: what is worth reading before they are judged.
+    pub fn wanted(snapshot: &Snapshot) -> BTreeMap<String, FileKind> {
+        let all = snapshot.configurations().filter(|view| view.kind_name() == "Config").map(|view| Configured { snapshot, view, node: None });
+        all.flat_map(|config| named(&config).into_iter().filter_map(move |(path, kind)| Some((path_from(config.name(), &path)?, kind)))).collect()
+    }
+
+    /// Judges every kubeconfig of `snapshot`, with what was found around them.
+    pub fn of(snapshot: &Snapshot, around: &Surroundings) -> Self {
         let now = snapshot.circumstances().observed_at;
         let mut files = Vec::new();
         let mut judged = BTreeSet::new();
         for view in snapshot.configurations().filter(|view| view.kind_name() == "Config") {
             let name = snapshot.source_of(view).map_or("", |source| source.name());
             judged.insert(name.to_owned());
-            files.push(Reader { snapshot, view, now }.report(name, modes.get(name).copied()));
+            let file = |path: &str| around.files.get(&path_from(name, path)?);
+            files.push(Reader { snapshot, view, now, file: &file }.report(name, around.modes.get(name).copied()));
         }
         let mut problems: Vec<InputProblem> = snapshot
             .problems()
@@ -128,20 +193,36 @@ pub(super) fn is_insecure(cluster: Value<'_>) -> Option<&'static str> {
 /// The files that a kubeconfig names, as it calls them.
 pub(super) fn named(config: &Configured<'_>) -> Vec<(String, FileKind)> {
     let mut found = Vec::new();
-    for (list, inner, names) in [("users", "user", FILES_OF_USERS.as_slice()), ("clusters", "cluster", &FILES_OF_CLUSTERS)] {
+    for (list, inner, fields) in [("users", "user", FILES_OF_USERS.as_slice()), ("clusters", "cluster", &FILES_OF_CLUSTERS)] {
         let entries = config.view.root().entry(list).into_iter().flat_map(Value::items).filter_map(|entry| entry.entry(inner));
         for entry in entries {
-            let texts = names.iter().map(|&(name, kind)| (text(Some(entry), name), kind));
+            let texts = fields.iter().map(|field| (text(Some(entry), field.file), field.kind));
             found.extend(texts.filter(|(path, _)| !path.is_empty()).map(|(path, kind)| (path.to_owned(), kind)));
         }
     }
     found
 }
 
-struct Reader<'a> {
+/// What in a kubeconfig on a node, or among the documents of the input, nobody can log in with: each user and each cluster of which that
+/// is so.
+pub(super) fn broken<'a>(ground: &Ground<'a>, config: &Configured<'a>) -> Vec<Login> {
+    let file = |path: &str| ground.file_beside(config, path).ok();
+    let reader = Reader { snapshot: config.snapshot, view: config.view, now: ground.now(), file: &file };
+    let users = reader.entries("users", "user").into_iter().map(|entry| (format!("user {}", entry.name), entry, FILES_OF_USERS.as_slice()));
+    let clusters = reader.entries("clusters", "cluster").into_iter().map(|entry| (format!("cluster {}", entry.name), entry, FILES_OF_CLUSTERS.as_slice()));
+    let judged = users.chain(clusters).map(|(name, entry, fields)| {
+        let found = entry.value.map(|value| reader.unreadable(&entry, value, fields)).unwrap_or_default();
+        Login::new(name, reader.place(entry.whole)).judged(found)
+    });
+    judged.filter(|login| !login.judgements.is_empty()).collect()
+}
+
+struct Reader<'a, 'f> {
     snapshot: &'a Snapshot,
     view: ObjectView<'a>,
     now: Timestamp,
+    /// What a file is, by the path by which the kubeconfig calls it; none where it was not looked for.
+    file: &'f dyn Fn(&str) -> Option<&'a NodeFile>,
 }
 
 /// An entry of one of the three lists.
@@ -155,7 +236,7 @@ fn text<'a>(value: Option<Value<'a>>, name: &str) -> &'a str {
     value.and_then(|value| value.entry(name)).and_then(Value::as_str).unwrap_or("")
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     fn entries(&self, list: &str, inner: &str) -> Vec<Entry<'a>> {
         let items = self.view.root().entry(list).into_iter().flat_map(Value::items);
         items.map(|whole| Entry { name: text(Some(whole), "name"), whole, value: whole.entry(inner) }).collect()
@@ -185,6 +266,38 @@ impl<'a> Reader<'a> {
         self.view.secret().is_some_and(|facts| facts.entries.iter().any(|entry| entry.key.starts_with(&pointer)))
     }
 
+    /// What of the entry holds nothing of what it should, in its fields or in the files that these name.
+    fn unreadable(&self, entry: &Entry<'a>, value: Value<'a>, fields: &[Named]) -> Vec<Judgement> {
+        let mut found = Vec::new();
+        for named in fields {
+            let name = || ("name", entry.name.to_owned());
+            if let Some(told) = self.taken(value, named.data) {
+                if !named.is_told(&told.content) && named.kind != FileKind::Credential {
+                    found.push(Judgement::new(named.fault, [name()]).at(self.field(value, named.data)));
+                }
+                continue;
+            }
+            let path = text(Some(value), named.file);
+            let Some(file) = Some(path).filter(|path| !path.is_empty()).and_then(self.file) else { continue };
+            match &file.content {
+                Err(fault) => {
+                    let args = [name(), ("file", path.to_owned()), ("reason", fault.to_string())];
+                    found.push(Judgement::new(&faults::FILE_UNREADABLE, args).at(self.field(value, named.file)));
+                }
+                Ok(content) if !named.is_in(content) => found.push(Judgement::new(named.fault, [name()]).at(self.field(value, named.file))),
+                Ok(_) => {}
+            }
+        }
+        found
+    }
+
+    /// The first certificate of the file that the field `name` of `user` names.
+    fn certificate_in(&self, user: Value<'a>, name: &str) -> Option<&'a PemFacts> {
+        let path = text(Some(user), name);
+        let file = Some(path).filter(|path| !path.is_empty()).and_then(self.file)?;
+        if let Ok(FileContent::Pem(facts)) = &file.content { Some(facts) } else { None }
+    }
+
     fn report(&self, name: &str, mode: Option<u32>) -> KubeconfigReport {
         let (clusters, users, contexts) = (self.entries("clusters", "cluster"), self.entries("users", "user"), self.entries("contexts", "context"));
         let current = text(Some(self.view.root()), "current-context");
@@ -197,7 +310,13 @@ impl<'a> Reader<'a> {
             unused.map(|entry| Judgement::new(&faults::UNUSED, [("name", entry.name.to_owned())]).at(self.place(entry.whole))).collect();
         for (list, all) in [("clusters", &clusters), ("users", &users), ("contexts", &contexts)] {
             let mut names = BTreeSet::new();
-            for entry in all.iter().filter(|entry| !names.insert(entry.name)) {
+            for (entry, at) in all.iter().zip(0usize..).filter(|(entry, _)| entry.name.is_empty()) {
+                let is_there = entry.whole.entry("name").is_some_and(|name| name.as_str().is_none());
+                let reason = if is_there { "its `name` is no text" } else { "it has no `name`" };
+                let judgement = Judgement::new(&faults::INVALID, [("name", format!("{list}[{at}]")), ("reason", reason.to_owned())]);
+                found.push(judgement.at(self.field(entry.whole, "name")));
+            }
+            for entry in all.iter().filter(|entry| !entry.name.is_empty() && !names.insert(entry.name)) {
                 found.push(Judgement::new(&faults::DUPLICATE, [("name", entry.name.to_owned()), ("list", list.to_owned())]).at(self.place(entry.whole)));
             }
         }
@@ -254,10 +373,17 @@ impl<'a> Reader<'a> {
                     found.push(Judgement::new(&faults::AUTHORITY_EXPIRED, args).at(self.field(cluster, "certificate-authority-data")));
                 }
             }
-            Some(_) => found
-                .push(Judgement::new(&faults::AUTHORITY_UNREADABLE, [("name", entry.name.to_owned())]).at(self.field(cluster, "certificate-authority-data"))),
-            None => {}
+            Some(_) => {}
+            None => {
+                let facts = self.certificate_in(cluster, "certificate-authority");
+                let expired = facts.into_iter().flat_map(|facts| &facts.certificates).find(|certificate| certificate.value.not_after < self.now);
+                if let Some(expired) = expired {
+                    let args = [("subject", expired.value.subject.clone()), ("expires", expired.value.not_after.to_string())];
+                    found.push(Judgement::new(&faults::AUTHORITY_EXPIRED, args).at(self.field(cluster, "certificate-authority")));
+                }
+            }
         }
+        found.extend(self.unreadable(entry, cluster, &FILES_OF_CLUSTERS));
         if authority.is_some() && !authority_file.is_empty() {
             found.push(invalid(entry, "`certificate-authority-data` and `certificate-authority` are both there; the first counts"));
         }
@@ -316,31 +442,31 @@ impl<'a> Reader<'a> {
         if key.is_some() && !key_file.is_empty() {
             found.push(invalid(entry, "`client-key-data` and `client-key` are both there; the first counts"));
         }
+        let in_file = |name| self.certificate_in(user, name);
         let certificate = match data.map(|entry| &entry.content) {
             Some(Content::Pem { certificates, .. }) => certificates.first(),
-            _ => None,
+            Some(_) => None,
+            None => in_file("client-certificate").and_then(|facts| Some(&facts.certificates.first()?.value)),
         };
         let keys = match key.map(|entry| &entry.content) {
             Some(Content::Pem { keys, .. }) => keys.first(),
-            _ => None,
+            Some(_) => None,
+            None => in_file("client-key").and_then(|facts| Some(&facts.keys.first()?.value)),
         };
-        if data.is_some() && certificate.is_none() {
-            found.push(Judgement::new(&faults::CERTIFICATE_UNREADABLE, [("name", entry.name.to_owned())]).at(self.field(user, "client-certificate-data")));
-        }
-        if key.is_some() {
-            found.push(match keys {
-                None => Judgement::new(&faults::KEY_UNREADABLE, [("name", entry.name.to_owned())]).at(self.field(user, "client-key-data")),
-                Some(_) => Judgement::new(&faults::EMBEDDED_KEY, [("name", entry.name.to_owned())]).at(self.field(user, "client-key-data")),
-            });
+        found.extend(self.unreadable(entry, user, &FILES_OF_USERS));
+        if key.is_some() && keys.is_some() {
+            found.push(Judgement::new(&faults::EMBEDDED_KEY, [("name", entry.name.to_owned())]).at(self.field(user, "client-key-data")));
         }
         if let (Some(certificate), Some(public)) = (certificate, keys.and_then(|key| key.public_sha256.as_ref()))
             && certificate.key.sha256 != *public
         {
-            found.push(Judgement::new(&faults::KEY_MISMATCH, [("name", entry.name.to_owned())]).at(self.field(user, "client-key-data")));
+            let place = self.field(user, if key.is_some() { "client-key-data" } else { "client-key" });
+            found.push(Judgement::new(&faults::KEY_MISMATCH, [("name", entry.name.to_owned())]).at(place));
         }
         let login = match certificate {
             Some(certificate) => {
-                found.extend(judge_client(certificate, self.now).into_iter().map(|judgement| judgement.at(self.field(user, "client-certificate-data"))));
+                let place = self.field(user, if data.is_some() { "client-certificate-data" } else { "client-certificate" });
+                found.extend(judge_client(certificate, self.now).into_iter().map(|judgement| judgement.at(place.clone())));
                 describe(login, certificate)
             }
             None => login,

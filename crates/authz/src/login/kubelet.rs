@@ -8,6 +8,8 @@ use bartizan_cluster::{ObjectView, Value, group_of};
 
 use super::Place;
 use super::fault::{Judgement, fault};
+use crate::kubelets::CONFIGURATION;
+
 use super::ground::{Configured, Flags, Ground};
 use super::{Login, Mechanism, Section, State, UnseenFact};
 
@@ -133,7 +135,7 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
     for flags in &ground.kubelets {
         let named = flags.value("config").filter(|value| !value.text.is_empty());
         // kubeadm names the file in the unit of the service, not beside its flags.
-        let path = named.as_ref().map(|value| value.text.clone()).or_else(|| is_kubeadm(flags).then(|| "/var/lib/kubelet/config.yaml".to_owned()));
+        let path = named.as_ref().map(|value| value.text.clone()).or_else(|| is_kubeadm(flags).then(|| CONFIGURATION.to_owned()));
         match path {
             None => all.push(of_flags(None, flags)),
             // kubeadm writes the file from what stands beside the arguments.

@@ -11,6 +11,7 @@ use super::Place;
 use super::certificate::{MASTERS, describe, judge_client, judge_strength, named};
 use super::fault::{Judgement, fault};
 use super::ground::{Configured, Ground, Unseen};
+use super::kubeconfig;
 use super::{Login, Mechanism, Section, State, UnseenFact};
 
 fault!(
@@ -112,6 +113,7 @@ pub(super) fn section(ground: &Ground<'_>) -> Section {
     let kubeconfigs = ground.configurations("Config");
     for config in &kubeconfigs {
         section.logins.extend(of_kubeconfig(ground, config));
+        section.logins.extend(kubeconfig::broken(ground, config));
     }
     pem_files(ground, &mut section);
     secrets(ground, &known, &mut section);

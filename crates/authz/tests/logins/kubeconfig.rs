@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bartizan_authz::login::Hygiene;
+use bartizan_authz::login::{Hygiene, Mechanism, Surroundings};
+use bartizan_cluster::node_file::{FileContent, FileFault, FileKind, NodeFile};
+use bartizan_report::Language;
 use bartizan_testbed::{Authority, Draft};
 use serde_json::json;
 
@@ -16,7 +18,7 @@ fn kubeconfig(cluster: &str, user: &str) -> String {
 }
 
 fn hygiene(text: &str) -> Hygiene {
-    Hygiene::of(&World::of(text).snapshot, &BTreeMap::new())
+    Hygiene::of(&World::of(text).snapshot, &Surroundings::default())
 }
 
 fn faults(text: &str) -> Vec<&'static str> {
@@ -158,7 +160,7 @@ fn what_leads_nowhere_or_stands_twice_is_told() {
 fn who_may_read_and_write_the_file_is_judged() {
     let of = |user: &str, mode: u32| {
         let world = World::of(&kubeconfig(SOUND, user));
-        let hygiene = Hygiene::of(&world.snapshot, &BTreeMap::from([("world.yaml".to_owned(), mode)]));
+        let hygiene = Hygiene::of(&world.snapshot, &Surroundings { modes: BTreeMap::from([("world.yaml".to_owned(), mode)]), ..Surroundings::default() });
         hygiene.judgements().map(|judgement| judgement.fault.id).filter(|id| !id.ends_with("static-token")).collect::<Vec<_>>()
     };
     assert_eq!(of("{token: hunter2}", 0o600), Vec::<&str>::new());
@@ -184,4 +186,125 @@ fn a_broken_document_says_where_and_shows_nothing_of_it() {
     assert_eq!((hygiene.files.len(), hygiene.problems.len()), (1, 1));
     assert!(hygiene.problems[0].location.as_ref().unwrap().line > 13);
     assert!(!hygiene.problems[0].message.contains("hunter2"));
+}
+
+#[test]
+fn what_holds_no_certificate_and_no_key_is_told_wherever_it_stands() {
+    let server = "server: 'https://a'";
+    for (cluster, user, expected) in [
+        (
+            SOUND.to_owned(),
+            "{client-certificate-data: '!!!', client-key-data: '!!!'}".to_owned(),
+            vec![("kubeconfig-certificate-unreadable", 9), ("kubeconfig-key-unreadable", 9)],
+        ),
+        (
+            SOUND.to_owned(),
+            "{client-certificate-data: aGk=, client-key-data: aGk=}".to_owned(),
+            vec![("kubeconfig-certificate-unreadable", 9), ("kubeconfig-key-unreadable", 9)],
+        ),
+        (format!("{{{server}, certificate-authority-data: '!!!'}}"), EXEC.to_owned(), vec![("kubeconfig-authority-unreadable", 6)]),
+    ] {
+        let text = kubeconfig(&cluster, &user);
+        let line = |id: &str, found: Vec<(&'static str, u32)>| assert_eq!(found, expected, "{id}: {text}");
+        let of = |judgement: &bartizan_authz::login::Judgement| (judgement.fault.id, judgement.place.as_ref().unwrap().location.as_ref().unwrap().line);
+        let mut told: Vec<_> = hygiene(&text).judgements().map(of).collect();
+        told.sort_unstable();
+        line("hygiene", told);
+        // Whoever asks who can log in is told the same.
+        let mut told: Vec<_> = World::of(&text).section(Mechanism::ClientCertificates).logins.iter().flat_map(|login| &login.judgements).map(of).collect();
+        told.sort_unstable();
+        line("logins", told);
+    }
+}
+
+#[test]
+fn files_that_are_not_there_or_hold_something_else_are_told() {
+    let text = kubeconfig("{server: 'https://a', certificate-authority: ca.crt}", "{client-certificate: /u.crt, client-key: ../u.key, tokenFile: t}");
+    let world = World::of(&text);
+    let wanted: Vec<String> = Hygiene::wanted(&world.snapshot).into_keys().collect();
+    assert_eq!(wanted, ["../u.key", "/u.crt", "ca.crt", "t"], "beside the kubeconfig, which is `world.yaml`");
+    let authority = Authority::new("a").unwrap();
+    let [own, other] = ["u", "v"].map(|name| authority.client(name, &["g"]).unwrap());
+    let file = |name: &str, kind, text: Option<&str>| {
+        let content = text.map_or(Err(FileFault::Absent), |text| FileContent::of(kind, name, text.as_bytes(), &[7; 32]));
+        (name.to_owned(), NodeFile { name: name.to_owned(), mode: None, content })
+    };
+    let found = |certificate: Option<&str>, key: Option<&str>, ca: Option<&str>, token: Option<&str>| {
+        let files = [
+            file("/u.crt", FileKind::Pem, certificate),
+            file("../u.key", FileKind::Pem, key),
+            file("ca.crt", FileKind::Pem, ca),
+            file("t", FileKind::Credential, token),
+        ];
+        let hygiene = Hygiene::of(&world.snapshot, &Surroundings { files: files.into(), ..Surroundings::default() });
+        let mut ids: Vec<String> = hygiene
+            .judgements()
+            .filter(|judgement| judgement.fault.id.starts_with("kubeconfig-"))
+            .map(|judgement| format!("{} {}", judgement.fault.id, judgement.place.as_ref().unwrap().path.rsplit('.').next().unwrap()))
+            .collect();
+        ids.sort_unstable();
+        ids
+    };
+    let ca = authority.identity().certificate.clone();
+    assert_eq!(found(Some(&own.certificate), Some(&own.key), Some(&ca), Some("x")), [""; 0]);
+    assert_eq!(
+        found(None, None, None, None),
+        [
+            "kubeconfig-file-unreadable certificate-authority",
+            "kubeconfig-file-unreadable client-certificate",
+            "kubeconfig-file-unreadable client-key",
+            "kubeconfig-file-unreadable tokenFile"
+        ]
+    );
+    assert_eq!(
+        found(Some(""), Some(&own.certificate), Some("x"), Some("")),
+        [
+            "kubeconfig-authority-unreadable certificate-authority",
+            "kubeconfig-certificate-unreadable client-certificate",
+            "kubeconfig-key-unreadable client-key"
+        ]
+    );
+    assert_eq!(found(Some(&own.certificate), Some(&other.key), Some(&ca), Some("x")), ["kubeconfig-key-mismatch client-key"]);
+    // Of standard input nobody knows where it lies.
+    assert_eq!(faults(&text), [""; 0], "nothing was looked for");
+}
+
+#[test]
+fn files_that_a_kubeconfig_of_a_node_names_are_looked_for_on_that_node() {
+    let text = kubeconfig("{server: 'https://a', certificate-authority: pki/ca.crt}", "{client-certificate: /x/u.crt, client-key: /x/u.key}");
+    let authority = Authority::new("a").unwrap();
+    let client = authority.client("u", &["system:masters"]).unwrap();
+    let world = World::of("")
+        .on("one", "/etc/kubernetes/admin.conf", FileKind::Configuration, &text)
+        .on("one", "/x/u.crt", FileKind::Pem, &client.certificate)
+        .on("one", "/etc/kubernetes/pki/ca.crt", FileKind::Pem, &authority.identity().certificate)
+        .on("two", "/x/u.key", FileKind::Pem, &client.key);
+    let mut world = world;
+    world.files.nodes[0].files.insert("/x/u.key".to_owned(), NodeFile { name: "/one/x/u.key".to_owned(), mode: None, content: Err(FileFault::Absent) });
+    let mut found: Vec<String> = world
+        .section(Mechanism::ClientCertificates)
+        .logins
+        .iter()
+        .flat_map(|login| login.judgements.iter().map(|judgement| format!("{} {}", judgement.fault.id, judgement.place.as_ref().unwrap_or(&login.place))))
+        .filter(|told| told.contains("kubeconfig-") || told.contains("masters"))
+        .collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "certificate-system-masters /one/etc/kubernetes/admin.conf:9:10  users[name=u].user.client-certificate",
+            "kubeconfig-file-unreadable /one/etc/kubernetes/admin.conf:9:40  users[name=u].user.client-key",
+        ]
+    );
+}
+
+#[test]
+fn an_entry_without_a_name_is_told() {
+    let text = kubeconfig(SOUND, EXEC).replace("- name: u\n", "- name: y\n").replace("- name: c\n", "- other: c\n");
+    let told: Vec<String> = hygiene(&text)
+        .judgements()
+        .filter(|judgement| judgement.fault.id == "kubeconfig-invalid")
+        .map(|judgement| judgement.problem(Language::English))
+        .collect();
+    assert_eq!(told, ["`clusters[0]` cannot be used as it is: it has no `name`", "`users[0]` cannot be used as it is: its `name` is no text"]);
 }

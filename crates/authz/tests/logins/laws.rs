@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bartizan_authz::login::{Hygiene, faults};
+use bartizan_authz::login::{Hygiene, Surroundings, faults};
 use bartizan_cluster::node_file::FileKind;
 use bartizan_report::Language;
 use bartizan_testbed::{Authority, Draft};
@@ -63,7 +63,7 @@ fn no_key_and_no_token_is_in_what_is_told() {
     inventory.write_json(&mut told).unwrap();
     inventory.write_text(Language::English, &mut told).unwrap();
     inventory.write_text(Language::Chinese, &mut told).unwrap();
-    let hygiene = Hygiene::of(&world.snapshot, &std::collections::BTreeMap::new());
+    let hygiene = Hygiene::of(&world.snapshot, &Surroundings::default());
     hygiene.write_json(&mut told).unwrap();
     let told = format!(
         "{}\n{:?}\n{:?}",
@@ -105,7 +105,7 @@ fn facts_have_names_for_people() {
     for (language, yes) in [(Language::English, "yes"), (Language::Chinese, "是")] {
         let mut text = Vec::new();
         world.inventory().write_text(language, &mut text).unwrap();
-        Hygiene::of(&world.snapshot, &std::collections::BTreeMap::new()).write_text(language, &mut text).unwrap();
+        Hygiene::of(&world.snapshot, &Surroundings::default()).write_text(language, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(text.contains(yes));
         for line in text.lines().filter(|line| line.starts_with("      ")) {
@@ -157,6 +157,6 @@ fn hostile_files_end_in_facts() {
         }
         let inventory = world.inventory();
         assert_eq!(inventory.mechanisms.len(), 10);
-        Hygiene::of(&world.snapshot, &std::collections::BTreeMap::new()).write_text(Language::English, &mut Vec::new()).unwrap();
+        Hygiene::of(&world.snapshot, &Surroundings::default()).write_text(Language::English, &mut Vec::new()).unwrap();
     }
 }

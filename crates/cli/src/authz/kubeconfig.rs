@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use bartizan_authz::login::Hygiene;
+use bartizan_authz::login::{Hygiene, Surroundings};
 use bartizan_gather::{Silent, files, node};
 use bartizan_report::{FailOn, Outcome};
 use clap::Args;
@@ -36,7 +36,13 @@ pub(super) fn run(options: &Kubeconfig, terminal: &Terminal) -> Result<Outcome> 
     let gathered = files::gather(&request, &mut io::stdin().lock(), &Silent)?;
     let sources = &gathered.snapshot.circumstances().sources;
     let modes: BTreeMap<String, u32> = sources.iter().filter_map(|source| Some((source.name().to_owned(), node::mode_of(source.name().as_ref())?))).collect();
-    let hygiene = Hygiene::of(&gathered.snapshot, &modes);
+    let wanted = Hygiene::wanted(&gathered.snapshot);
+    let mut reader = node::Reader::of(&[])?;
+    for (path, kind) in &wanted {
+        reader.give(*kind, path.as_ref());
+    }
+    let files = wanted.into_keys().zip(reader.into_files().given.into_iter().map(|(_, file)| file)).collect();
+    let hygiene = Hygiene::of(&gathered.snapshot, &Surroundings { modes, files });
     let mut out = BufWriter::new(io::stdout().lock());
     match options.output {
         ListFormat::Json => hygiene.write_json(&mut out)?,

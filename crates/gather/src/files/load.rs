@@ -14,7 +14,7 @@ use super::archive::{Packed, recognise};
 use super::long::{self, Long};
 use super::render::{self, Engine};
 use super::walk::{Fault, Found, name_of, unreadable};
-use super::{Item, Request, SIZE_MAX, version_of};
+use super::{Item, Request, SIZE_MAX};
 use crate::{Progress, Step};
 
 /// Smaller pieces cost more in hand-over than they win in balance.
@@ -170,7 +170,7 @@ impl Resolved {
                         Err(error) => resolved.faults.push(unreadable(name, &error)),
                     }
                 }
-                Content::Render { engine, path } => match render::render(engine, &path, &request.rendering, version_of(request), progress) {
+                Content::Render { engine, path } => match render::render(engine, &path, &request.rendering, request.version.unwrap_or_default(), progress) {
                     Ok(rendered) => resolved.loaded.extend(rendered.into_iter().map(|part| cut(part.name, part.text))),
                     Err(fault) => resolved.faults.push(fault),
                 },

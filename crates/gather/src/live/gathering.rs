@@ -25,8 +25,8 @@ const CUSTOM_KINDS: &str = "custom-resources";
 pub(super) async fn gather(request: &Request, progress: &dyn Progress) -> Result<Gathered, Error> {
     let (server, version) = access::connect(&request.access, request.timeout, request.request_timeout).await?;
     let mut notes = Vec::new();
-    let version = judged_version(request, &version, &mut notes);
-    progress.step(&Step::Connected { server: server.address(), version: &version.to_string() });
+    let (version, untold) = judged_version(request, &version, &mut notes);
+    progress.step(&Step::Connected { server: server.address(), version: &version.unwrap_or_default().to_string() });
     let options = ReadOptions { secret_key: crate::random_key()? };
     let mut gathering = Gathering {
         request,
@@ -43,27 +43,25 @@ pub(super) async fn gather(request: &Request, progress: &dyn Progress) -> Result
     gathering.lists(targets).await;
     gathering.named_objects().await;
     let Gathering { fragments, missing, notes, .. } = gathering;
-    Ok(gathered(request, &server, version, fragments, missing, notes))
+    Ok(gathered(request, &server, (version, untold), fragments, missing, notes))
 }
 
-fn judged_version(request: &Request, version: &ServerVersion, notes: &mut Vec<Note>) -> KubernetesVersion {
-    let known = match version {
-        ServerVersion::Known(version, _) => *version,
-        ServerVersion::Unknown(message) => {
-            notes.push(Note::UnknownVersion { message: message.clone() });
-            KubernetesVersion::NEWEST
-        }
+/// The version by which to judge, if somebody says it; and what the server says instead, if it does not.
+fn judged_version(request: &Request, version: &ServerVersion, notes: &mut Vec<Note>) -> (Option<KubernetesVersion>, Option<String>) {
+    let (known, untold) = match version {
+        ServerVersion::Known(version, _) => (Some(*version), None),
+        ServerVersion::Unknown(message) => (None, Some(message.clone())),
     };
-    if known < OLDEST_SUPPORTED || known > KubernetesVersion::NEWEST {
-        notes.push(Note::UnsupportedVersion { version: known });
+    if let Some(version) = known.filter(|known| *known < OLDEST_SUPPORTED || *known > KubernetesVersion::NEWEST) {
+        notes.push(Note::UnsupportedVersion { version });
     }
-    request.version.unwrap_or(known)
+    (request.version.or(known), untold)
 }
 
 fn gathered(
     request: &Request,
     server: &Server,
-    version: KubernetesVersion,
+    (version, untold): (Option<KubernetesVersion>, Option<String>),
     fragments: Vec<Fragment>,
     mut missing: Vec<Missing>,
     mut notes: Vec<Note>,
@@ -73,18 +71,13 @@ fn gathered(
     }
     missing.sort();
     missing.dedup();
+    let sources = vec![Source::without_text(server.address())];
+    let circumstances = Circumstances { provenance: Provenance::Live, sources, version: version.unwrap_or_default(), observed_at: request.now, missing };
+    let snapshot = crate::of_decided_version(Snapshot::assemble(fragments, circumstances), version);
+    notes.extend(untold.map(|message| Note::UnknownVersion { message, assumed: snapshot.version() }));
     notes.sort();
     notes.dedup();
-    let sources = vec![Source::without_text(server.address())];
-    let circumstances = Circumstances { provenance: Provenance::Live, sources, version, observed_at: request.now, missing };
-    Gathered {
-        snapshot: Snapshot::assemble(fragments, circumstances),
-        road: Road::Live,
-        names: vec![server.address().to_owned()],
-        files: 0,
-        skipped: Skipped::default(),
-        notes,
-    }
+    Gathered { snapshot, road: Road::Live, names: vec![server.address().to_owned()], files: 0, skipped: Skipped::default(), notes }
 }
 
 /// The kinds of [`Kind`] that `request` is about: what judges read, what runs pods, and namespaces.

@@ -125,8 +125,9 @@ words! {
 }
 
 /// What reports assume, in both languages; what is more special stands first.
-const ASSUMPTIONS: [(&str, &str); 10] = [
+const ASSUMPTIONS: [(&str, &str); 13] = [
     ("Kubernetes {version}, the newest known version", "Kubernetes {version}（已知的最新版本）"),
+    ("Kubernetes {version}, by `kubernetesVersion` at {place}", "Kubernetes {version}（依据 {place} 处的 `kubernetesVersion`）"),
     ("objects without a namespace go to `default`", "未写命名空间的对象归入 `default`"),
     ("default policy {version} added", "已加入 {version} 的默认策略"),
     ("the rules of some aggregated roles were left out: there are too many", "部分聚合角色的规则过多，未全部计入"),
@@ -141,6 +142,11 @@ const ASSUMPTIONS: [(&str, &str); 10] = [
     ),
     ("authorization chain {chain} by AuthorizationConfiguration", "授权链 {chain}（取自 AuthorizationConfiguration）"),
     ("authorization chain {chain}, since `{file}` of {server} is not in the input", "授权链 {chain}（输入中没有 {server} 的 `{file}`）"),
+    (
+        "authorization chain {chain}, since `{file}` of {server} is one of several in the input",
+        "授权链 {chain}（{server} 的 `{file}` 是输入中若干文档之一，无法确定是哪一个）",
+    ),
+    ("authorization chain {chain}, since `{file}` of {server} could not be read ({reason})", "授权链 {chain}（{server} 的 `{file}` 无法读取：{reason}）"),
     ("authorization chain {chain}", "授权链 {chain}"),
 ];
 
@@ -264,7 +270,11 @@ mod tests {
 
     #[test]
     fn what_was_assumed_is_said_in_both_languages() {
-        for text in ["Kubernetes 1.37, the newest known version", "objects without a namespace go to `default`"] {
+        for text in [
+            "Kubernetes 1.37, the newest known version",
+            "Kubernetes 1.34, by `kubernetesVersion` at a.yaml:3:1",
+            "objects without a namespace go to `default`",
+        ] {
             assert_eq!(assumption(Language::English, text), text);
             assert!(!assumption(Language::Chinese, text).contains("the "), "{text}");
         }

@@ -62,7 +62,7 @@ pub(super) static ALL: &[Primitive] = &[
                     .other()
                     .cluster()],
             )
-            .gated(&[Gate::Feature(FINE_GRAINED_KUBELET)])
+            .gated(&[Gate::KubeletFeature(FINE_GRAINED_KUBELET)])
             .since(32),
         ],
     },

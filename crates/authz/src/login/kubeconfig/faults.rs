@@ -265,6 +265,15 @@ fault!(
 );
 
 fault!(
+    FILE_UNREADABLE,
+    "kubeconfig-file-unreadable",
+    Low,
+    ("`{name}` names the file `{file}`, which cannot be had: {reason}", "`{name}` 引用的文件 `{file}` 无法取得：{reason}"),
+    ("kubectl refuses it.", "kubectl 会拒绝它。"),
+    ("put the file there, or embed what it holds", "把文件放到该处，或将其内容嵌入"),
+);
+
+fault!(
     IMPERSONATES_MASTERS,
     "kubeconfig-impersonates-masters",
     Medium,
@@ -292,7 +301,7 @@ fault!(
 );
 
 /// Every fault of this file.
-pub(in crate::login) static FAULTS: [&Fault; 30] = [
+pub(in crate::login) static FAULTS: [&Fault; 31] = [
     &SKIPS_VERIFICATION,
     &PLAIN_HTTP,
     &SYSTEM_AUTHORITIES,
@@ -320,6 +329,7 @@ pub(in crate::login) static FAULTS: [&Fault; 30] = [
     &DUPLICATE,
     &UNUSED,
     &INVALID,
+    &FILE_UNREADABLE,
     &IMPERSONATES_MASTERS,
     &READABLE,
     &WRITABLE,
