@@ -136,32 +136,16 @@ fn lines_of(source: &Source, value: Value<'_>, text: &str) -> Option<(u32, u32)>
             let (before, rest) = shown.split_at_checked(indent).unwrap_or((&shown, ""));
             before.bytes().all(|byte| byte == b' ') && rest == wanted
         });
-        is_there.then_some(()).and_then(|()| Some((line, u32::try_from(indent).ok()?)))
+        if is_there { Some((line, u32::try_from(indent).ok()?)) } else { None }
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
-    use crate::SourceId;
-    use crate::read::{Fragment, ReadOptions, split};
-    use crate::snapshot::{Circumstances, Provenance};
 
     fn snapshot(text: &str) -> Snapshot {
-        let mut fragment = Fragment::new(ReadOptions { secret_key: [0; 32] });
-        for document in split(text).0 {
-            fragment.read(SourceId(0), text, &document);
-        }
-        let circumstances = Circumstances {
-            provenance: Provenance::Files,
-            sources: vec![Source::text("map.yaml", text)],
-            version: KubernetesVersion::NEWEST,
-            observed_at: Timestamp::UNIX_EPOCH,
-            missing: Vec::new(),
-        };
-        Snapshot::assemble(vec![fragment], circumstances)
+        Snapshot::of_text("map.yaml", text)
     }
 
     fn map(value: &str) -> String {

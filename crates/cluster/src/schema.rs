@@ -333,22 +333,11 @@ fn edits(one: &str, two: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::{Fragment, ProblemKind, ReadOptions, split};
-    use crate::{Circumstances, KubernetesVersion, Provenance, Snapshot, Source, SourceId};
+    use crate::Snapshot;
+    use crate::read::ProblemKind;
 
     fn snapshot(text: &str) -> Snapshot {
-        let mut fragment = Fragment::new(ReadOptions { secret_key: [0; 32] });
-        for document in split(text).0 {
-            fragment.read(SourceId(0), text, &document);
-        }
-        let circumstances = Circumstances {
-            provenance: Provenance::Files,
-            sources: vec![Source::text("a.yaml", text)],
-            version: KubernetesVersion::NEWEST,
-            observed_at: jiff::Timestamp::UNIX_EPOCH,
-            missing: Vec::new(),
-        };
-        Snapshot::assemble(vec![fragment], circumstances)
+        Snapshot::of_text("a.yaml", text)
     }
 
     fn faults(text: &str) -> Vec<String> {

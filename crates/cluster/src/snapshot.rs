@@ -303,3 +303,22 @@ fn in_order(mut problems: Vec<PlacedProblem>) -> Vec<PlacedProblem> {
     problems.dedup_by(|later, earlier| later.kind == ProblemKind::Template && earlier.kind == ProblemKind::Template && later.source == earlier.source);
     problems
 }
+
+#[cfg(test)]
+impl Snapshot {
+    /// What is in a text, as if it were the file `name`.
+    pub(crate) fn of_text(name: &str, text: &str) -> Self {
+        let mut fragment = Fragment::new(crate::read::ReadOptions { secret_key: [0; 32] });
+        for document in crate::read::split(text).0 {
+            fragment.read(crate::source::SourceId(0), text, &document);
+        }
+        let circumstances = Circumstances {
+            provenance: Provenance::Files,
+            sources: vec![Source::text(name, text)],
+            version: KubernetesVersion::NEWEST,
+            observed_at: Timestamp::UNIX_EPOCH,
+            missing: Vec::new(),
+        };
+        Self::assemble(vec![fragment], circumstances)
+    }
+}

@@ -104,15 +104,12 @@ impl Changes {
         let namespace = format!("team-{}", pod / 2 % self.namespaces);
         let role = ["web", "api", "db", "job"].get(number % 4).copied().unwrap_or("web");
         let made = |removed: Vec<ObjectRef>, added: String| Some(Change { removed, added });
-        let cilium = |kind: &str, name: &str, place: &str, spec: &str| {
-            format!("apiVersion: cilium.io/v2\nkind: {kind}\nmetadata: {{name: {name}{place}}}\nspec: {{{spec}}}\n")
+        let of = |api: &'static str| {
+            move |kind: &str, name: &str, place: &str, spec: &str| {
+                format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: {name}{place}}}\nspec: {{{spec}}}\n")
+            }
         };
-        let calico = |kind: &str, name: &str, place: &str, spec: &str| {
-            format!("apiVersion: projectcalico.org/v3\nkind: {kind}\nmetadata: {{name: {name}{place}}}\nspec: {{{spec}}}\n")
-        };
-        let istio = |kind: &str, name: &str, place: &str, spec: &str| {
-            format!("apiVersion: security.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}{place}}}\nspec: {{{spec}}}\n")
-        };
+        let (cilium, calico, istio) = (of("cilium.io/v2"), of("projectcalico.org/v3"), of("security.istio.io/v1"));
         let (own, of_mesh) = (format!(", namespace: {namespace}"), ", namespace: istio-system");
         let new = format!("new-{number}");
         let from_role = format!(

@@ -2,7 +2,7 @@
 
 use crate::read::{Fragment, ReadOptions, split};
 use crate::secret::Content;
-use crate::{Circumstances, KubernetesVersion, Object, ObjectView, Provenance, Snapshot, Source, SourceId, field};
+use crate::{Object, ObjectView, Snapshot, SourceId, field};
 
 fn read(text: &str) -> Fragment {
     let mut fragment = Fragment::new(ReadOptions { secret_key: [7; 32] });
@@ -13,14 +13,7 @@ fn read(text: &str) -> Fragment {
 }
 
 fn snapshot(text: &str) -> Snapshot {
-    let circumstances = Circumstances {
-        provenance: Provenance::Files,
-        sources: vec![Source::text("a.yaml", text)],
-        version: KubernetesVersion::NEWEST,
-        observed_at: jiff::Timestamp::UNIX_EPOCH,
-        missing: Vec::new(),
-    };
-    Snapshot::assemble(vec![read(text)], circumstances)
+    Snapshot::of_text("a.yaml", text)
 }
 
 fn fact<'a>(view: ObjectView<'a>, pointer: &str) -> Option<&'a Content> {

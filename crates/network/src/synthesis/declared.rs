@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::need::{Evidence, Gap, Needs, Side};
 use super::{Request, Scope, place};
 use crate::Network;
+use crate::endpoint::End;
 use crate::label::Selector;
 use crate::policy::{Action, Direction, Peer, PodMatch, Rule};
 use crate::traffic::{Bounds, Traffic};
@@ -67,7 +68,8 @@ impl Network<'_> {
         }
         for (&one, &other) in own.iter().flat_map(|one| others.iter().map(move |other| (one, other))) {
             let (source, target) = if rule.direction == Direction::Ingress { (other, one) } else { (one, other) };
-            let (Some(from), Some(to)) = (self.guarded_owner_of(source), self.guarded_owner_of(target)) else { continue };
+            let owner = |unit: u32| self.guarded_owner(End::Pod(self.representative(unit)?));
+            let (Some(from), Some(to)) = (owner(source), owner(target)) else { continue };
             if from == to {
                 continue;
             }
@@ -87,11 +89,5 @@ impl Network<'_> {
     /// Whether a set of pods is told by their labels.
     fn tells_pods_apart(&self, wanted: PodMatch) -> bool {
         wanted.formula.is_some() || self.policies.pod_selectors.get(wanted.pods).is_some_and(|selector: &Selector<'_>| !selector.is_everything())
-    }
-
-    /// The workload of a unit of pods that policies can guard.
-    fn guarded_owner_of(&self, unit: u32) -> Option<u32> {
-        let pod = self.inventory.pods.get(self.representative(unit)? as usize)?;
-        (!pod.host_network).then_some(pod.owner)
     }
 }

@@ -202,7 +202,7 @@ impl Network<'_> {
     }
 
     /// The workload of a pod that policies can guard.
-    fn guarded_owner(&self, end: End) -> Option<u32> {
+    pub(super) fn guarded_owner(&self, end: End) -> Option<u32> {
         match end {
             End::Pod(number) => self.inventory.pods.get(number as usize).filter(|pod| !pod.host_network).map(|pod| pod.owner),
             _ => None,
