@@ -30,12 +30,13 @@ const RELEASES: [KubernetesVersion; 3] =
 const QUESTIONS: usize = 85_000;
 
 /// What the tests tell of, in the order of the columns, and how the columns are called.
-const COLUMNS: [(&str, &str, &str); 7] = [
+const COLUMNS: [(&str, &str, &str); 8] = [
     ("reviews", "access reviews", "访问审查"),
     ("creations", "creations by limited users", "受限用户的创建"),
     ("changes", "changes by limited users", "受限用户的修改"),
     ("impersonations", "impersonations", "身份冒充"),
     ("node restriction", "writes of kubelets", "kubelet 的写入"),
+    ("owner references", "writes of owner references", "ownerReferences 的写入"),
     ("certificate requests", "certificate requests", "证书签名请求"),
     ("default roles and bindings", "default roles and bindings", "默认角色与绑定"),
 ];

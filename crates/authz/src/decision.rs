@@ -98,6 +98,8 @@ pub enum Unknown {
     Plugin(&'static str),
     /// Whether a feature is on that is off by default, by its name.
     Feature(&'static str),
+    /// Whether the server serves a kind, by its `apiVersion` and name.
+    Kind(String),
     /// For which audiences the driver of a volume asks for tokens.
     VolumeDriver,
 }
@@ -110,6 +112,7 @@ impl std::fmt::Display for Unknown {
             Unknown::PolicyFile => write!(out, "the file of ABAC policies is not in the input"),
             Unknown::Plugin(name) => write!(out, "whether the admission plugin `{name}` runs is not in the input"),
             Unknown::Feature(name) => write!(out, "whether the feature gate `{name}` is on is not in the input"),
+            Unknown::Kind(kind) => write!(out, "whether the server serves `{kind}` is not in the input"),
             Unknown::VolumeDriver => write!(out, "which tokens the drivers of the pod's volumes ask for is not looked at"),
         }
     }

@@ -66,6 +66,7 @@ mod reason;
 pub mod restriction;
 pub mod review;
 mod rule;
+mod served;
 mod server;
 mod subsumption;
 pub mod usage;

@@ -3,111 +3,10 @@
 //! The resources of Kubernetes are known by all their names, those of extensions by the CustomResourceDefinitions of the input.
 //! What is not known is taken as it is written, and said so.
 
+use bartizan_cluster::Snapshot;
 use bartizan_cluster::access::{Action, Resource};
-use bartizan_cluster::{Kind, Snapshot, Value, field};
 
-/// A resource that servers serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Served {
-    group: &'static str,
-    plural: &'static str,
-    /// Other names, space between.
-    names: &'static str,
-    namespaced: bool,
-}
-
-const fn local(group: &'static str, plural: &'static str, names: &'static str) -> Served {
-    Served { group, plural, names, namespaced: true }
-}
-
-const fn global(group: &'static str, plural: &'static str, names: &'static str) -> Served {
-    Served { group, plural, names, namespaced: false }
-}
-
-/// The resources of Kubernetes 1.29 to 1.37. Of two groups that serve a name, the one that `kubectl` takes stands first.
-const SERVED: &[Served] = &[
-    local("", "bindings", "binding"),
-    global("", "componentstatuses", "componentstatus cs"),
-    local("", "configmaps", "configmap cm"),
-    local("", "endpoints", "ep"),
-    local("", "events", "event ev"),
-    local("", "limitranges", "limitrange limits"),
-    global("", "namespaces", "namespace ns"),
-    global("", "nodes", "node no"),
-    local("", "persistentvolumeclaims", "persistentvolumeclaim pvc"),
-    global("", "persistentvolumes", "persistentvolume pv"),
-    local("", "pods", "pod po"),
-    local("", "podtemplates", "podtemplate"),
-    local("", "replicationcontrollers", "replicationcontroller rc"),
-    local("", "resourcequotas", "resourcequota quota"),
-    local("", "secrets", "secret"),
-    local("", "serviceaccounts", "serviceaccount sa"),
-    local("", "services", "service svc"),
-    // What impersonation is asked about.
-    global("", "users", "user"),
-    global("", "groups", "group"),
-    global("admissionregistration.k8s.io", "mutatingadmissionpolicies", "mutatingadmissionpolicy"),
-    global("admissionregistration.k8s.io", "mutatingadmissionpolicybindings", "mutatingadmissionpolicybinding"),
-    global("admissionregistration.k8s.io", "mutatingwebhookconfigurations", "mutatingwebhookconfiguration"),
-    global("admissionregistration.k8s.io", "validatingadmissionpolicies", "validatingadmissionpolicy"),
-    global("admissionregistration.k8s.io", "validatingadmissionpolicybindings", "validatingadmissionpolicybinding"),
-    global("admissionregistration.k8s.io", "validatingwebhookconfigurations", "validatingwebhookconfiguration"),
-    global("apiextensions.k8s.io", "customresourcedefinitions", "customresourcedefinition crd crds"),
-    global("apiregistration.k8s.io", "apiservices", "apiservice"),
-    local("apps", "controllerrevisions", "controllerrevision"),
-    local("apps", "daemonsets", "daemonset ds"),
-    local("apps", "deployments", "deployment deploy"),
-    local("apps", "replicasets", "replicaset rs"),
-    local("apps", "statefulsets", "statefulset sts"),
-    global("authentication.k8s.io", "selfsubjectreviews", "selfsubjectreview"),
-    global("authentication.k8s.io", "tokenreviews", "tokenreview"),
-    global("authentication.k8s.io", "uids", "uid"),
-    global("authentication.k8s.io", "userextras", "userextra"),
-    local("authorization.k8s.io", "localsubjectaccessreviews", "localsubjectaccessreview"),
-    global("authorization.k8s.io", "selfsubjectaccessreviews", "selfsubjectaccessreview"),
-    global("authorization.k8s.io", "selfsubjectrulesreviews", "selfsubjectrulesreview"),
-    global("authorization.k8s.io", "subjectaccessreviews", "subjectaccessreview"),
-    local("autoscaling", "horizontalpodautoscalers", "horizontalpodautoscaler hpa"),
-    local("batch", "cronjobs", "cronjob cj"),
-    local("batch", "jobs", "job"),
-    global("certificates.k8s.io", "certificatesigningrequests", "certificatesigningrequest csr"),
-    global("certificates.k8s.io", "clustertrustbundles", "clustertrustbundle"),
-    local("certificates.k8s.io", "podcertificaterequests", "podcertificaterequest"),
-    global("certificates.k8s.io", "signers", "signer"),
-    local("coordination.k8s.io", "leasecandidates", "leasecandidate"),
-    local("coordination.k8s.io", "leases", "lease"),
-    local("discovery.k8s.io", "endpointslices", "endpointslice"),
-    local("events.k8s.io", "events", "event ev"),
-    global("flowcontrol.apiserver.k8s.io", "flowschemas", "flowschema"),
-    global("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", "prioritylevelconfiguration"),
-    global("internal.apiserver.k8s.io", "storageversions", "storageversion"),
-    global("metrics.k8s.io", "nodes", ""),
-    local("metrics.k8s.io", "pods", ""),
-    global("networking.k8s.io", "ingressclasses", "ingressclass"),
-    local("networking.k8s.io", "ingresses", "ingress ing"),
-    global("networking.k8s.io", "ipaddresses", "ipaddress ip"),
-    local("networking.k8s.io", "networkpolicies", "networkpolicy netpol"),
-    global("networking.k8s.io", "servicecidrs", "servicecidr"),
-    global("node.k8s.io", "runtimeclasses", "runtimeclass"),
-    local("policy", "poddisruptionbudgets", "poddisruptionbudget pdb"),
-    global("rbac.authorization.k8s.io", "clusterrolebindings", "clusterrolebinding"),
-    global("rbac.authorization.k8s.io", "clusterroles", "clusterrole"),
-    local("rbac.authorization.k8s.io", "rolebindings", "rolebinding"),
-    local("rbac.authorization.k8s.io", "roles", "role"),
-    global("resource.k8s.io", "deviceclasses", "deviceclass"),
-    global("resource.k8s.io", "devicetaintrules", "devicetaintrule"),
-    local("resource.k8s.io", "resourceclaims", "resourceclaim"),
-    local("resource.k8s.io", "resourceclaimtemplates", "resourceclaimtemplate"),
-    global("resource.k8s.io", "resourceslices", "resourceslice"),
-    global("scheduling.k8s.io", "priorityclasses", "priorityclass pc"),
-    global("storage.k8s.io", "csidrivers", "csidriver"),
-    global("storage.k8s.io", "csinodes", "csinode"),
-    local("storage.k8s.io", "csistoragecapacities", "csistoragecapacity"),
-    global("storage.k8s.io", "storageclasses", "storageclass sc"),
-    global("storage.k8s.io", "volumeattachments", "volumeattachment"),
-    global("storage.k8s.io", "volumeattributesclasses", "volumeattributesclass vac"),
-    global("storagemigration.k8s.io", "storageversionmigrations", "storageversionmigration"),
-];
+use crate::served::{self, Served};
 
 /// A question that was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,18 +40,19 @@ pub fn read(snapshot: &Snapshot, verb: &str, what: &str, name: Option<&str>, pla
         Some((word, group)) => (word, Some(without_version(group))),
         None => (resource, None),
     };
-    let found = if word == "*" { None } else { served(word, group).or_else(|| defined(snapshot, word, group)) };
+    let found = if word == "*" { None } else { served::called(snapshot, word, group) };
     let is_known = found.is_some() || word == "*";
-    let (group, plural, namespaced) = found.unwrap_or_else(|| (group.unwrap_or("").to_owned(), word.to_owned(), true));
+    let Served { group, plural, is_namespaced } =
+        found.unwrap_or_else(|| Served { group: group.unwrap_or("").to_owned().into(), plural: word.to_owned().into(), is_namespaced: true });
     let namespace = match (place, name) {
         (_, Some(name)) if group.is_empty() && plural == "namespaces" => name,
-        (Place::Namespace(namespace), _) if namespaced => namespace,
-        (Place::Unsaid, _) if namespaced => "default",
+        (Place::Namespace(namespace), _) if is_namespaced => namespace,
+        (Place::Unsaid, _) if is_namespaced => "default",
         _ => "",
     };
     let target = Resource {
-        group: group.into(),
-        resource: plural.into(),
+        group,
+        resource: plural,
         subresource: subresource.to_owned().into(),
         namespace: namespace.to_owned().into(),
         name: name.unwrap_or("").to_owned().into(),
@@ -169,33 +69,6 @@ fn without_version(group: &str) -> &str {
         None if is_version(group) => "",
         _ => group,
     }
-}
-
-fn served(word: &str, group: Option<&str>) -> Option<(String, String, bool)> {
-    let word = word.to_lowercase();
-    let is_called = |one: &&Served| one.plural == word || one.names.split(' ').any(|name| name == word);
-    let found = SERVED.iter().filter(is_called).find(|one| group.is_none_or(|group| one.group == group))?;
-    Some((found.group.to_owned(), found.plural.to_owned(), found.namespaced))
-}
-
-/// A resource that a CustomResourceDefinition of the input defines.
-fn defined(snapshot: &Snapshot, word: &str, group: Option<&str>) -> Option<(String, String, bool)> {
-    let word = word.to_lowercase();
-    snapshot.of_kind(Kind::CustomResourceDefinition).find_map(|definition| {
-        let spec = definition.spec()?;
-        let names = spec.entry("names")?;
-        let text = |key: &str| names.entry(key).and_then(Value::as_str);
-        let plural = text("plural")?;
-        let mut known = [text("plural"), text("singular")]
-            .into_iter()
-            .flatten()
-            .chain(names.entry("shortNames").into_iter().flat_map(Value::items).filter_map(Value::as_str));
-        let is_called = known.any(|name| name == word) || names.str(field::KIND).is_some_and(|kind| kind.to_lowercase() == word);
-        let its_group = spec.str(field::GROUP)?;
-        let fits = is_called && group.is_none_or(|group| group == its_group);
-        let namespaced = spec.entry("scope").and_then(Value::as_str) != Some("Cluster");
-        fits.then(|| (its_group.to_owned(), plural.to_owned(), namespaced))
-    })
 }
 
 #[cfg(test)]

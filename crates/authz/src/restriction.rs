@@ -3,12 +3,16 @@
 //!
 //! - `CertificateSubjectRestriction`: nobody asks the signer of clients for a certificate in `system:masters`.
 //! - `NodeRestriction`: a kubelet writes only what belongs to its own node.
+//! - `OwnerReferencesPermissionEnforcement`: nobody has the garbage collector delete what they may not delete themselves, or holds up
+//!   that an owner is deleted.
 //!
 //! A [`Submission`] is a write as admission sees it. Objects are as they would be sent to the server, in JSON. Start at
-//! [`Authz::admits`]; [`Authz::admits_certificate`] and [`Authz::admits_kubelet`] say what each plugin says where it runs.
+//! [`Authz::admits`]; [`Authz::admits_certificate`], [`Authz::admits_kubelet`] and [`Authz::admits_owners`] say what each plugin says where
+//! it runs.
 
 mod certificate;
 mod node;
+mod owner;
 mod reference;
 
 use bartizan_cluster::access::{Resource, User};
@@ -23,6 +27,8 @@ pub use certificate::{CLIENT_SIGNER, KUBELET_CLIENT_SIGNER, KUBELET_SERVING_SIGN
 pub(crate) const CERTIFICATE_SUBJECT: &str = "CertificateSubjectRestriction";
 /// The admission plugin that confines kubelets.
 pub(crate) const NODE: &str = "NodeRestriction";
+/// The admission plugin that asks for rights on what is owned, and on owners.
+pub(crate) const OWNERS: &str = "OwnerReferencesPermissionEnforcement";
 
 /// What is done to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,22 +70,30 @@ pub enum Admission {
 }
 
 impl Authz<'_> {
-    /// What the plugins that run on this server say to `submission`.
+    /// What the plugins that run on this server say to `submission`: what one refuses is refused, whatever is not known of another.
     pub fn admits(&self, submission: &Submission<'_>) -> Admission {
-        if self.server.runs_default_plugin(CERTIFICATE_SUBJECT) {
-            let said = self.admits_certificate(submission);
-            if said != Admission::Admitted {
-                return said;
+        let mut unknown = Vec::new();
+        for (plugin, runs, say) in self.plugins() {
+            if runs == Some(false) {
+                continue;
+            }
+            match (say(self, submission), runs) {
+                (Admission::Admitted, _) => {}
+                (Admission::Unknown(causes), Some(true)) => unknown.extend(causes),
+                (said, Some(true)) => return said,
+                (_, _) => unknown.push(Unknown::Plugin(plugin)),
             }
         }
-        match self.server.runs_plugin(NODE) {
-            Some(false) => Admission::Admitted,
-            Some(true) => self.admits_kubelet(submission),
-            None => match self.admits_kubelet(submission) {
-                Admission::Admitted => Admission::Admitted,
-                _ => Admission::Unknown(vec![Unknown::Plugin(NODE)]),
-            },
-        }
+        if unknown.is_empty() { Admission::Admitted } else { Admission::Unknown(unknown) }
+    }
+
+    /// The plugins in the order in which the server asks them, each with whether it runs, as far as that is known.
+    fn plugins(&self) -> [(&'static str, Option<bool>, Voice); 3] {
+        [
+            (NODE, self.server.runs_plugin(NODE), |authz, submission| authz.admits_kubelet(submission)),
+            (OWNERS, self.server.runs_plugin(OWNERS), |authz, submission| authz.admits_owners(submission)),
+            (CERTIFICATE_SUBJECT, Some(self.server.runs_default_plugin(CERTIFICATE_SUBJECT)), |authz, submission| authz.admits_certificate(submission)),
+        ]
     }
 
     /// What `CertificateSubjectRestriction` says.
@@ -91,7 +105,16 @@ impl Authz<'_> {
     pub fn admits_kubelet(&self, submission: &Submission<'_>) -> Admission {
         node::Kubelet::admits(self, submission)
     }
+
+    /// What `OwnerReferencesPermissionEnforcement` says: who changes the owners of an object that is there needs the right to delete
+    /// it, and who makes an owner wait for it (`blockOwnerDeletion`) the right to update the owner's finalizers.
+    pub fn admits_owners(&self, submission: &Submission<'_>) -> Admission {
+        owner::admits(self, submission)
+    }
 }
+
+/// How a plugin is asked.
+type Voice = fn(&Authz<'_>, &Submission<'_>) -> Admission;
 
 /// A text of an object, by its path; empty where there is none.
 fn text<'v>(object: Option<&'v Value>, pointer: &str) -> &'v str {

@@ -68,6 +68,11 @@ pub(crate) fn describes(api_version: &str, kind: &str) -> bool {
     SCHEMA.kinds.contains_key(&(api_version, kind))
 }
 
+/// The kinds of `api_version` whose fields are known here, in no order.
+pub fn kinds(api_version: &str) -> impl Iterator<Item = &'static str> {
+    SCHEMA.kinds.keys().filter(move |(version, _)| *version == api_version).map(|(_, kind)| *kind)
+}
+
 /// What is done with each value that has a known type. The walk goes into a list or map only where the type fits.
 trait Visit<'a> {
     fn mismatch(&mut self, value: Value<'a>, expected: &'static str, found: Option<&'static str>);

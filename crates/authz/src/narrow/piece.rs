@@ -68,24 +68,25 @@ pub(super) fn make(authz: &Authz<'_>, uses: &[Use<'_>], attribution: &Attributio
         let Some(subject) = holder.subject(authz) else { continue };
         let seen = filed.get(&holder).map_or(&[][..], Vec::as_slice);
         let mut made = Maker { uses, needs: &attribution.needs, subject, options, seen, window }.grants();
-        add_silent(subject, attribution, holder, &mut made);
+        add_silent(authz, subject, attribution, holder, &mut made);
         pieces.insert(holder, made);
     }
     prune(&attribution.needs, &mut pieces);
     pieces
 }
 
-fn add_silent(subject: SubjectView<'_>, attribution: &Attribution<'_>, holder: Entry, made: &mut BTreeMap<(Place, What), Evidence>) {
+fn add_silent(authz: &Authz<'_>, subject: SubjectView<'_>, attribution: &Attribution<'_>, holder: Entry, made: &mut BTreeMap<(Place, What), Evidence>) {
     let binding = subject.binding();
     let place = binding.namespace().map(str::to_owned);
     let deeds = attribution.deeds.get(&holder).copied().unwrap_or_default();
+    let seen: Vec<(Place, What)> = made.keys().cloned().collect();
     for rule in binding.role().into_iter().flat_map(RoleView::rules) {
-        for (what, why) in silent::kept(rule, deeds) {
-            // Paths are never granted in a namespace.
-            if place.is_some() && matches!(what, What::Path { .. }) {
-                continue;
-            }
-            let evidence = made.entry((place.clone(), what)).or_default();
+        // Paths are never granted in a namespace.
+        let is_granted = |what: &What| place.is_none() || !matches!(what, What::Path { .. });
+        let kept = silent::kept(authz, rule, deeds).into_iter().filter(|(what, _)| is_granted(what)).map(|kept| (place.clone(), kept));
+        let owned = seen.iter().flat_map(|(place, what)| silent::owned(authz, rule, what).into_iter().map(|kept| (place.clone(), kept)));
+        for (place, (what, why)) in kept.chain(owned) {
+            let evidence = made.entry((place, what)).or_default();
             if evidence.needs.is_empty() {
                 evidence.silence.get_or_insert(why);
             }

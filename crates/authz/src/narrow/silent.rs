@@ -6,10 +6,10 @@
 
 use bartizan_report::fault::Words;
 
-use crate::RuleView;
-
 use super::attribution::Deeds;
 use super::piece::What;
+use crate::restriction::OWNERS;
+use crate::{Authz, RuleView};
 
 /// The verbs of requests, and those that are worked out from requests: a log shows whether they were used.
 const SEEN: [&str; 13] = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "proxy", "impersonate", "escalate", "bind", "*"];
@@ -31,6 +31,8 @@ pub(super) enum Silence {
     Kubelet,
     /// Asked for when an owner is named in an object.
     Finalizers,
+    /// Asked for when the owners of an object are changed.
+    Owners,
     /// A path, which other servers than the API server have as well.
     Path,
 }
@@ -51,6 +53,10 @@ impl Silence {
                 "asked for where OwnerReferencesPermissionEnforcement is on: no log shows it",
                 "启用 OwnerReferencesPermissionEnforcement 时查询：日志无法显示",
             ),
+            Silence::Owners => Words::new(
+                "asked for when changes, which were seen, touch owner references: OwnerReferencesPermissionEnforcement is on",
+                "日志中出现过的更改若涉及 ownerReferences 则会查询：OwnerReferencesPermissionEnforcement 已启用",
+            ),
             Silence::Path => {
                 Words::new("a path that other components ask about too: no log of the API server shows it", "其他组件也会查询的路径：API server 的日志无法显示")
             }
@@ -59,12 +65,13 @@ impl Silence {
 }
 
 /// What of a rule stays without having been seen.
-pub(super) fn kept(rule: RuleView<'_>, deeds: Deeds) -> Vec<(What, Silence)> {
+pub(super) fn kept(authz: &Authz<'_>, rule: RuleView<'_>, deeds: Deeds) -> Vec<(What, Silence)> {
+    let asks_for_owners = authz.server.runs_plugin(OWNERS) != Some(false);
     let mut kept = Vec::new();
     let names: Vec<Option<String>> = if rule.names().len() == 0 { vec![None] } else { rule.names().map(|name| Some(name.to_owned())).collect() };
     for resource in rule.resources() {
         for group in rule.groups() {
-            for (verb, why) in silent_verbs(rule, group, resource, deeds) {
+            for (verb, why) in silent_verbs(rule, group, resource, deeds).into_iter().filter(|(_, why)| asks_for_owners || *why != Silence::Finalizers) {
                 for name in &names {
                     let what = What::Resource { group: group.to_owned(), resource: resource.to_owned(), verb: verb.clone(), name: name.clone() };
                     kept.push((what, why));
@@ -78,6 +85,22 @@ pub(super) fn kept(rule: RuleView<'_>, deeds: Deeds) -> Vec<(What, Silence)> {
         }
     }
     kept
+}
+
+/// What of a rule lets its holder delete what they were seen to change: where the server asks for that when owners change, it stays.
+pub(super) fn owned(authz: &Authz<'_>, rule: RuleView<'_>, changed: &What) -> Vec<(What, Silence)> {
+    let What::Resource { group, resource, verb, name } = changed else { return Vec::new() };
+    let is_change = matches!(verb.as_str(), "update" | "patch") && rule.verbs().any(|verb| verb == "delete") && rule.covers("delete", group, resource);
+    if !is_change || authz.server.runs_plugin(OWNERS) != Some(true) {
+        return Vec::new();
+    }
+    let names: Vec<Option<String>> = match name {
+        _ if rule.names().len() == 0 => vec![name.clone()],
+        Some(name) => rule.names().filter(|one| one == name).map(|one| Some(one.to_owned())).collect(),
+        None => rule.names().map(|one| Some(one.to_owned())).collect(),
+    };
+    let what = |name| What::Resource { group: group.clone(), resource: resource.clone(), verb: "delete".to_owned(), name };
+    names.into_iter().map(|name| (what(name), Silence::Owners)).collect()
 }
 
 /// The verbs on a resource of a rule that stay.

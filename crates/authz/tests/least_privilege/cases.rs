@@ -228,6 +228,29 @@ fn what_no_log_shows_stays_where_it_is_named() {
 }
 
 #[test]
+fn what_is_asked_about_owners_stays_where_the_server_may_ask() {
+    let server = |plugins: &str| {
+        let command = json!(["kube-apiserver", "--authorization-mode=RBAC", format!("--enable-admission-plugins={plugins}")]);
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "kube-apiserver", "namespace": "kube-system", "labels": {"component": "kube-apiserver"}},
+            "spec": {"containers": [{"name": "kube-apiserver", "image": "kube-apiserver", "command": command}]}})
+    };
+    let rules = json!([
+        {"verbs": ["get", "patch", "delete"], "apiGroups": [""], "resources": ["pods"]},
+        {"verbs": ["delete"], "apiGroups": [""], "resources": ["secrets"]},
+        {"verbs": ["update"], "apiGroups": ["apps"], "resources": ["replicasets/finalizers"]}
+    ]);
+    let policy = [role(Some("shop"), "cart", rules), binding(Some("shop"), "cart", ("Role", "cart"), &[account("shop", "cart")])];
+    let left = |server: &[Value]| {
+        let options = NarrowOptions { names_max: 0, ..NarrowOptions::default() };
+        let narrowing = narrowed(&[&policy[..], server].concat(), &[cart("get - pods shop p"), cart("patch - pods shop p")], &options);
+        shown(&narrowing)[0].clone()
+    };
+    assert_eq!(left(&[]), "Role shop/cart: get,patch pods; update replicasets/finalizers");
+    assert_eq!(left(&[server("NodeRestriction")]), "Role shop/cart: get,patch pods");
+    assert_eq!(left(&[server("OwnerReferencesPermissionEnforcement")]), "Role shop/cart: delete,get,patch pods; update replicasets/finalizers");
+}
+
+#[test]
 fn whoever_writes_roles_keeps_what_the_server_compares() {
     let writing = json!([{"verbs": ["create", "get"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["rolebindings"]},
         {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods"]}]);

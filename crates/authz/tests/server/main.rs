@@ -1,5 +1,6 @@
 //! A real API server, asked what it lets somebody do, and the engine held against its answers: access reviews, writes of roles and
-//! bindings by limited users, impersonation, and what admission refuses to kubelets and to requests for certificates.
+//! bindings by limited users, impersonation, and what admission refuses to kubelets, to requests for certificates and to those who
+//! name owners.
 //!
 //! The server is the pinned release, or that of `$KUBEBUILDER_ASSETS`; the engine takes its version for a fact. `cargo xtask matrix`
 //! runs these tests against other releases, with more questions, and collects the figures that they tell.
@@ -9,6 +10,7 @@ mod figures;
 mod impersonation;
 #[path = "../objects/mod.rs"]
 mod objects;
+mod owners;
 mod restrictions;
 mod reviews;
 mod writes;
@@ -24,7 +26,7 @@ const SHOWN: usize = 12;
 /// One control plane, whose world belongs to one test at a time.
 fn control_plane() -> MutexGuard<'static, ControlPlane> {
     static SHARED: LazyLock<Mutex<ControlPlane>> = LazyLock::new(|| {
-        let flags = ["--max-requests-inflight=3000", "--enable-admission-plugins=NodeRestriction"];
+        let flags = ["--max-requests-inflight=3000", "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement"];
         let setup = flags.into_iter().fold(Setup::default(), Setup::api_server_flag);
         Mutex::new(ControlPlane::start(&setup).expect("a control plane"))
     });
