@@ -9,8 +9,7 @@ use bartizan_cluster::{Kind, ObjectId, ObjectView, Snapshot};
 
 use crate::custom::{self, Ground, Turn};
 use crate::gate::{self, Gates};
-use crate::grouping::Added;
-use crate::inventory::{Moves, count};
+use crate::inventory::Moves;
 use crate::plane::{self, UserNetworks};
 use crate::policy::{calico, network_policy};
 use crate::service::{Backend, Services};
@@ -78,8 +77,8 @@ impl<'s> Network<'s> {
             self.services = Arc::new(Services::read(self.snapshot, &self.inventory));
         }
         let demanding = self.change_gates(changes, &moves)?;
-        let added = self.read_again(before, changes, &moves)?;
-        self.regroup(&moves, &added, &demanding);
+        self.read_again(before, changes, &moves)?;
+        self.regroup(&moves, &demanding);
         if changes.removed.iter().chain(&changes.added).any(|object| plane::is_network(*object)) {
             self.user_networks = UserNetworks::read(self.snapshot, &self.inventory, self.model);
         } else {
@@ -108,8 +107,8 @@ impl<'s> Network<'s> {
         Some(namespaces)
     }
 
-    /// Takes back the policies that are gone or mean something else, and reads what is new or is to be read again. What came.
-    fn read_again(&mut self, before: &Network<'s>, changes: &Changes<'s>, moves: &Moves) -> Option<Added> {
+    /// Takes back the policies that are gone or mean something else, and reads what is new or is to be read again.
+    fn read_again(&mut self, before: &Network<'s>, changes: &Changes<'s>, moves: &Moves) -> Option<()> {
         let turn = Turn { before, snapshot: self.snapshot, inventory: &self.inventory, changes, namespaces: &moves.namespaces };
         let mut stale = custom::stale(&turn, self.calico.as_mut(), &mut self.policies);
         stale.extend(changes.added.iter().filter(|object| custom::is_policy(**object)).map(|object| object.id()));
@@ -120,16 +119,12 @@ impl<'s> Network<'s> {
         for object in changes.removed.iter().filter(|object| object.kind() == Kind::NetworkPolicy) {
             let known = object.namespace().and_then(|name| self.inventory.numbered(name));
             let Some(number) = known.and_then(|namespace| self.policies.of_object(namespace, object.id())) else { continue };
-            if let Some(policy) = self.policies.remove(number) {
-                self.unapply_policy(&policy);
-            }
+            self.policies.remove(number);
         }
         let gone = changes.removed.iter().filter(|object| custom::is_policy(**object)).map(|object| object.id());
         for object in gone.chain(stale.iter().copied()) {
-            let taken = self.policies.take_back(object);
-            self.unapply(&taken);
+            self.policies.take_back(object);
         }
-        let first = (count(self.policies.list.len()), self.policies.blurs.numbers(), self.policies.guards.numbers());
         for &object in changes.added.iter().filter(|object| object.kind() == Kind::NetworkPolicy && is_current(self.snapshot, **object)) {
             if let Some(namespace) = object.namespace().and_then(|name| self.inventory.numbered(name)) {
                 network_policy::read(object, namespace, self.model, &mut self.policies);
@@ -147,11 +142,7 @@ impl<'s> Network<'s> {
         for object in stale.into_iter().filter_map(|id| self.snapshot.view(id)) {
             custom::read(object, &ground, self.calico.as_mut(), &mut self.policies);
         }
-        Some(Added {
-            policies: first.0..count(self.policies.list.len()),
-            blurs: first.1..self.policies.blurs.numbers(),
-            guards: first.2..self.policies.guards.numbers(),
-        })
+        Some(())
     }
 
     /// Whether an object has a say in what stands behind Services.

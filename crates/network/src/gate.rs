@@ -14,6 +14,7 @@ use std::sync::Arc;
 use bartizan_cluster::snapshot::Changes;
 use bartizan_cluster::{Interner, Kind, ObjectView, PodView, Snapshot, Value};
 
+use crate::class::ClassId;
 use crate::inventory::Pod;
 use crate::mesh::{self, Mesh, MtlsMode, Proxy, TRUST_DOMAIN, Waypoint};
 use crate::policy::NamespaceMatch;
@@ -311,7 +312,7 @@ fn included(pod: PodView<'_>) -> Traffic {
 
 impl<'s> Network<'s> {
     /// What proxies in front of a group enforce, by the numbers of the policies, in the order of their objects.
-    pub(crate) fn guards_over(&self, namespace: u32, labels: crate::class::ClassId) -> Vec<u32> {
+    pub(crate) fn guards_over(&self, namespace: u32, labels: ClassId) -> Vec<u32> {
         let selects = |guard: &Guard<'_>| guard.concerns_pods() && self.grouping.selects(&self.policies, guard.subject, namespace, labels);
         let mut found: Vec<_> = self.policies.guards.over(namespace).filter(|(_, guard)| selects(guard)).collect();
         found.sort_unstable_by_key(|(_, guard)| guard.object.id());
@@ -322,7 +323,7 @@ impl<'s> Network<'s> {
     pub(crate) fn through_gate(&self, source: &Party<'_>, target: &Party<'_>, reaching: Bounds, trace: &mut Trace) -> Bounds {
         let (Some(gates), Some(member)) = (self.gates.as_ref(), target.member) else { return reaching };
         let Some(bearing) = self.grouping.bearing(member.bearing).filter(|bearing| bearing.proxy != Proxy::None) else { return reaching };
-        let guards = self.group(member.group).map_or(&[][..], |group| &group.guards);
+        let guards = self.regime(member.group).map_or(&[][..], |regime| &regime.guards);
         let is_open = |(_, demanded): &(Traffic, Demanded)| matches!(gates.mode(*demanded, bearing.proxy), Some(MtlsMode::Permissive | MtlsMode::Disable));
         if guards.is_empty() && bearing.demands.iter().all(is_open) {
             return reaching;
@@ -451,7 +452,7 @@ impl<'s> Network<'s> {
 
     /// The policies that allow something to a pod.
     pub(crate) fn allowing(&self, member: Option<Member>) -> Vec<&Guard<'s>> {
-        let numbers = member.and_then(|member| self.group(member.group)).map_or(&[][..], |group| &group.guards);
+        let numbers = member.and_then(|member| self.regime(member.group)).map_or(&[][..], |regime| &regime.guards);
         let guards = numbers.iter().filter_map(|&number| self.policies.guards.get(number)).map(|guard| &**guard);
         guards.filter(|guard| guard.verb == Verb::Allow && !guard.is_for_gateways).collect()
     }

@@ -1,14 +1,14 @@
 //! Pods that no policy tells apart: groups by namespace and labels, units by what rules read of ports and addresses as well.
 //!
-//! A group knows the rules that apply to it. Nothing here grows with the square of anything: a pod is looked at once, a group
-//! once for each policy that may select it.
+//! Which rules apply to a group is told once somebody asks. Nothing here grows with the square of anything: a pod is looked at once, a
+//! group at most once for each policy that may select it.
 
 mod address;
 mod applied;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use foldhash::{HashMap, HashMapExt as _};
 
@@ -24,7 +24,8 @@ use crate::sharing::{Layered, News, Numbered, Pages, Register};
 use crate::traffic::Protocol;
 
 use self::address::PodsByAddress;
-pub(crate) use applied::{Added, Applied, AppliedTier};
+use applied::Regimes;
+pub(crate) use applied::{Applied, AppliedTier};
 
 /// What makes pods one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,17 +52,8 @@ pub(crate) struct Unit {
 pub(crate) struct Group {
     pub(crate) namespace: u32,
     pub(crate) labels: ClassId,
-    /// The rules that apply, in the order in which they are asked.
-    pub(crate) ingress: Arc<Applied>,
-    pub(crate) egress: Arc<Applied>,
-    /// What is not known about them, by the number of the blur.
-    pub(crate) blurs: Vec<u32>,
-    /// What proxies in front of them enforce, by the number of the policy.
-    pub(crate) guards: Vec<u32>,
     /// Its units that have pods, by number.
     pub(crate) units: Vec<u32>,
-    /// Whether all of this holds: it is not kept while there are no pods.
-    is_kept: bool,
 }
 
 /// The named ports of a pod, sorted.
@@ -145,6 +137,7 @@ pub(crate) struct Grouping<'s> {
     /// What is known of each pod.
     traits: Pages<Traits>,
     pub(crate) groups: Pages<Group>,
+    regimes: Regimes,
     /// The groups of each namespace.
     namespace_groups: Pages<Vec<u32>>,
     group_numbers: Layered<(u32, ClassId), u32>,
@@ -290,11 +283,8 @@ impl<'s> Network<'s> {
         let &Traits { set, seen, signature, bearing, .. } = self.grouping.traits.get(number as usize)?;
         let (labels, node) = (self.grouping.pod_classes.class(set), pod.node);
         let group = match self.grouping.group_numbers.get(&(pod.namespace, labels)).copied() {
-            Some(group) => {
-                self.keep(group);
-                group
-            }
-            None => self.found_group(pod.namespace, labels),
+            Some(group) => group,
+            None => self.grouping.found_group(pod.namespace, labels),
         };
         let node = node.filter(|_| self.tells_nodes_apart());
         Some(UnitKey { group, ports: seen, signature, bearing, node })
@@ -349,37 +339,6 @@ impl<'s> Network<'s> {
         self.key_of(number)
     }
 
-    /// A new group, with the rules that apply to it.
-    fn found_group(&mut self, namespace: u32, labels: ClassId) -> u32 {
-        let mut group = Group {
-            namespace,
-            labels,
-            ingress: Arc::default(),
-            egress: Arc::default(),
-            blurs: Vec::new(),
-            guards: Vec::new(),
-            units: Vec::new(),
-            is_kept: true,
-        };
-        self.apply(&mut group);
-        let number = self.grouping.groups.push(group);
-        self.grouping.group_numbers.insert((namespace, labels), number);
-        if let Some(groups) = self.grouping.namespace_groups.get_mut(namespace as usize) {
-            groups.push(number);
-        }
-        number
-    }
-
-    /// Looks again at what applies to a group that had no pods.
-    fn keep(&mut self, number: u32) {
-        if self.grouping.groups.get(number as usize).is_some_and(|group| !group.is_kept) {
-            self.apply_again(number);
-            if let Some(group) = self.grouping.groups.get_mut(number as usize) {
-                group.is_kept = true;
-            }
-        }
-    }
-
     /// The groups that `wanted` selects; of those without pods, some.
     pub(crate) fn groups_of(&self, wanted: PodMatch) -> Vec<u32> {
         if wanted.namespaces.scope().is_none()
@@ -425,7 +384,7 @@ impl<'s> Network<'s> {
     }
 
     /// Takes over pods that came and went, and selectors, blocks and port names that rules read or do not read any more.
-    pub(crate) fn regroup(&mut self, moves: &Moves, added: &Added, demanding: &[u32]) {
+    pub(crate) fn regroup(&mut self, moves: &Moves, demanding: &[u32]) {
         for &number in &moves.gone {
             self.displace(number);
             self.grouping.forget_addresses(number);
@@ -433,12 +392,9 @@ impl<'s> Network<'s> {
         self.change_namespaces(&moves.namespaces);
         let pod_news = self.policies.pod_selectors.news();
         let moved = self.grouping.pod_classes.change(&self.policies.pod_selectors, &pod_news);
-        self.apply_added(added);
-        for &namespace in &moves.namespaces {
-            for group in self.grouping.namespace_groups.get(namespace as usize).cloned().unwrap_or_default() {
-                self.apply_again(group);
-            }
-        }
+        let mut scopes = self.policies.touched();
+        scopes.extend(moves.namespaces.iter().copied().map(Some));
+        self.grouping.forget_regimes(&scopes);
         let named = self.policies.port_names.changed();
         let block_news = self.policies.blocks.news();
         let mut moving = self.change_ports(&named);
@@ -649,6 +605,17 @@ impl<'s> Network<'s> {
 }
 
 impl<'s> Grouping<'s> {
+    /// A new group.
+    fn found_group(&mut self, namespace: u32, labels: ClassId) -> u32 {
+        let number = self.groups.push(Group { namespace, labels, units: Vec::new() });
+        self.regimes.push(OnceLock::new());
+        self.group_numbers.insert((namespace, labels), number);
+        if let Some(groups) = self.namespace_groups.get_mut(namespace as usize) {
+            groups.push(number);
+        }
+        number
+    }
+
     /// Gives pods, which are sorted, to the unit with this key.
     fn give_to(&mut self, key: UnitKey, pods: &[u32]) {
         let known = self.unit_numbers.get(&key).copied();
@@ -701,7 +668,6 @@ impl<'s> Grouping<'s> {
             && let Some(group) = self.groups.get_mut(unit.key.group as usize)
         {
             remove_sorted(&mut group.units, number);
-            group.is_kept = !group.units.is_empty();
         }
     }
 

@@ -33,7 +33,7 @@ use formula::{Formula, FormulaId};
 use istio::Guard;
 use unmodelled::Blur;
 
-pub(crate) use brought::{Reads, Taken};
+pub(crate) use brought::Reads;
 
 /// Which end of a connection a rule guards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -419,6 +419,8 @@ pub(crate) struct Policies<'s> {
     of_namespace: Layered<u32, Vec<u32>>,
     /// The others, in the order in which they are asked.
     of_cluster: Vec<u32>,
+    /// Where what guards pods came or went, since [`Policies::touched`] was asked.
+    touched: Vec<Scope>,
     /// Whether a policy that is no ordered one refuses anything.
     pub(crate) has_denials: bool,
     /// Whether the policies of namespaces are asked one after the other, as Calico does.
@@ -450,6 +452,7 @@ impl<'s> Policies<'s> {
             brought: Brought::default(),
             of_namespace: Layered::default(),
             of_cluster: Vec::new(),
+            touched: Vec::new(),
             has_denials: false,
             formulas: Register::default(),
             are_ordered: false,
@@ -474,7 +477,7 @@ impl<'s> Policies<'s> {
 
     /// Forgets what is new: everything is.
     pub(crate) fn settle(&mut self) {
-        let _ = (self.pod_selectors.news(), self.namespace_selectors.news(), self.blocks.news(), self.port_names.changed());
+        let _ = (self.pod_selectors.news(), self.namespace_selectors.news(), self.blocks.news(), self.port_names.changed(), self.touched());
         self.forget_unused();
     }
 
@@ -485,6 +488,7 @@ impl<'s> Policies<'s> {
     /// Adds a policy, in its place among the others.
     fn add(&mut self, policy: Policy<'s>) {
         let home = policy.home();
+        self.touched.push(policy.subject.namespaces.scope());
         let number = self.list.push(policy);
         let key = self.key(number);
         let at = self.listed(home).partition_point(|&other| self.key(other) < key);
@@ -538,16 +542,21 @@ impl<'s> Policies<'s> {
         peer.pods().for_each(|pods| self.release(pods));
     }
 
-    /// Takes a policy away; what it was.
-    pub(crate) fn remove(&mut self, number: u32) -> Option<Policy<'s>> {
-        let policy = self.list.get(number as usize)?.clone();
+    /// Takes a policy away.
+    pub(crate) fn remove(&mut self, number: u32) {
+        let Some(policy) = self.list.get(number as usize).cloned() else { return };
+        self.touched.push(policy.subject.namespaces.scope());
         match policy.home() {
             Some(namespace) => self.of_namespace.slot(namespace, Vec::new).retain(|&other| other != number),
             None => self.of_cluster.retain(|&other| other != number),
         }
         self.release(policy.subject);
         self.release_rules(policy.subject, policy.ingress.iter().chain(&policy.egress).flatten());
-        Some(policy)
+    }
+
+    /// The namespaces in which what guards pods came or went since this was asked last; without one, it may be any.
+    pub(crate) fn touched(&mut self) -> Vec<Scope> {
+        std::mem::take(&mut self.touched)
     }
 
     fn release_rules<'r>(&mut self, subject: PodMatch, numbers: impl Iterator<Item = &'r u32>) {

@@ -53,12 +53,12 @@ impl Reader<'_, '_> {
     /// what they do.
     fn bound(&mut self, number: u32, direction: Direction) -> Bound {
         let network = self.network;
-        let (group, applied) = (network.group(number)?, network.applied_to(number, direction)?);
+        let (regime, applied) = (network.regime(number)?, network.applied_to(number, direction)?);
         let is_plain = !network.policies.are_ordered
             && network.gates.is_none()
             && !network.fabric.enforces_nothing()
             && network.fabric.does(Point::EnforcesSctp) != Does::Unknown
-            && group.blurs.is_empty();
+            && regime.blurs.is_empty();
         let [tier] = applied.tiers() else { return None };
         if !is_plain || tier.tier != Tier::Namespace || tier.isolating == 0 {
             return None;

@@ -99,7 +99,9 @@ impl<T: Clone> Scattered<T> {
 #[derive(Debug, Clone)]
 pub(crate) struct Register<T> {
     known: Layered<T, u32>,
-    list: Pages<(T, u32)>,
+    list: Pages<T>,
+    /// How often each is used: beside the things, of which a change of these copies none.
+    uses: Pages<u32>,
     /// What was new, and what may not be used any more, since [`Register::news`] was asked.
     added: Vec<u32>,
     left: Vec<u32>,
@@ -107,7 +109,7 @@ pub(crate) struct Register<T> {
 
 impl<T> Default for Register<T> {
     fn default() -> Self {
-        Self { known: Layered::default(), list: Pages::default(), added: Vec::new(), left: Vec::new() }
+        Self { known: Layered::default(), list: Pages::default(), uses: Pages::default(), added: Vec::new(), left: Vec::new() }
     }
 }
 
@@ -133,12 +135,11 @@ impl<T: Clone + Eq + Hash> Register<T> {
     /// The number of `thing`, which has one more use now.
     pub(crate) fn add(&mut self, thing: T) -> u32 {
         if let Some(&number) = self.known.get(&thing) {
-            if let Some((_, uses)) = self.list.get_mut(number as usize) {
-                *uses += 1;
-            }
+            self.retain(number);
             return number;
         }
-        let number = self.list.push((thing.clone(), 1));
+        let number = self.list.push(thing.clone());
+        self.uses.push(1);
         self.known.insert(thing, number);
         self.added.push(number);
         number
@@ -146,14 +147,14 @@ impl<T: Clone + Eq + Hash> Register<T> {
 
     /// One more use of what has this number.
     pub(crate) fn retain(&mut self, number: u32) {
-        if let Some((_, uses)) = self.list.get_mut(number as usize) {
+        if let Some(uses) = self.uses.get_mut(number as usize) {
             *uses += 1;
         }
     }
 
     /// Takes one use away.
     pub(crate) fn release(&mut self, number: u32) {
-        if let Some((_, uses)) = self.list.get_mut(number as usize) {
+        if let Some(uses) = self.uses.get_mut(number as usize) {
             *uses = uses.saturating_sub(1);
             if *uses == 0 {
                 self.left.push(number);
@@ -166,9 +167,9 @@ impl<T: Clone + Eq + Hash> Register<T> {
         let mut gone = std::mem::take(&mut self.left);
         gone.sort_unstable();
         gone.dedup();
-        gone.retain(|&number| self.list.get(number as usize).is_some_and(|(_, uses)| *uses == 0));
+        gone.retain(|&number| self.uses.get(number as usize) == Some(&0));
         for &number in &gone {
-            if let Some((thing, _)) = self.list.get(number as usize) {
+            if let Some(thing) = self.list.get(number as usize) {
                 self.known.remove(thing.clone());
             }
         }
@@ -183,17 +184,17 @@ impl<T: Clone + Eq + Hash> Register<T> {
     }
 
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
-        self.list.get(number as usize).map(|(thing, _)| thing)
+        self.list.get(number as usize)
     }
 
     /// What has this number, if it is in use.
     pub(crate) fn used(&self, number: u32) -> Option<&T> {
-        self.list.get(number as usize).filter(|(_, uses)| *uses > 0).map(|(thing, _)| thing)
+        self.get(number).filter(|_| self.uses.get(number as usize).is_some_and(|&uses| uses > 0))
     }
 
     /// What is in use, with its numbers.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &T)> {
-        (0u32..).zip(self.list.iter()).filter(|(_, (_, uses))| *uses > 0).map(|(number, (thing, _))| (number, thing))
+        (0u32..).zip(self.list.iter()).zip(self.uses.iter()).filter(|(_, uses)| **uses > 0).map(|(numbered, _)| numbered)
     }
 
     /// What is in use.

@@ -570,9 +570,9 @@ impl<'s> Network<'s> {
 
     /// What kinds of policy that are not modelled, and lists that could not be read, make of a verdict.
     fn blur(&self, direction: Direction, subject: &Party<'_>, asked: &Traffic, decided: Bounds, trace: &mut Trace) -> Bounds {
-        let group = subject.member.and_then(|member| self.group(member.group));
+        let regime = subject.member.and_then(|member| self.regime(member.group));
         let mut decided = decided;
-        for blur in group.into_iter().flat_map(|group| &group.blurs).filter_map(|&number| self.policies.blurs.get(number)) {
+        for blur in regime.into_iter().flat_map(|regime| &regime.blurs).filter_map(|&number| self.policies.blurs.get(number)) {
             if !blur.concerns(direction) {
                 continue;
             }

@@ -1,13 +1,29 @@
-//! Which rules apply to a group, what is not known about it, and what proxies in front of it enforce: told when it is founded, and kept
-//! as policies come and go.
+//! Which rules apply to a group, what is not known about it, and what proxies in front of it enforce: told when somebody asks, and told
+//! anew where policies came or went. A policy that guards everybody costs a change no more than one that guards nobody.
 
-use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::Group;
+use super::Grouping;
 use crate::Network;
-use crate::inventory::{insert_sorted, remove_sorted};
-use crate::policy::{Direction, PodMatch, Policy, Taken, Tier};
+use crate::class::ClassId;
+use crate::label::Scope;
+use crate::policy::{Direction, Policy, Tier};
+use crate::sharing::Pages;
+
+/// What policies make of a group.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Regime {
+    /// The rules that apply, in the order in which they are asked.
+    ingress: Applied,
+    egress: Applied,
+    /// What is not known about its pods, by the number of the blur.
+    pub(crate) blurs: Vec<u32>,
+    /// What proxies in front of them enforce, by the number of the policy.
+    pub(crate) guards: Vec<u32>,
+}
+
+/// That of every group, where somebody has asked for it.
+pub(super) type Regimes = Pages<OnceLock<Arc<Regime>>>;
 
 /// The rules that apply to a group in one direction: those of each tier, in the order in which tiers are asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,19 +62,8 @@ impl Applied {
         self.tiers.is_empty()
     }
 
-    /// Takes away the rules of a policy.
-    fn remove(&mut self, policy: &Policy<'_>, direction: Direction) {
-        let Some(rules) = policy.rules(direction).filter(|_| policy.counts(direction)) else { return };
-        if let Some(applied) = self.tiers.iter_mut().find(|applied| applied.tier == policy.tier) {
-            applied.rules.retain(|rule| !rules.contains(rule));
-            applied.policies = applied.policies.saturating_sub(1);
-            applied.isolating = applied.isolating.saturating_sub(usize::from(policy.isolates(direction)));
-        }
-        self.tiers.retain(|applied| applied.policies > 0);
-    }
-
-    /// Adds the rules of a policy before those for which `is_later` holds.
-    pub(crate) fn add(&mut self, policy: &Policy<'_>, direction: Direction, is_later: impl Fn(u32) -> bool) {
+    /// Adds the rules of a policy behind those of its tier.
+    pub(crate) fn add(&mut self, policy: &Policy<'_>, direction: Direction) {
         let Some(rules) = policy.rules(direction).filter(|_| policy.counts(direction)) else { return };
         let place = self.tiers.partition_point(|applied| applied.tier < policy.tier);
         if self.tiers.get(place).is_none_or(|applied| applied.tier != policy.tier) {
@@ -67,125 +72,58 @@ impl Applied {
         if let Some(applied) = self.tiers.get_mut(place) {
             applied.policies += 1;
             applied.isolating += usize::from(policy.isolates(direction));
-            let at = applied.rules.partition_point(|&rule| !is_later(rule));
-            applied.rules.splice(at..at, rules.iter().copied());
+            applied.rules.extend_from_slice(rules);
         }
     }
 }
 
-/// What came with a change, by the numbers that were given.
-#[derive(Debug)]
-pub(crate) struct Added {
-    pub(crate) policies: Range<u32>,
-    pub(crate) blurs: Range<u32>,
-    pub(crate) guards: Range<u32>,
+impl Grouping<'_> {
+    /// Forgets what policies make of groups in these namespaces, or of all groups.
+    pub(super) fn forget_regimes(&mut self, scopes: &[Scope]) {
+        if scopes.contains(&None) {
+            self.regimes = self.groups.iter().map(|_| OnceLock::new()).collect();
+            return;
+        }
+        for namespace in scopes.iter().flatten() {
+            for &group in self.namespace_groups.get(*namespace as usize).into_iter().flatten() {
+                if let Some(regime) = self.regimes.get_mut(group as usize) {
+                    *regime = OnceLock::new();
+                }
+            }
+        }
+    }
 }
 
-impl<'s> Network<'s> {
-    /// Tells a group which rules apply to it.
-    pub(super) fn apply(&self, group: &mut Group) {
-        let (mut ingress, mut egress) = (Applied::default(), Applied::default());
-        for (_, policy) in self.policies.over(group.namespace) {
-            if self.grouping.selects(&self.policies, policy.subject, group.namespace, group.labels) {
-                ingress.add(policy, Direction::Ingress, |_| false);
-                egress.add(policy, Direction::Egress, |_| false);
-            }
-        }
-        (group.ingress, group.egress) = (Arc::new(ingress), Arc::new(egress));
-        let blurs = self.policies.blurs.over(group.namespace);
-        let blurs = blurs.filter(|(_, blur)| self.grouping.selects(&self.policies, blur.subject, group.namespace, group.labels));
-        group.blurs = blurs.map(|(number, _)| number).collect();
-        group.blurs.sort_unstable();
-        group.guards = self.guards_over(group.namespace, group.labels);
+impl Network<'_> {
+    /// What policies make of a group.
+    pub(crate) fn regime(&self, group: u32) -> Option<&Regime> {
+        let told = self.grouping.regimes.get(group as usize)?;
+        let group = self.group(group)?;
+        Some(told.get_or_init(|| Arc::new(self.regime_of(group.namespace, group.labels))))
     }
 
-    /// Adds the rules of a policy to the groups that it selects.
-    fn apply_policy(&mut self, number: u32) {
-        let Some(policy) = self.policies.list.get(number as usize).cloned() else { return };
-        let key = self.policies.key(number);
-        for group in self.groups_of(policy.subject) {
-            let policies = &self.policies;
-            let is_later = |rule: u32| policies.rules.get(rule as usize).is_some_and(|rule| policies.key(rule.policy) > key);
-            let Some(group) = self.grouping.groups.get_mut(group as usize) else { continue };
-            for (applied, direction) in [(&mut group.ingress, Direction::Ingress), (&mut group.egress, Direction::Egress)] {
-                if policy.counts(direction) {
-                    Arc::make_mut(applied).add(&policy, direction, is_later);
-                }
+    /// What policies make of pods of a namespace with labels of this class.
+    fn regime_of(&self, namespace: u32, labels: ClassId) -> Regime {
+        let mut regime = Regime { guards: self.guards_over(namespace, labels), ..Regime::default() };
+        for (_, policy) in self.policies.over(namespace) {
+            if self.grouping.selects(&self.policies, policy.subject, namespace, labels) {
+                regime.ingress.add(policy, Direction::Ingress);
+                regime.egress.add(policy, Direction::Egress);
             }
         }
-    }
-
-    /// Takes the rules of a policy from the groups that it selects.
-    pub(crate) fn unapply_policy(&mut self, policy: &Policy<'s>) {
-        for number in self.groups_of(policy.subject) {
-            let Some(group) = self.grouping.groups.get_mut(number as usize) else { continue };
-            for (applied, direction) in [(&mut group.ingress, Direction::Ingress), (&mut group.egress, Direction::Egress)] {
-                if policy.counts(direction) {
-                    Arc::make_mut(applied).remove(policy, direction);
-                }
-            }
-        }
-    }
-
-    /// Takes everything from groups that went together with an object.
-    pub(crate) fn unapply(&mut self, taken: &Taken<'s>) {
-        for policy in &taken.policies {
-            self.unapply_policy(policy);
-        }
-        for (number, blur) in &taken.blurs {
-            self.in_groups_of(blur.subject, |group| remove_sorted(&mut group.blurs, *number));
-        }
-        for (number, guard) in taken.guards.iter().filter(|(_, guard)| guard.concerns_pods()) {
-            self.in_groups_of(guard.subject, |group| group.guards.retain(|other| other != number));
-        }
-    }
-
-    fn in_groups_of(&mut self, wanted: PodMatch, mut change: impl FnMut(&mut Group)) {
-        for number in self.groups_of(wanted) {
-            if let Some(group) = self.grouping.groups.get_mut(number as usize) {
-                change(group);
-            }
-        }
-    }
-
-    /// Adds what came to the groups that it selects.
-    pub(super) fn apply_added(&mut self, added: &Added) {
-        for policy in added.policies.clone() {
-            self.apply_policy(policy);
-        }
-        for number in added.blurs.clone() {
-            if let Some(subject) = self.policies.blurs.get(number).map(|blur| blur.subject) {
-                self.in_groups_of(subject, |group| insert_sorted(&mut group.blurs, number));
-            }
-        }
-        for number in added.guards.clone() {
-            let Some(guard) = self.policies.guards.get(number).filter(|guard| guard.concerns_pods()).map(Arc::clone) else { continue };
-            for group in self.groups_of(guard.subject) {
-                let guards = &self.policies.guards;
-                let is_before = |other: &u32| guards.get(*other).is_some_and(|other| other.object.id() < guard.object.id());
-                let Some(group) = self.grouping.groups.get_mut(group as usize) else { continue };
-                let at = group.guards.partition_point(is_before);
-                group.guards.insert(at, number);
-            }
-        }
-    }
-
-    /// Tells a group once more which rules apply to it.
-    pub(super) fn apply_again(&mut self, number: u32) {
-        if let Some(mut group) = self.grouping.groups.get(number as usize).cloned() {
-            self.apply(&mut group);
-            if let Some(slot) = self.grouping.groups.get_mut(number as usize) {
-                *slot = group;
-            }
-        }
+        let blurs = self.policies.blurs.over(namespace);
+        let blurs = blurs.filter(|(_, blur)| self.grouping.selects(&self.policies, blur.subject, namespace, labels));
+        regime.blurs = blurs.map(|(number, _)| number).collect();
+        regime.blurs.sort_unstable();
+        regime
     }
 
     /// The rules that apply to a group in one direction.
     pub(crate) fn applied_to(&self, group: u32, direction: Direction) -> Option<&Applied> {
-        let group = self.group(group)?;
+        let regime = self.regime(group)?;
         Some(match direction {
-            Direction::Ingress => &group.ingress,
-            Direction::Egress => &group.egress,
+            Direction::Ingress => &regime.ingress,
+            Direction::Egress => &regime.egress,
         })
     }
 }

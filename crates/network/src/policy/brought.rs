@@ -11,7 +11,7 @@ use bartizan_cluster::{Interner, ObjectId};
 use super::cilium::HostPolicy;
 use super::istio::Guard;
 use super::unmodelled::Blur;
-use super::{PodMatch, Policies, Policy, calico};
+use super::{PodMatch, Policies, calico};
 use crate::label::{Scope, SelectorId};
 use crate::sharing::{Layered, Register};
 
@@ -60,15 +60,6 @@ pub(super) struct Brought<'s> {
     absent: Register<Box<str>>,
     /// That of the object that is being read.
     current: Share<'s>,
-}
-
-/// What was taken away together with an object.
-#[derive(Debug, Default)]
-pub(crate) struct Taken<'s> {
-    pub(crate) policies: Vec<Policy<'s>>,
-    /// With their numbers, as the next.
-    pub(crate) blurs: Vec<(u32, Blur)>,
-    pub(crate) guards: Vec<(u32, Arc<Guard<'s>>)>,
 }
 
 impl<'s> Policies<'s> {
@@ -125,12 +116,16 @@ impl<'s> Policies<'s> {
 
     /// Adds something that is not known. It uses its pods.
     pub(super) fn blur(&mut self, blur: Blur) {
-        self.blurs.add(blur.subject.namespaces.scope(), blur);
+        let scope = blur.subject.namespaces.scope();
+        self.touched.push(scope);
+        self.blurs.add(scope, blur);
     }
 
     /// Adds what proxies enforce. It uses its pods and blocks.
     pub(super) fn guard(&mut self, guard: Guard<'s>) {
-        self.guards.add(guard.subject.namespaces.scope(), Arc::new(guard));
+        let scope = guard.subject.namespaces.scope();
+        self.touched.push(scope);
+        self.guards.add(scope, Arc::new(guard));
     }
 
     /// The objects that were read by something, and those that were read by any of Calico's sets for which `is_meant` holds.
@@ -151,24 +146,25 @@ impl<'s> Policies<'s> {
     }
 
     /// Takes away everything that an object brought.
-    pub(crate) fn take_back(&mut self, object: ObjectId) -> Taken<'s> {
-        let Some(share) = self.brought.shares.get(&object).map(Arc::clone) else { return Taken::default() };
+    pub(crate) fn take_back(&mut self, object: ObjectId) {
+        let Some(share) = self.brought.shares.get(&object).map(Arc::clone) else { return };
         self.brought.shares.remove(object);
         if self.host_policies.iter().any(|policy| policy.object == object) {
             self.remove_for_nodes(object);
         }
-        let policies = share.policies.clone().filter_map(|number| self.remove(number)).collect();
-        let mut taken = Taken { policies, ..Taken::default() };
+        for number in share.policies.clone() {
+            self.remove(number);
+        }
         for number in share.blurs.clone() {
             if let Some(blur) = self.blurs.take(number, |blur| blur.subject.namespaces.scope()) {
+                self.touched.push(blur.subject.namespaces.scope());
                 self.release(blur.subject);
-                taken.blurs.push((number, blur));
             }
         }
         for number in share.guards.clone() {
             if let Some(guard) = self.guards.take(number, |guard| guard.subject.namespaces.scope()) {
+                self.touched.push(guard.subject.namespaces.scope());
                 self.release_guard(&guard);
-                taken.guards.push((number, guard));
             }
         }
         for number in share.faults.clone() {
@@ -185,7 +181,6 @@ impl<'s> Policies<'s> {
                 _ => {}
             }
         }
-        taken
     }
 
     /// Takes away what it says of nodes.

@@ -193,8 +193,8 @@ impl Prover<'_, '_> {
         let new = self.after.problems().iter().filter(|problem| problem.is_loss).map(ToString::to_string).filter(|text| !known.contains(text));
         self.proof.undecided.extend(new);
         let blurred = self.scope.workloads.iter().flat_map(|&owner| self.matrix.units_of(owner)).filter_map(|&unit| self.after.unit(unit));
-        let groups = blurred.filter_map(|unit| self.after.group(unit.key.group));
-        let causes = groups.flat_map(|group| &group.blurs).filter_map(|&blur| self.after.policies.blurs.get(blur)).map(|blur| blur.cause.to_string());
+        let regimes = blurred.filter_map(|unit| self.after.regime(unit.key.group));
+        let causes = regimes.flat_map(|regime| &regime.blurs).filter_map(|&blur| self.after.policies.blurs.get(blur)).map(|blur| blur.cause.to_string());
         self.proof.undecided.extend(causes);
     }
 

@@ -144,7 +144,7 @@ impl Network<'_> {
         let mut add = |other: &Policy<'_>| {
             if self.would_be_among(other.subject, &imagined) {
                 for (applied, direction) in applied.iter_mut().zip([Direction::Ingress, Direction::Egress]) {
-                    applied.add(other, direction, |_| false);
+                    applied.add(other, direction);
                 }
             }
         };
@@ -171,7 +171,7 @@ impl<'n, 's> Examination<'n, 's> {
         let network = self.network;
         for &number in units {
             let Some(unit) = network.unit(number) else { continue };
-            let (Some(group), Some(applied)) = (network.group(unit.key.group), network.applied_to(unit.key.group, direction)) else { continue };
+            let (Some(regime), Some(applied)) = (network.regime(unit.key.group), network.applied_to(unit.key.group, direction)) else { continue };
             // Named ports are those of the target. What rules ask of the pods themselves tells units apart.
             let has_local = applied.rules().any(|rule| network.policies.rules.get(rule as usize).is_some_and(|rule| rule.local.is_some()));
             let ports = match direction {
@@ -179,7 +179,7 @@ impl<'n, 's> Examination<'n, 's> {
                 Direction::Ingress => unit.key.ports,
                 Direction::Egress => 0,
             };
-            let subject = subjects.entry((applied, &group.blurs, ports)).or_insert_with(|| Subject {
+            let subject = subjects.entry((applied, &regime.blurs, ports)).or_insert_with(|| Subject {
                 applied,
                 pods: Some((number, Vec::new())),
                 imagined: None,

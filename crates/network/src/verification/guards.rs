@@ -94,16 +94,15 @@ impl<'s> Network<'s> {
         // Numbers of units are others after a change than in a network resolved anew; those of pods keep their order.
         units.sort_by_key(|&unit| self.representative(unit));
         for unit in units {
-            let Some((key, group)) = self.unit(unit).filter(|unit| !unit.pods.is_empty()).and_then(|unit| Some((unit.key, self.group(unit.key.group)?))) else {
-                continue;
-            };
+            let Some(key) = self.unit(unit).filter(|unit| !unit.pods.is_empty()).map(|unit| unit.key) else { continue };
+            let Some(guards) = self.regime(key.group).map(|regime| &regime.guards) else { continue };
             let Some(bearing) = self.grouping.bearing(key.bearing).filter(|bearing| bearing.proxy() != Proxy::None) else { continue };
-            if group.guards.is_empty() {
+            if guards.is_empty() {
                 continue;
             }
-            guarding.extend(&group.guards);
-            if known.insert((group.guards.as_slice(), key.bearing, key.signature)) {
-                subjects.push(Subject { guards: group.guards.clone(), bearing, unit: Some(unit), imagined: None });
+            guarding.extend(guards);
+            if known.insert((guards.as_slice(), key.bearing, key.signature)) {
+                subjects.push(Subject { guards: guards.clone(), bearing, unit: Some(unit), imagined: None });
             }
         }
         for number in guarding {

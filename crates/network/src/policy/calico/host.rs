@@ -323,7 +323,7 @@ impl<'s> Hosts<'s> {
         for (phase, number) in given.into_iter().chain(behind.into_iter().map(|policy| (Phase::Own, policy))) {
             let Some(policy) = policies.list.get(number as usize) else { continue };
             for direction in DIRECTIONS.into_iter().filter(|direction| policy.counts(*direction)) {
-                guards.entry((phase, direction == Direction::Egress)).or_default().add(policy, direction, |_| false);
+                guards.entry((phase, direction == Direction::Egress)).or_default().add(policy, direction);
             }
             self.guarding.push(number);
         }
