@@ -41,6 +41,7 @@ use ground::{Ground, Unseen};
 pub use authentication_configuration::{Invalid, validate};
 pub use fault::{Fault, Judgement, Words};
 pub use kubeconfig::{Hygiene, InputProblem, KubeconfigReport, Surroundings};
+pub use webhook::seconds as whole_seconds;
 
 /// A way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

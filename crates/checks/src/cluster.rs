@@ -9,6 +9,7 @@ mod api_server_anonymous;
 mod api_server_audit_log;
 mod api_server_encryption;
 mod api_server_profiling;
+mod authorization_webhook_evaded;
 mod client_authority_unset;
 mod controller_manager_credentials;
 mod etcd_client_auth;
@@ -49,6 +50,7 @@ pub(crate) static ALL: &[&Entry] = &[
     &api_server_audit_log::ENTRY,
     &api_server_encryption::ENTRY,
     &api_server_profiling::ENTRY,
+    &authorization_webhook_evaded::ENTRY,
     &client_authority_unset::ENTRY,
     &controller_manager_credentials::ENTRY,
     &etcd_client_auth::ENTRY,

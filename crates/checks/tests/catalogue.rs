@@ -9,7 +9,7 @@ use bartizan_checks::{Entry, Judge, Selection, all, judge, page_of};
 use bartizan_cluster::read::{ProblemKind, split};
 use bartizan_cluster::{Kind, Missing, ObjectRef, ObjectView, Reason};
 use bartizan_report::page::Example;
-use bartizan_report::{Language, PatchOperation, Verdict};
+use bartizan_report::{Finding, Language, PatchOperation, Place, Verdict};
 use world::{world, world_of};
 
 fn only(entry: &Entry) -> Selection {
@@ -97,7 +97,10 @@ fn every_fix_works() {
                     continue;
                 }
                 let patch = page_patch.as_ref().unwrap_or_else(|| panic!("{id}: neither the judge nor the page proposes a fix"));
-                assert_fixed(entry, &snapshot, example, |reference| Some(reference) == subject.as_ref(), patch);
+                // The page's patch is for the object in which the fault lies: a configuration that its component reads.
+                let place = judgement.findings.first().and_then(|finding| finding.places.first()?.object.clone());
+                let is_it = |reference: &ObjectRef| place.as_ref().map_or(Some(reference) == subject.as_ref(), |object| is_alike(object, reference));
+                assert_fixed(entry, &snapshot, example, is_it, patch);
             }
             for (subject, fix) in &proposed {
                 assert!(!fix.patch.is_empty(), "{id}: an empty fix");
@@ -105,6 +108,11 @@ fn every_fix_works() {
             }
         }
     }
+}
+
+/// Whether both are of one kind and namespace: configurations have no name of their own.
+fn is_alike(one: &ObjectRef, two: &ObjectRef) -> bool {
+    (&one.kind, &one.namespace) == (&two.kind, &two.namespace)
 }
 
 fn assert_fixed(
@@ -130,7 +138,11 @@ fn assert_fixed(
     let fixed = fixed.unwrap_or_else(|| panic!("{id}: the subject of the finding is not in the example"));
     let after = world(&objects.join("\n"), example.options, Vec::new());
     let judgement = judge(&after, &only(entry));
-    let left: Vec<_> = judgement.findings.iter().filter(|finding| finding.subject.as_ref() == Some(&fixed)).collect();
+    let is_of = |finding: &Finding| {
+        let lies_there = |place: &Place| place.object.as_ref().is_some_and(|object| is_alike(object, &fixed));
+        finding.subject.as_ref() == Some(&fixed) || finding.places.iter().any(lies_there)
+    };
+    let left: Vec<_> = judgement.findings.iter().filter(|finding| is_of(finding)).collect();
     assert!(left.is_empty(), "{id}: still there after the fix: {left:#?}\n{}", objects.join("\n"));
 }
 

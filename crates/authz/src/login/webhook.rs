@@ -96,7 +96,7 @@ fn of_server(server: &Flags<'_>, file: &str, place: Place, config: Option<Config
 }
 
 /// The whole seconds of a duration as Go writes it: `2m`, `1h30m`, `90s`.
-pub(super) fn seconds(text: &str) -> Option<u64> {
+pub fn seconds(text: &str) -> Option<u64> {
     if text == "0" {
         return Some(0);
     }
