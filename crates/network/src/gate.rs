@@ -20,7 +20,7 @@ use crate::mesh::{self, Mesh, MtlsMode, Proxy, TRUST_DOMAIN, Waypoint};
 use crate::policy::NamespaceMatch;
 use crate::policy::istio::{self, Guard, GuardRule, Trait, Verb};
 use crate::traffic::{Bounds, Protocol, Traffic};
-use crate::verdict::{Cause, Member, Party, Presence, Trace};
+use crate::verdict::{Cause, Match, Member, Party, Presence, Trace};
 use crate::{Model, Network};
 use arrival::Arrival;
 
@@ -104,6 +104,22 @@ pub(crate) struct Asked<'n, 's> {
 pub(crate) enum Overlooked {
     Guard(u32),
     Rule(u32, u32),
+}
+
+/// All that the tests of some policies see of who connects: two who look alike to them are treated alike by them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Looks {
+    proof: Proof,
+    has: Vec<Match>,
+}
+
+/// What somebody proves to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Proof {
+    Nothing,
+    Identity,
+    PerhapsIdentity,
+    PerhapsAnything,
 }
 
 /// Who connects, as far as proxies see it.
@@ -197,6 +213,11 @@ impl<'s> Gates<'s> {
         };
         let tests = rule.from.iter().flatten().chain(&rule.when);
         tests.filter_map(|test| if let Trait::Principal(patterns) = &test.of { Some(patterns) } else { None }).flatten().any(|pattern| is_strange(pattern))
+    }
+
+    /// What an account is called: by the name of this mesh, and by the one that every mesh takes for its own.
+    pub(crate) fn principals(&self, namespace: &str, account: &str) -> [String; 2] {
+        [self.mesh.trust_domain(), TRUST_DOMAIN].map(|domain| format!("{domain}/ns/{namespace}/sa/{account}"))
     }
 
     /// Reads policies by this.
@@ -381,12 +402,7 @@ impl<'s> Network<'s> {
             if asked.is_empty() {
                 continue;
             }
-            let identity = match standin {
-                _ if mode == Some(MtlsMode::Disable) => Identity::None,
-                Standin::None => self.identity(source, trace),
-                Standin::Nobody => Identity::None,
-                Standin::Of(namespace, account) => Identity::Of(namespace, account),
-            };
+            let identity = if mode == Some(MtlsMode::Disable) { Identity::None } else { self.identity_behind(source, standin, trace) };
             let arrival = Arrival { network: self, gates, source, target, identity, overlooked };
             let proven = arrival.proven(asked, mode, trace);
             found.push((arrival, proven));
@@ -403,6 +419,36 @@ impl<'s> Network<'s> {
     /// Whether a proxy may stand in front of a pod.
     pub(crate) fn may_have_gate(&self, member: Member) -> bool {
         self.grouping.bearing(member.bearing).is_some_and(|bearing| bearing.proxy != Proxy::None)
+    }
+
+    /// What tests of policies see of a party, or of whom it stands for; what they make of the other end is not among it.
+    pub(crate) fn looks<'n>(&'n self, gates: &'n Gates<'s>, source: &'n Party<'n>, standin: Standin<'n>, tests: &[&Trait<'s>]) -> Looks {
+        let nowhere = Party::nowhere();
+        let identity = self.identity_behind(source, standin, &mut Trace::default());
+        let arrival = Arrival { network: self, gates, source, target: &nowhere, identity, overlooked: None };
+        let proof = match identity {
+            Identity::None => Proof::Nothing,
+            Identity::Of(..) => Proof::Identity,
+            Identity::Perhaps(Some(_)) => Proof::PerhapsIdentity,
+            Identity::Perhaps(None) => Proof::PerhapsAnything,
+        };
+        Looks { proof, has: tests.iter().map(|test| arrival.has(test, &mut Vec::new())).collect() }
+    }
+
+    /// The namespace and account that a party, or whom it stands for, has or may have.
+    pub(crate) fn account_of<'n>(&'n self, source: &'n Party<'n>, standin: Standin<'n>) -> Option<(&'n str, &'n str)> {
+        match self.identity_behind(source, standin, &mut Trace::default()) {
+            Identity::Of(namespace, account) | Identity::Perhaps(Some((namespace, account))) => Some((namespace, account)),
+            Identity::None | Identity::Perhaps(None) => None,
+        }
+    }
+
+    fn identity_behind<'n>(&'n self, source: &'n Party<'n>, standin: Standin<'n>, trace: &mut Trace) -> Identity<'n> {
+        match standin {
+            Standin::None => self.identity(source, trace),
+            Standin::Nobody => Identity::None,
+            Standin::Of(namespace, account) => Identity::Of(namespace, account),
+        }
     }
 
     /// Who a party is to the proxies of others.
@@ -463,6 +509,7 @@ impl<'s> Network<'s> {
     }
 }
 
+pub(crate) use arrival::Pattern;
 pub(crate) use tunnel::{by_waypoint, tunnel};
 
 /// Gates, as networks share them.

@@ -126,6 +126,7 @@ pub(crate) struct Demand<'s> {
 pub(crate) struct Mesh<'s> {
     snapshot: &'s Snapshot,
     root: &'s str,
+    domain: &'s str,
     /// Those about mutual TLS, by their namespace, the oldest first.
     policies: Layered<&'s str, Vec<ObjectView<'s>>>,
 }
@@ -147,7 +148,8 @@ pub(crate) fn is_strict_anywhere(policy: ObjectView<'_>) -> bool {
 
 impl<'s> Mesh<'s> {
     pub(crate) fn read(snapshot: &'s Snapshot) -> Self {
-        let mut mesh = Self { snapshot, root: root_of(snapshot).unwrap_or(MESH_ROOT), policies: Layered::default() };
+        let (root, domain) = (root_of(snapshot).unwrap_or(MESH_ROOT), setting(snapshot, "trustDomain").unwrap_or(TRUST_DOMAIN));
+        let mut mesh = Self { snapshot, root, domain, policies: Layered::default() };
         snapshot.of_other(SECURITY, PEERS).for_each(|policy| mesh.add(policy));
         mesh
     }
@@ -188,7 +190,7 @@ impl<'s> Mesh<'s> {
 
     /// The name by which identities of this mesh begin.
     pub(crate) fn trust_domain(&self) -> &'s str {
-        setting(self.snapshot, "trustDomain").unwrap_or(TRUST_DOMAIN)
+        self.domain
     }
 
     /// Whether what stands in front of a pod can be told: not where its namespace, which may ask for a proxy, is not in the input.

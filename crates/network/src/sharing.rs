@@ -89,6 +89,11 @@ impl<T: Clone> Scattered<T> {
         scopes.flatten().filter_map(|&number| Some((number, self.get(number)?)))
     }
 
+    /// What may concern pods of every namespace, in no particular order.
+    pub(crate) fn everywhere(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.of_scope.get(&None).into_iter().flatten().filter_map(|&number| Some((number, self.get(number)?)))
+    }
+
     /// What is there, with its numbers.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &T)> {
         self.list.numbered()

@@ -3,6 +3,7 @@
 //!
 //! Claims are about every workload, node and address of the input, and the pods that rules describe and nobody has started.
 
+mod client;
 mod examination;
 mod guards;
 mod kind;

@@ -2,7 +2,7 @@
 
 use super::{Bearing, GateGround, Gates, Identity, Overlooked, tunnel};
 use crate::Network;
-use crate::mesh::{MtlsMode, Proxy, TRUST_DOMAIN};
+use crate::mesh::{MtlsMode, Proxy};
 use crate::policy::Direction;
 use crate::policy::istio::{GuardRule, Test, Trait, Verb};
 use crate::traffic::{Bounds, Traffic};
@@ -152,13 +152,18 @@ impl Arrival<'_, '_> {
     }
 
     fn holds(&self, test: &Test<'_>, causes: &mut Vec<Cause>) -> Match {
-        let found = match &test.of {
+        let found = self.has(&test.of, causes);
+        if test.is_negative { opposite(found) } else { found }
+    }
+
+    /// Whether who connects, or where, is what a test looks for.
+    pub(super) fn has(&self, of: &Trait<'_>, causes: &mut Vec<Cause>) -> Match {
+        match of {
             Trait::Principal(patterns) => self.of_identity(causes, |namespace, account| {
-                let domain = self.gates.mesh.trust_domain();
-                let names = [domain, TRUST_DOMAIN].map(|domain| format!("{domain}/ns/{namespace}/sa/{account}"));
-                patterns.iter().any(|pattern| names.iter().any(|name| is_like(pattern, name)))
+                let names = self.gates.principals(namespace, account);
+                patterns.iter().any(|pattern| names.iter().any(|name| Pattern::of(pattern).holds(name)))
             }),
-            Trait::Namespace(patterns) => self.of_identity(causes, |namespace, _| patterns.iter().any(|pattern| is_like(pattern, namespace))),
+            Trait::Namespace(patterns) => self.of_identity(causes, |namespace, _| patterns.iter().any(|pattern| Pattern::of(pattern).holds(namespace))),
             Trait::Account(accounts) => self.of_identity(causes, |namespace, account| accounts.contains(&(namespace, account))),
             Trait::Address(block) => self.is_at(*block, self.source, causes),
             Trait::Destination(block) => self.is_at(*block, self.target, causes),
@@ -175,8 +180,7 @@ impl Arrival<'_, '_> {
                 causes.push(Cause::SomeRequests(format!("`{what}`")));
                 Match::Maybe
             }
-        };
-        if test.is_negative { opposite(found) } else { found }
+        }
     }
 
     fn of_identity(&self, causes: &mut Vec<Cause>, is_meant: impl Fn(&str, &str) -> bool) -> Match {
@@ -221,13 +225,30 @@ fn note(trace: &mut Trace, ground: GateGround, traffic: Bounds) {
     trace.note(|| Step { direction: Direction::Ingress, ground: Ground::Gate(ground), traffic });
 }
 
-/// Whether a text is what a pattern means: itself, or a beginning or end beside a star.
-fn is_like(pattern: &str, text: &str) -> bool {
-    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
-        _ if pattern == "*" => !text.is_empty(),
-        (Some(start), _) => text.starts_with(start),
-        (None, Some(end)) => text.ends_with(end),
-        (None, None) => pattern == text,
+/// What a pattern means: a text, or a beginning or end of one beside a star.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pattern<'p> {
+    Is(&'p str),
+    /// Of a star alone, anything but nothing.
+    Starts(&'p str),
+    Ends(&'p str),
+}
+
+impl<'p> Pattern<'p> {
+    pub(crate) fn of(text: &'p str) -> Self {
+        match (text.strip_suffix('*'), text.strip_prefix('*')) {
+            (Some(start), _) => Pattern::Starts(start),
+            (None, Some(end)) => Pattern::Ends(end),
+            (None, None) => Pattern::Is(text),
+        }
+    }
+
+    pub(crate) fn holds(self, text: &str) -> bool {
+        match self {
+            Pattern::Is(wanted) => text == wanted,
+            Pattern::Starts(start) => !text.is_empty() && text.starts_with(start),
+            Pattern::Ends(end) => text.ends_with(end),
+        }
     }
 }
 

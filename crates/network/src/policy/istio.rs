@@ -66,7 +66,12 @@ pub(crate) struct Operation {
     pub(crate) asks: Option<&'static str>,
 }
 
-impl Guard<'_> {
+impl<'s> Guard<'s> {
+    /// What its rules ask of connections.
+    pub(crate) fn tests(&self) -> impl Iterator<Item = &Test<'s>> {
+        self.rules.iter().flat_map(|rule| rule.from.iter().flatten().chain(&rule.when))
+    }
+
     /// Whether proxies enforce it for what is addressed to pods.
     pub(crate) fn concerns_pods(&self) -> bool {
         !self.is_for_services
@@ -74,11 +79,7 @@ impl Guard<'_> {
 
     /// The sets of addresses that it reads, by number.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = u32> {
-        let tests = self.rules.iter().flat_map(|rule| rule.from.iter().flatten().chain(&rule.when));
-        tests.filter_map(|test| match test.of {
-            Trait::Address(block) | Trait::Remote(block) | Trait::Destination(block) => Some(block),
-            _ => None,
-        })
+        self.tests().filter_map(Test::block)
     }
 }
 
@@ -110,7 +111,7 @@ impl Test<'_> {
 }
 
 /// What a test looks at.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trait<'s> {
     /// `domain/ns/namespace/sa/account`, with a star at an end.
     Principal(Vec<&'s str>),
@@ -126,6 +127,16 @@ pub(crate) enum Trait<'s> {
     Ports(Traffic),
     /// Something of requests.
     Request(String),
+}
+
+impl Trait<'_> {
+    /// Whether it depends on who connects.
+    pub(crate) fn is_about_clients(&self) -> bool {
+        match self {
+            Trait::Principal(_) | Trait::Namespace(_) | Trait::Account(_) | Trait::Address(_) | Trait::Remote(_) => true,
+            Trait::Destination(_) | Trait::Ports(_) | Trait::Request(_) => false,
+        }
+    }
 }
 
 /// Whether an object is a policy of this kind.

@@ -1,5 +1,7 @@
 //! What policies are found to do, and intents that hold or do not.
 
+use std::fmt::Write as _;
+
 use bartizan_network::{Claim, Intents, Model, Network, Relation, Verified, relation};
 use serde_json::json;
 
@@ -114,6 +116,42 @@ fn what_verifying_costs_grows_with_the_kinds_of_pods_and_not_with_their_pairs() 
     assert_eq!(pairs(4, 40), small, "replicas cost nothing");
     let large = pairs(40, 4);
     assert!(large <= 11 * small, "{small} pairs for 4 namespaces, {large} for 40");
+}
+
+/// A mesh of teams that are alike: each lets in another team, an account of its own, and addresses.
+fn mesh(namespaces: usize) -> String {
+    let mut text = String::new();
+    for team in 0..namespaces {
+        let name = format!("team-{team}");
+        text += &namespace(&name, "istio-injection: enabled");
+        for at in 0..4 {
+            text += &pod(&name, &format!("pod-{at}"), &format!("app: {}", ["web", "db"][at % 2]), "", &format!("podIP: 10.{team}.0.{at}"));
+        }
+        let other = (team + 1) % namespaces;
+        for (app, source) in [
+            ("web", format!("{{source: {{namespaces: [team-{other}]}}}}, {{source: {{ipBlocks: [10.{other}.0.0/24]}}}}")),
+            ("db", format!("{{source: {{principals: ['cluster.local/ns/{name}/sa/default']}}}}, {{source: {{notPrincipals: ['*']}}}}")),
+        ] {
+            write!(
+                text,
+                "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: {app}, namespace: {name}}}\nspec: {{selector: {{matchLabels: {{app: {app}}}}}, rules: [{{from: [{source}]}}]}}\n"
+            )
+            .unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn what_verifying_a_mesh_costs_grows_with_its_policies_and_not_with_pairs_of_pods() {
+    let pairs = |namespaces| {
+        let snapshot = snapshot(&mesh(namespaces));
+        Network::resolve(&snapshot, Model::Kubernetes).examine().pairs
+    };
+    let small = pairs(8);
+    assert!(small > 40, "{small}");
+    let large = pairs(80);
+    assert!(large <= 11 * small, "{small} pairs for 8 namespaces, {large} for 80");
 }
 
 #[test]
