@@ -63,6 +63,7 @@ mod options;
 mod policy;
 pub mod question;
 mod reason;
+pub mod refusal;
 pub mod restriction;
 pub mod review;
 mod rule;

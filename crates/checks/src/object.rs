@@ -11,6 +11,7 @@ mod escalation_grant;
 mod exec_grant;
 mod external_ip;
 mod ingress_without_tls;
+mod invalid_grant;
 mod legacy_token_secret;
 mod node_port;
 mod open_load_balancer;
@@ -35,6 +36,7 @@ pub(crate) static ALL: &[&Entry] = &[
     &exec_grant::ENTRY,
     &external_ip::ENTRY,
     &ingress_without_tls::ENTRY,
+    &invalid_grant::ENTRY,
     &legacy_token_secret::ENTRY,
     &node_port::ENTRY,
     &open_load_balancer::ENTRY,

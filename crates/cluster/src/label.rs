@@ -1,4 +1,9 @@
-//! What may be a label: the words that the API server takes as keys and values.
+//! What may be a label: the words that the API server takes as keys and values, and what it refuses of a selector of labels.
+
+use std::collections::BTreeSet;
+
+use crate::field;
+use crate::tree::Value;
 
 /// Whether `key` is a name, with or without a DNS prefix and `/`, as keys of labels are.
 pub fn is_label_key(key: &str) -> bool {
@@ -23,6 +28,39 @@ pub fn is_dns_subdomain(text: &str) -> bool {
         part.bytes().all(|byte| is_outer(byte) || byte == b'-') && part.bytes().next().is_some_and(is_outer) && part.bytes().last().is_some_and(is_outer)
     };
     text.len() <= 253 && text.split('.').all(is_part)
+}
+
+/// What the API server refuses of the `LabelSelector` at `selector`, whose keys are to be `is_key`: each place and the reason.
+pub fn refusals(selector: Value<'_>, is_key: impl Fn(&str) -> bool) -> Vec<(Value<'_>, String)> {
+    let mut refused = Vec::new();
+    for (key, wanted) in selector.get(field::MATCH_LABELS).into_iter().flat_map(Value::entries) {
+        let text = wanted.as_str().unwrap_or("");
+        if !is_key(key) {
+            refused.push((wanted, format!("`{key}` is no label key")));
+        }
+        if !is_label_value(text) {
+            refused.push((wanted, format!("`{text}` is no label value")));
+        }
+    }
+    for requirement in selector.list(field::MATCH_EXPRESSIONS) {
+        let key = requirement.str(field::KEY).unwrap_or("");
+        if !is_key(key) {
+            refused.push((requirement, format!("`{key}` is no label key")));
+        }
+        let operator = requirement.str(field::OPERATOR).unwrap_or("");
+        let values: BTreeSet<&str> = requirement.list(field::VALUES).map(|value| value.as_str().unwrap_or("")).collect();
+        match operator {
+            "In" | "NotIn" if values.is_empty() => refused.push((requirement, format!("operator `{operator}` needs `values`"))),
+            "Exists" | "DoesNotExist" if !values.is_empty() => refused.push((requirement, format!("operator `{operator}` takes no `values`"))),
+            "In" | "NotIn" => {
+                let wrong = values.into_iter().filter(|value| !is_label_value(value));
+                refused.extend(wrong.map(|value| (requirement, format!("`{value}` is no label value"))));
+            }
+            "Exists" | "DoesNotExist" => {}
+            _ => refused.push((requirement, format!("operator `{operator}` is none of `In`, `NotIn`, `Exists`, `DoesNotExist`"))),
+        }
+    }
+    refused
 }
 
 #[cfg(test)]

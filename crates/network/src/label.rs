@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use bartizan_cluster::label::{is_label_key, is_label_value};
+use bartizan_cluster::label::{is_label_key, refusals};
 use bartizan_cluster::{Interner, Symbol, Value, field};
 
 use crate::sharing::{Layered, News, Pages, Register};
@@ -73,50 +73,24 @@ impl<'s> Selector<'s> {
 
     /// The same where labels have keys of another form.
     pub(crate) fn read_with_keys(value: Value<'s>, is_key: impl Fn(&str) -> bool, refused: &mut Vec<Refusal<'s>>) -> Self {
-        let mut tests = Vec::new();
-        for (key, wanted) in value.get(field::MATCH_LABELS).into_iter().flat_map(Value::entries) {
-            let text = wanted.as_str().unwrap_or("");
-            if !is_key(key) {
-                refused.push((wanted, format!("`{key}` is no label key")));
-            }
-            if !is_label_value(text) {
-                refused.push((wanted, format!("`{text}` is no label value")));
-            }
-            tests.push((key, Test::In(vec![text])));
-        }
-        for requirement in value.list(field::MATCH_EXPRESSIONS) {
-            tests.extend(Self::requirement(requirement, &is_key, refused));
-        }
-        Self::of_tests(tests)
+        refused.extend(refusals(value, is_key));
+        let labels = value.get(field::MATCH_LABELS).into_iter().flat_map(Value::entries);
+        let plain = labels.map(|(key, wanted)| (key, Test::In(vec![wanted.as_str().unwrap_or("")])));
+        Self::of_tests(plain.chain(value.list(field::MATCH_EXPRESSIONS).filter_map(Self::requirement)).collect())
     }
 
-    fn requirement(requirement: Value<'s>, is_key: impl Fn(&str) -> bool, refused: &mut Vec<Refusal<'s>>) -> Option<(&'s str, Test<'s>)> {
-        let key = requirement.str(field::KEY).unwrap_or("");
-        if !is_key(key) {
-            refused.push((requirement, format!("`{key}` is no label key")));
-        }
+    fn requirement(requirement: Value<'s>) -> Option<(&'s str, Test<'s>)> {
         let mut values: Vec<&str> = requirement.list(field::VALUES).map(|value| value.as_str().unwrap_or("")).collect();
         values.sort_unstable();
         values.dedup();
-        let operator = requirement.str(field::OPERATOR).unwrap_or("");
-        let takes_values = matches!(operator, "In" | "NotIn");
-        match operator {
-            "In" | "NotIn" if values.is_empty() => refused.push((requirement, format!("operator `{operator}` needs `values`"))),
-            "Exists" | "DoesNotExist" if !values.is_empty() => refused.push((requirement, format!("operator `{operator}` takes no `values`"))),
-            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
-            _ => refused.push((requirement, format!("operator `{operator}` is none of `In`, `NotIn`, `Exists`, `DoesNotExist`"))),
-        }
-        for value in values.iter().filter(|value| takes_values && !is_label_value(value)) {
-            refused.push((requirement, format!("`{value}` is no label value")));
-        }
-        let test = match operator {
+        let test = match requirement.str(field::OPERATOR)? {
             "In" => Test::In(values),
             "NotIn" => Test::NotIn(values),
             "Exists" => Test::Exists,
             "DoesNotExist" => Test::Absent,
             _ => return None,
         };
-        Some((key, test))
+        Some((requirement.str(field::KEY).unwrap_or(""), test))
     }
 
     pub(crate) fn is_everything(&self) -> bool {

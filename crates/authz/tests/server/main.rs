@@ -11,6 +11,7 @@ mod impersonation;
 #[path = "../objects/mod.rs"]
 mod objects;
 mod owners;
+mod refusals;
 mod restrictions;
 mod reviews;
 mod writes;
