@@ -342,12 +342,35 @@ fn policies_of_every_kind_are_idle_where_their_own_selector_selects_no_pod() {
         let unread = verdict_on("web", "idle-network-policy", &text, "", denied(Kind::Pod));
         assert_eq!(unread, if expected == Fail { Unknown } else { expected }, "{kind} {subject}");
     }
-    let guarded = documents(&[
-        foreign_policy("GlobalNetworkPolicy", "selector: has(host)", "{action: Allow}"),
-        object("projectcalico.org/v3", "HostEndpoint", "n1", "spec: {node: n1, interfaceName: eth0}").replace(", namespace: shop", ""),
-        pod("app: web"),
-    ]);
-    assert_eq!(verdict_on("web", "idle-network-policy", &guarded, "", Vec::new()), Pass);
+    // It guards interfaces of nodes, if it selects any of them.
+    let whole = |api: &str, kind: &str, name: &str, rest: &str| object(api, kind, name, rest).replace(", namespace: shop", "");
+    let endpoint = |labels: &str| {
+        let endpoint = whole("projectcalico.org/v3", "HostEndpoint", "n1", "spec: {node: n1, interfaceName: eth0, expectedIPs: [10.0.0.1]}");
+        endpoint.replace("{name: n1}", &format!("{{name: n1, labels: {{{labels}}}}}"))
+    };
+    let made = whole("projectcalico.org/v3", "KubeControllersConfiguration", "default", "spec: {controllers: {node: {hostEndpoint: {autoCreate: Enabled}}}}");
+    let node = whole("v1", "Node", "n1", "status: {addresses: [{type: InternalIP, address: 10.0.0.2}]}");
+    let labelled = node.replace("{name: n1}", "{name: n1, labels: {host: n1}}");
+    let early = "preDNAT: true, applyOnForward: true, selector: has(host)";
+    for (subject, others, expected) in [
+        ("selector: has(host)", vec![endpoint("host: n1")], Pass),
+        // The endpoint is an interface by which nobody reaches the node.
+        ("selector: has(host)", vec![endpoint("host: n1"), node.clone()], Pass),
+        ("selector: has(host)", vec![endpoint("zone: a")], Fail),
+        ("selector: has(host)", vec![made.clone()], Pass),
+        ("selector: has(host)", vec![made.clone(), node.clone()], Fail),
+        ("selector: has(host)", vec![made.clone(), labelled], Pass),
+        (early, vec![endpoint("host: n1")], Pass),
+        (early, vec![endpoint("zone: a")], Fail),
+        (early, vec![], Fail),
+        ("doNotTrack: true, applyOnForward: true, selector: all()", vec![], Pass),
+        // What Calico refuses does not stand anywhere.
+        ("preDNAT: true, selector: has(host)", vec![], NotApplicable),
+    ] {
+        let policy = foreign_policy("GlobalNetworkPolicy", subject, "{action: Allow}");
+        let text = documents(&[vec![policy, pod("app: web")], others].concat());
+        assert_eq!(verdict_on("web", "idle-network-policy", &text, "", Vec::new()), expected, "{text}");
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub use plane::Plane;
 pub use policy::{Action, Direction, is_policy};
 pub use profile::{Cni, NoSuchCni, Point, Undefined};
 pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, WrittenPort};
-pub use standing::{Breadth, BroadRule, PolicyStanding, Standing};
+pub use standing::{Breadth, BroadRule, PolicyStanding, Standing, Ward};
 pub use synthesis::{
     AddressBlock, Advice, Evidence, External, Extra, Figures, Format, Gap, Need, Observation, Request, SYSTEM_NAMESPACES, Surplus, Synthesis, SynthesisError,
     synthesize,

@@ -20,7 +20,7 @@ use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Party, Trace};
 use crate::{Model, Network};
 
-pub use policy::{Breadth, BroadRule, PolicyStanding};
+pub use policy::{Breadth, BroadRule, PolicyStanding, Ward};
 
 /// How one workload stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

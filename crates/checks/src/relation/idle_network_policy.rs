@@ -1,6 +1,7 @@
 //! `idle-network-policy`: a policy for the traffic of pods applies to none of them.
 
 use bartizan_cluster::{Kind, ObjectView, field, selector};
+use bartizan_network::Ward;
 use bartizan_report::{Check, Safety, Severity, Stage};
 
 use super::selects_all;
@@ -35,6 +36,7 @@ fn judge_standing<'a>(policy: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<
     let place = policy.root().spot(&[field::METADATA, field::NAME]);
     match policy.namespace() {
         Some(namespace) => out.fail(place, msg!("nothing", namespace = namespace)),
+        None if standing.ward == Ward::Nodes => out.fail(place, msg!("no-node")),
         None => out.fail(place, msg!("nobody")),
     };
     out.done()

@@ -60,9 +60,18 @@ pub(crate) fn is_of_cluster(object: ObjectView<'_>) -> bool {
     is_group(object.group()) && object.kind_name() == "GlobalNetworkPolicy"
 }
 
-/// Whether interfaces of nodes have labels that policies of the whole cluster select.
-pub(crate) fn has_host_endpoints(snapshot: &Snapshot) -> bool {
-    stored::objects(snapshot, "HostEndpoint").next().is_some()
+/// The policies that are for interfaces of nodes and for no pod.
+pub(crate) fn for_hosts_alone(snapshot: &Snapshot) -> impl Iterator<Item = ObjectView<'_>> {
+    let is_on = |object: &ObjectView<'_>, name| object.spec().and_then(|spec| spec.entry(name)).and_then(Value::as_bool) == Some(true);
+    let policies = stored::objects(snapshot, "GlobalNetworkPolicy").filter(|object| is_current(snapshot, *object));
+    policies.filter(move |object| is_on(object, "doNotTrack") || is_on(object, "preDNAT"))
+}
+
+/// Whether the selector of a policy says that it is for everything.
+pub(crate) fn is_for_everything(policy: ObjectView<'_>) -> bool {
+    let spec = policy.spec().unwrap_or(policy.root());
+    let text = |name| spec.entry(name).and_then(Value::as_str).map_or("", str::trim);
+    matches!(text("selector"), "" | "all()") && text("namespaceSelector").is_empty() && text("serviceAccountSelector").is_empty()
 }
 
 /// The kinds of objects that Calico alone goes by, with their groups: policies, and endpoints on nodes.
@@ -268,7 +277,7 @@ impl<'s> Reader<'_, 's> {
         for (place, message) in remarks {
             self.policies.remark(object, place, message);
         }
-        let guarded = if is_global { self.frame.hosts.selected(&subject, &self.frame.sets, self.ground.inventory) } else { Vec::new() };
+        let guarded = if is_global { self.frame.hosts.select(object, &subject, &self.frame.sets, self.ground.inventory) } else { Vec::new() };
         if let Some(phase) = host_phase {
             self.for_hosts_alone(object, phase, &types, order, drafts, &guarded);
             return;

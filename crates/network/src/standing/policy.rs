@@ -18,12 +18,23 @@ pub struct PolicyStanding<'s> {
     pub object: ObjectView<'s>,
     /// Whether it selects any pod that is there.
     pub is_selecting: bool,
-    /// Whether it may guard interfaces of nodes, which are no pods.
+    /// Whom it is for.
+    pub ward: Ward,
+    /// Whether it selects interfaces of nodes, which are no pods, or may select those of nodes that are not in the input.
     pub may_guard_nodes: bool,
     /// Whether it selects every pod that could ever be where it applies.
     pub is_for_all: bool,
     /// Rules that let whole worlds through.
     pub broad: Vec<BroadRule<'s>>,
+}
+
+/// Whom a policy is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ward {
+    /// Pods, and of some kinds interfaces of nodes as well.
+    Pods,
+    /// Interfaces of nodes and no pod.
+    Nodes,
 }
 
 /// A rule that allows without telling anybody apart.
@@ -52,7 +63,6 @@ impl<'s> Network<'s> {
     /// How every policy stands that the network is made of, in the order of the objects; not those for proxies of a mesh.
     pub fn policy_standings(&self) -> Vec<PolicyStanding<'s>> {
         let mut standings: BTreeMap<ObjectId, PolicyStanding<'s>> = BTreeMap::new();
-        let has_host_endpoints = calico::has_host_endpoints(self.snapshot);
         for (_, policy) in self.policies.all() {
             let rules = policy.ingress.iter().chain(&policy.egress).flatten().filter_map(|&rule| self.policies.rules.get(rule as usize));
             let broad: Vec<BroadRule<'s>> = rules
@@ -63,7 +73,8 @@ impl<'s> Network<'s> {
             let standing = standings.entry(policy.object.id()).or_insert_with(|| PolicyStanding {
                 object: policy.object,
                 is_selecting: false,
-                may_guard_nodes: has_host_endpoints && calico::is_of_cluster(policy.object),
+                ward: Ward::Pods,
+                may_guard_nodes: self.may_guard_nodes(policy.object),
                 is_for_all: false,
                 broad: Vec::new(),
             });
@@ -71,7 +82,26 @@ impl<'s> Network<'s> {
             standing.is_for_all |= is_for_all;
             standing.broad.extend(broad);
         }
+        let is_refused =
+            |object: ObjectView<'_>| self.policies.faults.numbered().any(|(_, fault)| fault.object.id() == object.id() && fault.refused_by.is_some());
+        for object in calico::for_hosts_alone(self.snapshot).filter(|object| !is_refused(*object)) {
+            standings.entry(object.id()).or_insert_with(|| PolicyStanding {
+                object,
+                is_selecting: false,
+                ward: Ward::Nodes,
+                may_guard_nodes: self.may_guard_nodes(object),
+                is_for_all: calico::is_for_everything(object),
+                broad: Vec::new(),
+            });
+        }
         standings.into_values().collect()
+    }
+
+    /// Whether a policy selects interfaces of nodes, or may select those that Calico makes for nodes that are not in the input.
+    pub(crate) fn may_guard_nodes(&self, policy: ObjectView<'_>) -> bool {
+        let is_selecting = self.policies.hosts.as_deref().is_some_and(|hosts| hosts.are_selected_by(policy.id()));
+        let are_unseen = || self.inventory.nodes.iter().all(|node| node.object.is_none()) && calico::host::are_made(self.snapshot);
+        is_selecting || (calico::is_of_cluster(policy) && are_unseen())
     }
 
     /// Whether these are all pods of a namespace or of the cluster, whatever comes.

@@ -105,8 +105,7 @@ impl Network<'_> {
             }
         }
         // What it does to the interfaces of nodes is not laid over anything here.
-        let guards_hosts = |number: u32| self.policies.hosts.as_deref().is_some_and(|hosts| hosts.are_guarded_by(number));
-        for (number, policy) in self.policies.all().filter(|(number, _)| !guards_hosts(*number)) {
+        for (number, policy) in self.policies.all().filter(|(_, policy)| !self.may_guard_nodes(policy.object)) {
             if !examined.contains(&number) {
                 found.push(self.about_policy(Claim::SelectsNothing, policy.object));
                 continue;

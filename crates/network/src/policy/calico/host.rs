@@ -6,9 +6,9 @@
 //!
 //! Which interface a connection passes is known by the addresses that an endpoint expects; `verdict/crossing.rs` asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bartizan_cluster::{ObjectView, Snapshot, Value, field};
+use bartizan_cluster::{ObjectId, ObjectView, Snapshot, Value, field};
 
 use super::CALICO;
 use super::failsafe::{self, Failsafe};
@@ -93,8 +93,8 @@ pub(crate) struct Hosts<'s> {
     ports: BTreeMap<u32, PortMap<'s>>,
     failsafes: [Vec<Failsafe>; 2],
     failsafes_of_node: BTreeMap<u32, [Option<Vec<Failsafe>>; 2]>,
-    /// The policies that guard any of them.
-    guarding: Vec<u32>,
+    /// The objects of the policies that select any of them.
+    selecting: BTreeSet<ObjectId>,
     /// Whether any of them has a say in what passes a node on its way.
     pub(crate) has_say_on_way: bool,
     /// Whether pods of different nodes talk through tunnels; `None` where that is not known.
@@ -111,9 +111,9 @@ impl<'s> Hosts<'s> {
         of_node.into_iter().flatten().copied().chain(all).filter_map(|number| self.endpoints.get(number as usize))
     }
 
-    /// Whether a policy guards any of them.
-    pub(crate) fn are_guarded_by(&self, policy: u32) -> bool {
-        self.guarding.binary_search(&policy).is_ok()
+    /// Whether a policy selects any of them, by its object.
+    pub(crate) fn are_selected_by(&self, policy: ObjectId) -> bool {
+        self.selecting.contains(&policy)
     }
 
     /// The ports by which a node is never cut off.
@@ -148,6 +148,8 @@ struct Draft<'s> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct HostReader<'s> {
     drafts: Vec<Draft<'s>>,
+    /// The objects of the policies that select any of them.
+    selecting: BTreeSet<ObjectId>,
 }
 
 impl<'s> HostReader<'s> {
@@ -212,15 +214,11 @@ impl<'s> HostReader<'s> {
 
     /// The endpoints that Calico makes for every node that has none of that name.
     fn made(&mut self, snapshot: &'s Snapshot, object: ObjectView<'s>, inventory: &Inventory<'s>, sets: &mut Sets) {
-        let settings = object.spec().and_then(|spec| spec.entry("controllers")?.entry("node")?.entry("hostEndpoint"));
-        let is = |name: &str, wanted: &str| settings.and_then(|settings| settings.entry(name)).and_then(Value::as_str) == Some(wanted);
-        if object.name() != "default" || !is("autoCreate", "Enabled") {
-            return;
-        }
+        let Some(settings) = makes_endpoints(object) else { return };
         // Which interfaces templates find depends on what the interfaces of a node are.
-        let has_templates = settings.and_then(|settings| settings.entry("templates")).is_some_and(|templates| !templates.is_empty());
+        let has_templates = settings.entry("templates").is_some_and(|templates| !templates.is_empty());
         let doubt = has_templates.then(|| Cause::Setting("`templates` of KubeControllersConfiguration, by which Calico makes host endpoints".to_owned()));
-        let is_default = !is("createDefaultHostEndpoint", "Disabled");
+        let is_default = settings.entry("createDefaultHostEndpoint").and_then(Value::as_str) != Some("Disabled");
         let nodes = (0u32..).zip(inventory.nodes.iter()).filter_map(|(number, node)| Some((number, node, node.object?)));
         for (number, node, view) in nodes.filter(|_| is_default || has_templates) {
             let name = format!("{}{MADE_SUFFIX}", node.name);
@@ -253,8 +251,13 @@ impl<'s> HostReader<'s> {
     }
 
     /// The endpoints that a policy selects.
-    pub(super) fn selected(&self, meaning: &Meaning<'_>, sets: &Sets, inventory: &Inventory<'_>) -> Vec<usize> {
-        (0..self.drafts.len()).filter(|&at| self.drafts.get(at).is_some_and(|draft| sets.holds(draft.labelled, meaning, inventory))).collect()
+    pub(super) fn select(&mut self, policy: ObjectView<'_>, meaning: &Meaning<'_>, sets: &Sets, inventory: &Inventory<'_>) -> Vec<usize> {
+        let selected: Vec<usize> =
+            (0..self.drafts.len()).filter(|&at| self.drafts.get(at).is_some_and(|draft| sets.holds(draft.labelled, meaning, inventory))).collect();
+        if !selected.is_empty() {
+            self.selecting.insert(policy.id());
+        }
+        selected
     }
 
     /// Lets a policy guard endpoints in a phase.
@@ -287,7 +290,7 @@ impl<'s> HostReader<'s> {
             ports: BTreeMap::new(),
             failsafes: DIRECTIONS.map(|direction| failsafe::told(snapshot, direction, None).unwrap_or_else(|| failsafe::usual(direction))),
             failsafes_of_node: BTreeMap::new(),
-            guarding: Vec::new(),
+            selecting: self.selecting,
             has_say_on_way: false,
             has_tunnels: has_tunnels(snapshot),
             masquerades: masquerades(snapshot),
@@ -308,8 +311,6 @@ impl<'s> HostReader<'s> {
             kinds.entry(endpoint).or_insert(number);
         }
         hosts.kinds = kinds.into_values().collect();
-        hosts.guarding.sort_unstable();
-        hosts.guarding.dedup();
         Some(hosts)
     }
 }
@@ -325,7 +326,6 @@ impl<'s> Hosts<'s> {
             for direction in DIRECTIONS.into_iter().filter(|direction| policy.counts(*direction)) {
                 guards.entry((phase, direction == Direction::Egress)).or_default().add(policy, direction);
             }
-            self.guarding.push(number);
         }
         let endpoint = HostEndpoint { facing, guards, ending, doubt: draft.doubt };
         self.has_say_on_way |= endpoint.has_say_on_way();
@@ -360,6 +360,18 @@ fn inner_addresses(inventory: &Inventory<'_>, node: u32) -> Vec<Address> {
     let inner = status.into_iter().flat_map(Value::items).filter(|item| item.entry("type").and_then(Value::as_str) == Some("InternalIP"));
     let inner: Vec<Address> = inner.filter_map(|item| item.entry("address")?.as_str()?.parse().ok()).collect();
     if inner.is_empty() { node.addresses.clone() } else { inner }
+}
+
+/// What makes Calico give nodes endpoints, if it does.
+fn makes_endpoints(object: ObjectView<'_>) -> Option<Value<'_>> {
+    let settings = object.spec()?.entry("controllers")?.entry("node")?.entry("hostEndpoint")?;
+    let is_on = settings.entry("autoCreate").and_then(Value::as_str) == Some("Enabled");
+    (object.name() == "default" && is_on).then_some(settings)
+}
+
+/// Whether Calico makes endpoints of nodes, whatever nodes there are.
+pub(crate) fn are_made(snapshot: &Snapshot) -> bool {
+    objects(snapshot, "KubeControllersConfiguration").any(|object| makes_endpoints(object).is_some())
 }
 
 /// The pools of addresses that are in use.
