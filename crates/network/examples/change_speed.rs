@@ -1,5 +1,5 @@
-//! Measures what a change of a large cluster costs: `change_speed FILE PODS NAMESPACES plain|cilium|calico|istio`, where FILE is a list
-//! as `cargo xtask bench network` makes it, which runs this; the last word says whose policies stand beside NetworkPolicies. It tells
+//! Measures what a change of a large cluster costs: `change_speed FILE PODS NAMESPACES plain|services|cilium|calico|istio`, where FILE is a list
+//! as `cargo xtask bench network` makes it, which runs this; the last word says what stands beside NetworkPolicies. It tells
 //! milliseconds on standard error. With the word `verify` it verifies all policies instead: it writes what was found, and tells seconds.
 
 use std::io::Write as _;
@@ -62,6 +62,7 @@ impl Changes {
     fn kinds(flavour: &str) -> Option<&'static [&'static str]> {
         Some(match flavour {
             "plain" => &[],
+            "services" => &["service added", "service changed", "service removed", "service without a selector changed", "endpoints changed"],
             "cilium" => &[
                 "cilium policy added",
                 "cilium policy changed",
@@ -112,6 +113,13 @@ impl Changes {
         let (cilium, calico, istio) = (of("cilium.io/v2"), of("projectcalico.org/v3"), of("security.istio.io/v1"));
         let (own, of_mesh) = (format!(", namespace: {namespace}"), ", namespace: istio-system");
         let new = format!("new-{number}");
+        // In every fourth namespace, people write the endpoints of the Service.
+        let written_by_hand = format!("team-{}", number * 16 % self.namespaces + 3);
+        let service = |name: &str, namespace: &str, spec: &str| {
+            format!(
+                "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: {{{spec}ports: [{{name: http, port: 80, targetPort: http}}]}}\n"
+            )
+        };
         let from_role = format!(
             "endpointSelector: {{matchLabels: {{role: {role}}}}}, ingress: [{{fromEndpoints: [{{matchLabels: {{role: api}}}}], toPorts: [{{ports: [{{port: http}}]}}]}}]"
         );
@@ -120,6 +128,18 @@ impl Changes {
         );
         let rules = "rules: [{from: [{source: {namespaces: [team-1], ipBlocks: [10.0.1.0/25]}}], to: [{operation: {ports: ['8080']}}]}]";
         match kind {
+            "service added" => made(Vec::new(), service("back", &namespace, &format!("clusterIP: 10.200.0.{number}, selector: {{role: {role}}}, "))),
+            "service changed" => {
+                made(Vec::new(), service("front", &namespace, &format!("type: NodePort, clusterIP: 10.200.0.{number}, selector: {{role: {role}}}, ")))
+            }
+            "service removed" => made(vec![reference("v1", "Service", &namespace, "front")], String::new()),
+            "service without a selector changed" => made(Vec::new(), service("front", &written_by_hand, &format!("clusterIP: 10.200.0.{number}, "))),
+            "endpoints changed" => made(
+                Vec::new(),
+                format!(
+                    "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: front-1, namespace: {written_by_hand}, labels: {{kubernetes.io/service-name: front}}}}\naddressType: IPv4\nendpoints: [{{addresses: [198.51.100.{number}]}}]\nports: [{{name: http, port: 8080}}]\n"
+                ),
+            ),
             "cilium policy added" => made(Vec::new(), cilium("CiliumNetworkPolicy", &new, &own, &from_role)),
             "cilium policy changed" => made(Vec::new(), cilium("CiliumNetworkPolicy", "custom-1", &own, &from_role)),
             "cilium policy removed" => made(vec![reference("cilium.io/v2", "CiliumNetworkPolicy", &namespace, "custom-1")], String::new()),
@@ -346,7 +366,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         serde_json::to_writer_pretty(std::io::stdout().lock(), &examined.found)?;
         return Ok(());
     }
-    let further = Changes::kinds(&flavour).ok_or("the last word is none of plain, cilium, calico, istio, verify")?;
+    let further = Changes::kinds(&flavour).ok_or("the last word is none of plain, services, cilium, calico, istio, verify")?;
     let question = Question { from: "team-0/app-0-0".to_owned(), to: "team-0/app-0-1".to_owned(), port: PortName::Number(8080), protocol: Protocol::Tcp };
     let mut all = Vec::new();
     for kind in Changes::KINDS.into_iter().chain([WIDE_BLOCK]).chain(further.iter().copied()) {

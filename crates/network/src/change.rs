@@ -11,8 +11,8 @@ use crate::custom::{self, Ground, Turn};
 use crate::gate::{self, Gates};
 use crate::inventory::Moves;
 use crate::plane::{self, UserNetworks};
-use crate::policy::{calico, network_policy};
-use crate::service::{Backend, Services};
+use crate::policy::{calico, network_policy, unmodelled};
+use crate::service::Services;
 use crate::{Model, Network, mesh};
 
 impl<'s> Network<'s> {
@@ -68,13 +68,13 @@ impl<'s> Network<'s> {
 
     fn take_over(&mut self, before: &Network<'s>, changes: &Changes<'s>) -> Option<()> {
         let moves = self.inventory.change(self.snapshot, changes, self.model)?;
-        // Of lists that could not be read whole, every namespace has its own share.
-        let has_gap = |&number: &u32| self.snapshot.gap(Kind::NetworkPolicy, Some(self.inventory.namespace_name(number))).is_some();
-        if moves.namespaces.iter().any(has_gap) || self.calico.as_ref().is_some_and(|frame| frame.has_moved(&before.inventory, &self.inventory)) {
+        if self.calico.as_ref().is_some_and(|frame| frame.has_moved(&before.inventory, &self.inventory)) {
             return None;
         }
-        if changes.removed.iter().chain(&changes.added).any(|object| self.leads_somewhere(*object)) {
-            self.services = Arc::new(Services::read(self.snapshot, &self.inventory));
+        // Of lists of policies that could not be read whole, every namespace that is new has its own share.
+        unmodelled::read_gaps(self.snapshot, &self.inventory, before.inventory.namespaces.len(), &mut self.policies);
+        if changes.removed.iter().chain(&changes.added).any(|object| Services::reads(*object)) {
+            Arc::make_mut(&mut self.services).change(changes, &self.inventory, self.snapshot.strings());
         }
         let demanding = self.change_gates(changes, &moves)?;
         self.read_again(before, changes, &moves)?;
@@ -143,22 +143,6 @@ impl<'s> Network<'s> {
             custom::read(object, &ground, self.calico.as_mut(), &mut self.policies);
         }
         Some(())
-    }
-
-    /// Whether an object has a say in what stands behind Services.
-    fn leads_somewhere(&self, object: ObjectView<'s>) -> bool {
-        let written = |service: Option<&str>| {
-            let namespace = object.namespace().and_then(|name| self.inventory.numbered(name));
-            let service = namespace.zip(service).and_then(|(namespace, name)| self.services.find(namespace, name));
-            // Endpoints of pods that a selector finds are found by the selector. Policies may name Services that are not in the input.
-            service.is_none_or(|service| !matches!(service.backend, Backend::Pods(_)))
-        };
-        match object.kind() {
-            Kind::Service => true,
-            Kind::EndpointSlice => written(object.label("kubernetes.io/service-name")),
-            Kind::Endpoints => written(Some(object.name())),
-            _ => false,
-        }
     }
 }
 

@@ -122,7 +122,7 @@ impl Network<'_> {
             return BTreeMap::new();
         }
         let mut doors = Doors { network: self, classes, found: BTreeMap::new() };
-        for service in &self.services.list {
+        for service in self.services.all() {
             doors.of_service(service);
         }
         doors.of_hosts();

@@ -268,7 +268,7 @@ struct Look<'n, 's> {
 /// The written ports of Services, by the pod and port to which they lead.
 fn services_of<'s>(network: &Network<'s>) -> BTreeMap<(u32, u16), Vec<(ObjectView<'s>, Value<'s>)>> {
     let mut found: BTreeMap<(u32, u16), Vec<(ObjectView<'s>, Value<'s>)>> = BTreeMap::new();
-    for service in &network.services.list {
+    for service in network.services.all() {
         let written = service.object.spec().into_iter().flat_map(|spec| spec.list(field::PORTS));
         let written: Vec<Value<'s>> = written.collect();
         for port in service.ports.iter().filter(|port| port.protocol == Protocol::Tcp) {

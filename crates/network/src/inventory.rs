@@ -68,6 +68,13 @@ pub(crate) struct Node<'s> {
     mentions: u32,
 }
 
+impl Node<'_> {
+    /// Whether anything in the input makes it a node.
+    pub(crate) fn is_there(&self) -> bool {
+        self.object.is_some() || self.mentions > 0
+    }
+}
+
 /// A pod, or what a controller would make one from.
 #[derive(Debug, Clone)]
 pub(crate) struct Pod<'s> {
@@ -247,8 +254,7 @@ impl<'s> Inventory<'s> {
 
     /// The number of the node called `name`.
     pub(crate) fn node(&self, name: &str) -> Option<u32> {
-        let is_there = |node: &Node<'_>| node.object.is_some() || node.mentions > 0;
-        self.node_numbers.get(name).copied().filter(|&number| self.nodes.get(number as usize).is_some_and(is_there))
+        self.node_numbers.get(name).copied().filter(|&number| self.nodes.get(number as usize).is_some_and(Node::is_there))
     }
 
     /// The pod called `name`.
@@ -280,8 +286,7 @@ impl<'s> Inventory<'s> {
 
     /// Whether there are other nodes than `before`, or the same with other addresses.
     pub(crate) fn has_other_nodes(&self, before: &Self) -> bool {
-        let is_there = |node: &Node<'_>| node.object.is_some() || node.mentions > 0;
-        let is_same = |(one, other): (&Node<'_>, &Node<'_>)| is_there(one) == is_there(other) && one.addresses == other.addresses;
+        let is_same = |(one, other): (&Node<'_>, &Node<'_>)| one.is_there() == other.is_there() && one.addresses == other.addresses;
         self.nodes.len() != before.nodes.len() || !self.nodes.iter().zip(before.nodes.iter()).all(is_same)
     }
 

@@ -200,7 +200,7 @@ impl<'s> Network<'s> {
                 for object in snapshot.of_kind(Kind::Other).filter(|object| custom::is_policy(*object)) {
                     custom::read(object, &ground, frame.as_mut(), &mut policies);
                 }
-                unmodelled::read_gaps(snapshot, &inventory, &mut policies);
+                unmodelled::read_gaps(snapshot, &inventory, 0, &mut policies);
                 if let Some(frame) = &mut frame {
                     frame.finish(&ground, &mut policies);
                 }

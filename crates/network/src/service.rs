@@ -1,12 +1,15 @@
 //! Services: what their addresses and ports mean once they have been translated to endpoints.
 
+use std::sync::Arc;
+
+use bartizan_cluster::snapshot::Changes;
 use bartizan_cluster::{Interner, Kind, ObjectView, Snapshot, Value, field};
-use foldhash::{HashMap, HashMapExt as _};
 
 use crate::address::Address;
 use crate::endpoint::PortName;
-use crate::inventory::{Inventory, count};
+use crate::inventory::Inventory;
 use crate::label::{Matcher, Selector};
+use crate::sharing::{Layered, Slots};
 use crate::traffic::Protocol;
 
 /// How often a name may stand for another name.
@@ -76,61 +79,182 @@ pub(crate) enum TargetPort<'s> {
     Name(&'s str),
 }
 
-/// All Services.
-#[derive(Debug)]
+/// All Services. Copies share what they do not change.
+#[derive(Debug, Clone)]
 pub(crate) struct Services<'s> {
-    pub(crate) list: Vec<Service<'s>>,
-    by_name: HashMap<(u32, &'s str), u32>,
-    by_address: HashMap<Address, u32>,
-    /// Service and position of the port.
-    by_node_port: HashMap<(Protocol, u16), (u32, usize)>,
+    list: Slots<Arc<Service<'s>>>,
+    /// Those of each name, by number; the last one counts.
+    by_name: Layered<(u32, &'s str), Vec<u32>>,
+    /// Those with each address; the first one answers.
+    by_address: Layered<Address, Vec<u32>>,
+    /// Service and position of the port; the last one counts.
+    by_node_port: Layered<(Protocol, u16), Vec<(u32, usize)>>,
     /// What somebody wrote by hand, for Services that are in the input and for others.
-    written: HashMap<(&'s str, &'s str), Vec<Value<'s>>>,
+    written: Layered<(&'s str, &'s str), Handwritten<'s>>,
+}
+
+/// What was written for one Service, in the order of the objects.
+#[derive(Debug, Clone, Default)]
+struct Handwritten<'s> {
+    slices: Vec<ObjectView<'s>>,
+    endpoints: Vec<ObjectView<'s>>,
+}
+
+impl<'s> Handwritten<'s> {
+    /// The roots of EndpointSlices, or the subsets of Endpoints: where slices exist, they are mirrored from these.
+    fn values(&self) -> Vec<Value<'s>> {
+        if !self.slices.is_empty() {
+            return self.slices.iter().map(|slice| slice.root()).collect();
+        }
+        let subsets = self.endpoints.iter().map(|endpoints| endpoints.root().entry("subsets").into_iter().flat_map(Value::items).collect());
+        subsets.into_iter().find(|subsets: &Vec<Value<'s>>| !subsets.is_empty()).unwrap_or_default()
+    }
+
+    fn of_kind(&mut self, kind: Kind) -> &mut Vec<ObjectView<'s>> {
+        if kind == Kind::EndpointSlice { &mut self.slices } else { &mut self.endpoints }
+    }
+}
+
+/// The namespace and name of the Service for which an object tells endpoints.
+fn writes_for(object: ObjectView<'_>) -> Option<(&str, &str)> {
+    object.namespace().zip(match object.kind() {
+        Kind::EndpointSlice => object.label("kubernetes.io/service-name"),
+        Kind::Endpoints => Some(object.name()),
+        _ => None,
+    })
 }
 
 impl<'s> Services<'s> {
     pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>) -> Self {
-        let written = written_endpoints(snapshot);
-        let mut services = Self { list: Vec::new(), by_name: HashMap::new(), by_address: HashMap::new(), by_node_port: HashMap::new(), written };
+        let mut services = Self {
+            list: Slots::default(),
+            by_name: Layered::default(),
+            by_address: Layered::default(),
+            by_node_port: Layered::default(),
+            written: Layered::default(),
+        };
+        for object in [Kind::EndpointSlice, Kind::Endpoints].into_iter().flat_map(|kind| snapshot.of_kind(kind)) {
+            services.write(object);
+        }
         for object in snapshot.of_kind(Kind::Service) {
-            let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)) else { continue };
-            let number = count(services.list.len());
-            let backend = backend(object, &services.written, snapshot.strings());
-            let ports = ports(object);
-            if has_node_ports(object) {
-                let taken = ports.iter().enumerate().filter_map(|(at, port)| Some(((port.protocol, port.node_port?), (number, at))));
-                services.by_node_port.extend(taken);
-            }
-            services.list.push(Service { object, namespace, backend, ports });
-            services.by_name.insert((namespace, object.name()), number);
-            for address in virtual_addresses(object) {
-                services.by_address.entry(address).or_insert(number);
-            }
+            services.add(object, inventory, snapshot.strings());
         }
         services
     }
 
+    /// Whether an object is a Service, or what is written for one.
+    pub(crate) fn reads(object: ObjectView<'_>) -> bool {
+        matches!(object.kind(), Kind::Service | Kind::EndpointSlice | Kind::Endpoints)
+    }
+
+    /// Takes over a change, at the cost of what it concerns.
+    pub(crate) fn change(&mut self, changes: &Changes<'s>, inventory: &Inventory<'s>, strings: &Interner) {
+        let concerned = || changes.removed.iter().chain(&changes.added).copied();
+        for object in changes.removed.iter().copied() {
+            if object.kind() == Kind::Service {
+                self.remove(object, inventory);
+            } else if let Some(key) = writes_for(object) {
+                let written = self.written.slot(key, Handwritten::default);
+                written.of_kind(object.kind()).retain(|other| other.id() != object.id());
+                if written.slices.is_empty() && written.endpoints.is_empty() {
+                    self.written.remove(key);
+                }
+            }
+        }
+        for object in changes.added.iter().copied() {
+            self.write(object);
+        }
+        for (namespace, name) in concerned().filter_map(writes_for) {
+            let named = inventory.numbered(namespace).and_then(|namespace| self.by_name.get(&(namespace, name)));
+            for number in named.cloned().unwrap_or_default() {
+                let Some(service) = self.list.get(number as usize) else { continue };
+                let Service { object, namespace, .. } = **service;
+                self.list.put(number, Arc::new(self.service(object, namespace, strings)));
+            }
+        }
+        for object in changes.added.iter().copied().filter(|object| object.kind() == Kind::Service) {
+            self.add(object, inventory, strings);
+        }
+    }
+
+    /// Notes what an object tells of endpoints, if it does.
+    fn write(&mut self, object: ObjectView<'s>) {
+        if let Some(key) = writes_for(object) {
+            self.written.slot(key, Handwritten::default).of_kind(object.kind()).push(object);
+        }
+    }
+
+    fn service(&self, object: ObjectView<'s>, namespace: u32, strings: &Interner) -> Service<'s> {
+        let written = self.written.get(&(object.namespace().unwrap_or(""), object.name()));
+        Service { object, namespace, backend: backend(object, written, strings), ports: ports(object) }
+    }
+
+    fn add(&mut self, object: ObjectView<'s>, inventory: &Inventory<'s>, strings: &Interner) {
+        let Some(namespace) = object.namespace().and_then(|name| inventory.namespace(name)) else { return };
+        let service = self.service(object, namespace, strings);
+        let number = self.list.push(Arc::new(service));
+        self.by_name.slot((namespace, object.name()), Vec::new).push(number);
+        for address in virtual_addresses(object) {
+            self.by_address.slot(address, Vec::new).push(number);
+        }
+        for (port, at) in node_ports(object) {
+            self.by_node_port.slot(port, Vec::new).push((number, at));
+        }
+    }
+
+    fn remove(&mut self, object: ObjectView<'s>, inventory: &Inventory<'s>) {
+        let Some(namespace) = object.namespace().and_then(|name| inventory.numbered(name)) else { return };
+        let named = self.by_name.get(&(namespace, object.name())).into_iter().flatten();
+        let is_meant = |number: &&u32| self.list.get(**number as usize).is_some_and(|service| service.object.id() == object.id());
+        let Some(&number) = named.into_iter().find(is_meant) else { return };
+        self.list.take(number);
+        self.by_name.slot((namespace, object.name()), Vec::new).retain(|&other| other != number);
+        for address in virtual_addresses(object) {
+            self.by_address.slot(address, Vec::new).retain(|&other| other != number);
+        }
+        for (port, _) in node_ports(object) {
+            self.by_node_port.slot(port, Vec::new).retain(|&(other, _)| other != number);
+        }
+    }
+
+    /// Every Service, in the order of the objects.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Service<'s>> {
+        self.list.numbered().map(|(_, service)| &**service)
+    }
+
+    fn get(&self, number: u32) -> Option<&Service<'s>> {
+        self.list.get(number as usize).map(|service| &**service)
+    }
+
     pub(crate) fn find(&self, namespace: u32, name: &str) -> Option<&Service<'s>> {
-        self.list.get(*self.by_name.get(&(namespace, name))? as usize)
+        self.get(*self.by_name.get(&(namespace, name))?.last()?)
     }
 
     /// The addresses that are written for a Service without a selector; none if they are not in the input.
     pub(crate) fn written(&self, namespace: &str, service: &str) -> Option<Vec<Address>> {
-        let found = self.written.get(&(namespace, service)).filter(|found| !found.is_empty())?;
-        Some(found.iter().flat_map(|value| endpoints(*value).addresses).collect())
+        let found = self.written.get(&(namespace, service)).map(Handwritten::values).filter(|found| !found.is_empty())?;
+        Some(found.into_iter().flat_map(|value| endpoints(value).addresses).collect())
     }
 
     /// The Service that answers at a virtual address.
     pub(crate) fn at(&self, address: Address) -> Option<&Service<'s>> {
-        self.list.get(*self.by_address.get(&address)? as usize)
+        self.get(*self.by_address.get(&address)?.first()?)
     }
 
     /// The Service that has a port of every node, and which of its own ports that is.
     pub(crate) fn at_node_port(&self, protocol: Protocol, number: u16) -> Option<(&Service<'s>, &ServicePort<'s>)> {
-        let &(service, at) = self.by_node_port.get(&(protocol, number))?;
-        let service = self.list.get(service as usize)?;
+        let &(service, at) = self.by_node_port.get(&(protocol, number))?.last()?;
+        let service = self.get(service)?;
         Some((service, service.ports.get(at)?))
     }
+}
+
+/// The ports of nodes that a Service takes, each with the position of its own port.
+fn node_ports(object: ObjectView<'_>) -> Vec<((Protocol, u16), usize)> {
+    if !has_node_ports(object) {
+        return Vec::new();
+    }
+    ports(object).iter().enumerate().filter_map(|(at, port)| Some(((port.protocol, port.node_port?), at))).collect()
 }
 
 /// Whether the ports of a Service may be ports of nodes as well.
@@ -162,7 +286,7 @@ fn ports(object: ObjectView<'_>) -> Vec<ServicePort<'_>> {
         .collect()
 }
 
-fn backend<'s>(object: ObjectView<'s>, written: &HashMap<(&str, &str), Vec<Value<'s>>>, strings: &Interner) -> Backend<'s> {
+fn backend<'s>(object: ObjectView<'s>, written: Option<&Handwritten<'s>>, strings: &Interner) -> Backend<'s> {
     let Some(spec) = object.spec() else { return Backend::Unknown };
     if spec.entry("type").and_then(Value::as_str) == Some("ExternalName") {
         let name = spec.str(field::EXTERNAL_NAME).unwrap_or("");
@@ -172,29 +296,10 @@ fn backend<'s>(object: ObjectView<'s>, written: &HashMap<(&str, &str), Vec<Value
     if let Some(selector) = spec.get(field::SELECTOR).filter(|selector| !selector.is_empty()) {
         return Backend::Pods(Matcher::of(&Selector::of_map(selector), strings));
     }
-    match written.get(&(object.namespace().unwrap_or(""), object.name())) {
-        Some(found) => Backend::Written(found.iter().map(|value| endpoints(*value)).collect()),
+    match written {
+        Some(found) => Backend::Written(found.values().into_iter().map(endpoints).collect()),
         None => Backend::Unknown,
     }
-}
-
-/// The roots of EndpointSlices and the subsets of Endpoints, by the Service to which they belong.
-fn written_endpoints(snapshot: &Snapshot) -> HashMap<(&str, &str), Vec<Value<'_>>> {
-    let mut found: HashMap<(&str, &str), Vec<Value<'_>>> = HashMap::new();
-    for slice in snapshot.of_kind(Kind::EndpointSlice) {
-        if let Some((namespace, service)) = slice.namespace().zip(slice.label("kubernetes.io/service-name")) {
-            found.entry((namespace, service)).or_default().push(slice.root());
-        }
-    }
-    for endpoints in snapshot.of_kind(Kind::Endpoints) {
-        let Some(namespace) = endpoints.namespace() else { continue };
-        // Where slices exist, they are mirrored from these.
-        let slot = found.entry((namespace, endpoints.name())).or_default();
-        if slot.is_empty() {
-            slot.extend(endpoints.root().entry("subsets").into_iter().flat_map(Value::items));
-        }
-    }
-    found
 }
 
 fn endpoints(value: Value<'_>) -> WrittenEndpoints<'_> {

@@ -24,22 +24,24 @@ const PEER: &str = "network-config-analyzer==2.1.0";
 /// What the peer gets; beyond 200 pods it takes minutes.
 const PEER_LIMIT: Duration = Duration::from_mins(2);
 
-/// Whose policies stand beside NetworkPolicies.
+/// Whose policies stand beside NetworkPolicies, or what else does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flavour {
     Plain,
+    Services,
     Cilium,
     Calico,
     Istio,
 }
 
 impl Flavour {
-    const ALL: [Flavour; 4] = [Flavour::Plain, Flavour::Cilium, Flavour::Calico, Flavour::Istio];
+    const ALL: [Flavour; 5] = [Flavour::Plain, Flavour::Services, Flavour::Cilium, Flavour::Calico, Flavour::Istio];
 
     /// The name by which the measure knows it.
     fn name(self) -> &'static str {
         match self {
             Flavour::Plain => "plain",
+            Flavour::Services => "services",
             Flavour::Cilium => "cilium",
             Flavour::Calico => "calico",
             Flavour::Istio => "istio",
@@ -206,7 +208,10 @@ fn measure(binary: &Path, file: &Path, shape: &Shape, what: &str) -> Command {
 /// The same for clusters in which a third of the policies are those of a program or of a mesh, for each kind of change.
 fn changes_of_others(place: &Path, binary: &Path, is_quick: bool) -> Result<Vec<&'static str>> {
     let Some(shape) = LARGE.iter().filter(|shape| shape.name != "growth").nth(if is_quick { 1 } else { 2 }) else { return Ok(Vec::new()) };
-    say(&format!("\nOne change of each kind, 100 tried, of {} pods and {} policies, a third of them of another kind; ms", shape.pods, shape.policies));
+    let (pods, policies, services) = (shape.pods, shape.policies, shape.namespaces);
+    say(&format!(
+        "\nOne change of each kind, 100 tried, of {pods} pods and {policies} policies, a third of them of another kind or {services} Services beside them; ms"
+    ));
     say("| beside NetworkPolicies | change | p50 | p99 | budget |");
     say("|---|---|---|---|---|");
     let mut missed = Vec::new();
@@ -383,7 +388,7 @@ fn custom(number: usize, shape: &Shape, flavour: Flavour) -> Option<Value> {
     let metadata = json!({"name": "custom-1", "namespace": namespace});
     let tier = ["gold", "silver", "bronze"].get(number % 3).copied().unwrap_or("gold");
     Some(match flavour {
-        Flavour::Plain => return None,
+        Flavour::Plain | Flavour::Services => return None,
         Flavour::Cilium => {
             let from = match turn {
                 0 => json!({"fromEndpoints": [{"matchLabels": {"role": "api"}}]}),
@@ -409,12 +414,31 @@ fn custom(number: usize, shape: &Shape, flavour: Flavour) -> Option<Value> {
     })
 }
 
+/// The Service of a namespace; one in four leads to what its endpoints say.
+fn service(number: usize, shape: &Shape) -> Vec<Value> {
+    let namespace = namespace_of(number, shape);
+    let metadata = json!({"name": "front", "namespace": namespace});
+    let address = format!("10.{}.{}.{}", 96 + (number >> 16 & 255), number >> 8 & 255, number & 255);
+    let ports = json!([{"name": "http", "port": 80, "targetPort": "http"}]);
+    let made = |spec: Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec});
+    if number % 4 != 3 {
+        return vec![made(json!({"clusterIP": address, "selector": {"role": "web"}, "ports": ports}))];
+    }
+    let labels = json!({"kubernetes.io/service-name": "front"});
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "front-1", "namespace": namespace, "labels": labels},
+        "addressType": "IPv4", "endpoints": [{"addresses": [format!("192.0.2.{}", number % 250)]}], "ports": [{"name": "http", "port": 8080}],
+    });
+    vec![made(json!({"clusterIP": address, "ports": ports})), slice]
+}
+
 /// What of another kind is there once for many.
 fn beside(shape: &Shape, flavour: Flavour) -> Vec<Value> {
     let few = 20;
     let role = |number: usize| ["web", "api", "db", "job"].get(number % 4).copied().unwrap_or("web");
     match flavour {
         Flavour::Plain => Vec::new(),
+        Flavour::Services => (0..shape.namespaces).flat_map(|number| service(number, shape)).collect(),
         Flavour::Cilium => {
             let blocks = (0..50).map(|number| json!({"apiVersion": "cilium.io/v2", "kind": "CiliumCIDRGroup", "metadata": {"name": format!("blocks-{number}")}, "spec": {"externalCIDRs": [format!("192.0.{number}.0/24")]}}));
             let wide = (0..few).map(|number| json!({"apiVersion": "cilium.io/v2", "kind": "CiliumClusterwideNetworkPolicy", "metadata": {"name": format!("wide-{number}")}, "spec": {"endpointSelector": {"matchLabels": {"app": format!("app-{}", number * 31)}}, "ingressDeny": [{"fromEntities": ["world"]}]}}));

@@ -6,7 +6,7 @@ use super::{Direction, NamespaceMatch, PodMatch, Policies};
 use crate::Model;
 use crate::custom::Ground;
 use crate::fabric;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, count};
 use crate::label::Selector;
 use crate::mesh::{self, MESH_ROOT, SECURITY};
 use crate::profile::Does;
@@ -84,9 +84,10 @@ pub(crate) fn read<'s>(object: ObjectView<'s>, ground: &Ground<'_, 's>, policies
     }
 }
 
-/// Notes the lists of policies that could not be read.
-pub(crate) fn read_gaps<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, policies: &mut Policies<'s>) {
-    for (namespace, number) in inventory.namespaces.iter().zip(0u32..) {
+/// Notes the lists of policies that could not be read, for the namespaces from a number on.
+pub(crate) fn read_gaps<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, first: usize, policies: &mut Policies<'s>) {
+    for number in count(first)..count(inventory.namespaces.len()) {
+        let Some(namespace) = inventory.namespaces.get(number as usize) else { continue };
         let Some(missing) = snapshot.gap(Kind::NetworkPolicy, Some(namespace.name)) else { continue };
         let pods = policies.pod_selectors.add(Selector::everything());
         let cause = Cause::NotRead(format!("{} of {} ({})", missing.fact, missing.scope, missing.reason.name()));

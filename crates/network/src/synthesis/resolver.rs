@@ -32,7 +32,7 @@ pub(super) fn resolving(network: &Network<'_>, scope: &Scope, request: &Request<
 fn resolvers(network: &Network<'_>, request: &Request<'_>) -> Vec<(Side, Traffic)> {
     let both = |port: u16| Traffic::ports(Protocol::Udp, port, port).union(&Traffic::ports(Protocol::Tcp, port, port));
     let mut found = Vec::new();
-    let services = network.services.list.iter().filter(|service| is_resolver(service.object));
+    let services = network.services.all().filter(|service| is_resolver(service.object));
     for service in services {
         for port in service.ports.iter().filter(|port| port.port == DNS_PORT) {
             for (end, number) in network.endpoints(service, port) {

@@ -159,7 +159,7 @@ impl<'s> Reader<'_, 's> {
             variable.strip_suffix("_SERVICE_HOST").map(|name| (name, true)).or(variable.strip_suffix("_SERVICE_PORT").map(|name| (name, false)))?;
         let namespace = self.network.inventory.namespace(pod.namespace())?;
         let is_meant = |service: &&Service<'_>| service.namespace == namespace && service.object.name().to_ascii_uppercase().replace('-', "_") == name;
-        let service = self.network.services.list.iter().find(is_meant)?;
+        let service = self.network.services.all().find(is_meant)?;
         if is_host { Some(service.object.name().to_owned()) } else { Some(service.ports.first()?.port.to_string()) }
     }
 }

@@ -303,7 +303,7 @@ fn users(network: &Network<'_>, request: &Request<'_>, needs: &mut Needs) {
 pub(super) fn advice(network: &Network<'_>, scope: &Scope, needs: &Needs) -> Vec<Advice> {
     let doors = network.doors();
     let mut found = Vec::new();
-    for service in network.services.list.iter().filter(|service| is_balancer(service.object)) {
+    for service in network.services.all().filter(|service| is_balancer(service.object)) {
         let pods = network.pods_behind(service);
         let owners: BTreeSet<u32> = pods.iter().filter_map(|&pod| network.inventory.pods.get(pod as usize)).map(|pod| pod.owner).collect();
         let is_open = |door: &Door| {

@@ -226,7 +226,7 @@ pub(super) struct Nodes {
 
 impl Nodes {
     pub(super) fn of(network: &Network<'_>) -> Self {
-        let mut list: Vec<u32> = (0..count(network.inventory.nodes.len())).collect();
+        let mut list: Vec<u32> = (0u32..).zip(network.inventory.nodes.iter()).filter(|(_, node)| node.is_there()).map(|(number, _)| number).collect();
         list.sort_by_key(|&node| network.inventory.nodes.get(node as usize).map(|node| node.name));
         let mut nodes = Self { list, by_address: Vec::new(), told: Vec::new(), untold: Vec::new() };
         for (at, node) in nodes.list.iter().enumerate() {

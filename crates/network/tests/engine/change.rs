@@ -2,7 +2,7 @@
 
 use bartizan_cluster::read::{Fragment, ReadOptions, split};
 use bartizan_cluster::snapshot::Delta;
-use bartizan_cluster::{ObjectRef, Snapshot, Source};
+use bartizan_cluster::{Missing, ObjectRef, Reason, Snapshot, Source};
 use bartizan_network::render::{self, exposure};
 use bartizan_network::{Model, Network};
 use bartizan_report::Language;
@@ -13,7 +13,7 @@ use crate::calico::random::CalicoWorld;
 use crate::cilium_packets::Cluster;
 use crate::istio_packets::Mesh;
 use crate::random::{Dice, Traits, World};
-use crate::world::{question, snapshot};
+use crate::world::{question, snapshot, with_missing};
 use further::{Flavour, further};
 
 /// The snapshot after objects came and went. It is never dropped: networks of one lineage refer to all of its snapshots.
@@ -37,13 +37,14 @@ fn answers(network: &Network<'_>) -> String {
         .iter()
         .flat_map(|namespace| {
             let pods = (0..7).map(move |pod| format!("{namespace}/pod-{pod}"));
-            pods.chain(["Service/front", "Deployment/app", "ReplicaSet/app"].map(|name| format!("{namespace}/{name}")))
+            pods.chain(["Service/front", "Service/back", "Deployment/app", "ReplicaSet/app"].map(|name| format!("{namespace}/{name}")))
         })
-        .chain(["10.1.0.3".to_owned(), "192.0.2.1".to_owned(), "Node/node-1".to_owned(), "Node/node-2".to_owned()])
+        .chain(["10.1.0.3", "10.96.0.1", "10.96.0.2", "192.0.2.1", "Node/node-1", "Node/node-2"].map(str::to_owned))
         .collect();
     for from in &ends {
         for to in &ends {
-            for port in ["80", "UDP 53", "http"] {
+            let of_nodes = to.starts_with("Node/").then_some("30080");
+            for port in ["80", "UDP 53", "http"].into_iter().chain(of_nodes) {
                 told += &format!("{from} {to} {port} {:?}\n", network.explain(&question(from, to, port)));
             }
         }
@@ -57,6 +58,14 @@ struct Kind {
     flavour: Flavour,
     /// The manifests of the world of a seed.
     yaml: fn(u64) -> String,
+    /// The namespaces of which all NetworkPolicies are known; all of them if none are told.
+    read: Option<&'static [&'static str]>,
+}
+
+impl Kind {
+    fn of(flavour: Flavour, yaml: fn(u64) -> String) -> Self {
+        Self { flavour, yaml, read: None }
+    }
 }
 
 fn plain(seed: u64) -> String {
@@ -81,7 +90,8 @@ fn change(dice: &mut Dice, before: &Snapshot, kind: Kind) -> (Vec<ObjectRef>, St
 /// Of so many changes in a row, how many were taken over.
 fn check(seed: u64, kind: Kind, changes: usize) -> u32 {
     let mut dice = Dice(seed ^ 0x5eed);
-    let mut snapshot: &'static Snapshot = Box::leak(Box::new(snapshot(&(kind.yaml)(seed))));
+    let missing = kind.read.map(|read| Missing::elsewhere(bartizan_cluster::Kind::NetworkPolicy, read, Reason::Forbidden));
+    let mut snapshot: &'static Snapshot = Box::leak(Box::new(with_missing(&(kind.yaml)(seed), missing.into_iter().collect())));
     let mut network = Network::resolve(snapshot, Model::Kubernetes);
     let mut taken_over = 0;
     let mut story = String::new();
@@ -112,31 +122,37 @@ fn share(seeds: std::ops::Range<u64>, kind: Kind) -> usize {
 
 #[test]
 fn any_changes_of_pods_namespaces_policies_and_services_give_the_answers_of_a_network_resolved_anew() {
-    let taken_over = share(0..40, Kind { flavour: Flavour::Plain, yaml: plain });
+    let taken_over = share(0..40, Kind::of(Flavour::Plain, plain));
     assert_eq!(taken_over, 100, "every change of these kinds is taken over");
 }
 
 #[test]
 fn policies_of_the_whole_cluster_are_taken_over() {
-    let taken_over = share(100..140, Kind { flavour: Flavour::Plain, yaml: with_cluster_policies });
+    let taken_over = share(100..140, Kind::of(Flavour::Plain, with_cluster_policies));
+    assert_eq!(taken_over, 100, "every change of these kinds is taken over");
+}
+
+#[test]
+fn policies_that_could_not_be_read_everywhere_are_taken_over() {
+    let taken_over = share(400..430, Kind { read: Some(&["alpha", "gamma"]), ..Kind::of(Flavour::Plain, plain) });
     assert_eq!(taken_over, 100, "every change of these kinds is taken over");
 }
 
 #[test]
 fn policies_of_calico_and_what_they_are_read_by_are_taken_over() {
-    let taken_over = share(300..380, Kind { flavour: Flavour::Calico, yaml: |seed| CalicoWorld::roll(seed).yaml() });
+    let taken_over = share(300..380, Kind::of(Flavour::Calico, |seed| CalicoWorld::roll(seed).yaml()));
     assert!((60..100).contains(&taken_over), "all but those of host endpoints and profiles are taken over: {taken_over}");
 }
 
 #[test]
 fn policies_of_cilium_and_what_they_are_read_by_are_taken_over() {
-    let taken_over = share(200..260, Kind { flavour: Flavour::Cilium, yaml: |seed| Cluster::roll(seed).yaml() });
+    let taken_over = share(200..260, Kind::of(Flavour::Cilium, |seed| Cluster::roll(seed).yaml()));
     assert!((75..100).contains(&taken_over), "all but those of its settings are taken over: {taken_over}");
 }
 
 #[test]
 fn policies_of_a_mesh_are_taken_over() {
-    let taken_over = share(300..360, Kind { flavour: Flavour::Mesh, yaml: |seed| Mesh::roll(seed).yaml() });
+    let taken_over = share(300..360, Kind::of(Flavour::Mesh, |seed| Mesh::roll(seed).yaml()));
     assert!((75..100).contains(&taken_over), "all but the first and the last of them are taken over: {taken_over}");
 }
 

@@ -41,7 +41,7 @@ fn plain(dice: &mut Dice) -> String {
         "template: {{metadata: {{labels: {{app: {app}, tier: two}}}}, spec: {{containers: [{{name: c, image: i, ports: [{{name: http, containerPort: {}}}]}}]}}}}",
         dice.one_of(&[80, 8080])
     );
-    match dice.below(8) {
+    match dice.below(10) {
         0 => format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: app, namespace: NAMESPACE}}\nspec: {{replicas: 2, {template}}}\n"),
         1 => format!("apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {{name: app, namespace: NAMESPACE, {}}}\nspec: {{{template}}}\n", owner("Deployment")),
         2 => format!(
@@ -67,6 +67,7 @@ fn plain(dice: &mut Dice) -> String {
             dice.one_of(&[30, 32])
         ),
         6 => format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: NAMESPACE, labels: {{{}, istio-injection: enabled}}}}\n", label(dice)),
+        7 | 8 => service(dice, app),
         _ => "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app, namespace: NAMESPACE}\ndata: {}\n".to_owned(),
     }
 }
@@ -77,6 +78,38 @@ fn endpoints(dice: &mut Dice, service: &str, namespace: &str) -> String {
         dice.one_of(&[1, 9]),
         1 + dice.below(4)
     )
+}
+
+/// Services that may have the addresses, the port of nodes or the endpoints of others.
+fn service(dice: &mut Dice, app: &str) -> String {
+    let name = dice.one_of(&["front", "back"]);
+    let made = |spec: &str| format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: NAMESPACE}}\nspec: {{{spec}}}\n");
+    let number = 1 + dice.below(4);
+    match dice.below(6) {
+        0 => made(&format!(
+            "clusterIP: 10.96.0.{}, selector: {{app: {app}}}, ports: [{{port: 80}}], externalIPs: [10.96.0.{}]",
+            dice.one_of(&[1, 2]),
+            dice.one_of(&[1, 2])
+        )),
+        1 => made(&format!(
+            "type: NodePort, clusterIP: 10.96.0.{}, selector: {{app: {app}}}, ports: [{{port: 53, nodePort: 30080, name: b}}, {{port: 80, nodePort: 30080, name: a}}]",
+            dice.one_of(&[1, 2])
+        )),
+        2 => made(&format!("clusterIP: 10.96.0.{}, ports: [{{port: 80}}]", dice.one_of(&[1, 2]))),
+        3 => made(&format!("type: ExternalName, externalName: {}", dice.one_of(&["front.alpha.svc.cluster.local", "shop.example"]))),
+        4 => format!(
+            "apiVersion: v1\nkind: Endpoints\nmetadata: {{name: {name}, namespace: NAMESPACE}}\nsubsets: {}\n",
+            dice.one_of(&[
+                "[]",
+                "[{addresses: [{ip: 10.1.0.2}], ports: [{port: 80}]}]",
+                "[{addresses: [{ip: 10.1.0.3}, {ip: 192.0.2.1}], ports: [{port: 80}]}]"
+            ])
+        ),
+        _ => format!(
+            "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: slice-{}, namespace: NAMESPACE, labels: {{kubernetes.io/service-name: {name}}}}}\naddressType: IPv4\nendpoints: [{{addresses: [10.1.0.{number}]}}]\nports: [{{port: 80, protocol: TCP, name: ''}}]\n",
+            dice.below(2)
+        ),
+    }
 }
 
 /// Policies that any cluster may have: those of administrators, some that nobody models, and networks of their own.
