@@ -1,7 +1,7 @@
 //! From a judgement to a report: what was read, what was assumed, what was missing, and what was found.
 
 use bartizan_cluster::component::{Component, ComponentView};
-use bartizan_cluster::embedded::{Embedded, told_version};
+use bartizan_cluster::embedded::{Embedded, Teller, told_version};
 use bartizan_cluster::node_file::{FileContent, FileFault, NodeFiles};
 use bartizan_cluster::pem::PemFacts;
 use bartizan_cluster::read::ProblemKind;
@@ -105,8 +105,9 @@ fn assumptions(snapshot: &Snapshot, reading: &Reading) -> Vec<String> {
     if snapshot.circumstances().provenance == Provenance::Files {
         if !reading.version_given {
             let version = snapshot.version();
-            assumptions.push(match told_version(snapshot).filter(|(told, _)| *told == version) {
-                Some((_, place)) => format!("Kubernetes {version}, by `kubernetesVersion` at {place}"),
+            assumptions.push(match told_version(snapshot).filter(|(told, ..)| *told == version) {
+                Some((_, Teller::Image, place)) => format!("Kubernetes {version}, by the image of the API server at {place}"),
+                Some((_, Teller::Kubeadm, place)) => format!("Kubernetes {version}, by `kubernetesVersion` at {place}"),
                 None => format!("Kubernetes {version}, the newest known version"),
             });
         }

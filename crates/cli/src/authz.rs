@@ -20,8 +20,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use bartizan_authz::abac::Policies;
+use bartizan_authz::refusal::refusals;
 use bartizan_authz::{AuthorizerKind, Authz, GrantView, Options};
-use bartizan_cluster::{Kind, Location, Snapshot};
+use bartizan_cluster::{Kind, Location, Provenance, Snapshot};
 use bartizan_gather::Gathered;
 use bartizan_report::{Language, Outcome, assumption};
 use serde_json::{Value, json};
@@ -107,10 +108,38 @@ fn tell(authz: &Authz<'_>, terminal: &Terminal) -> Outcome {
     for text in authz.assumptions() {
         terminal.note(&format!("{assumed}: {}", assumption(terminal.language, text)));
     }
+    tell_refused(authz.snapshot(), terminal);
     for missing in unread(authz.snapshot()) {
         terminal.note(&format!("{lost}: {missing}"));
     }
     if is_incomplete(authz.snapshot()) { Outcome::Incomplete } else { Outcome::Clean }
+}
+
+/// So many roles and bindings that the server refuses are named.
+const REFUSED_NAMED: usize = 5;
+
+/// Names the roles and bindings of manifests that the API server refuses as they are written: the answers count them all the same.
+fn tell_refused(snapshot: &Snapshot, terminal: &Terminal) {
+    if snapshot.circumstances().provenance == Provenance::Live {
+        return;
+    }
+    let kinds = [Kind::ClusterRole, Kind::Role, Kind::ClusterRoleBinding, Kind::RoleBinding];
+    let mut refused = kinds.into_iter().flat_map(|kind| snapshot.of_kind(kind)).filter(|object| !refusals(*object).is_empty());
+    let named: Vec<String> = refused.by_ref().take(REFUSED_NAMED).map(|object| object.reference().to_string()).collect();
+    let more = refused.count();
+    if named.is_empty() {
+        return;
+    }
+    let (named, more) = match (more, terminal.language) {
+        (0, Language::English) => (named.join(", "), String::new()),
+        (0, Language::Chinese) => (named.join("、"), String::new()),
+        (_, Language::English) => (named.join(", "), format!(" and {more} more")),
+        (_, Language::Chinese) => (named.join("、"), format!(" 以及另外 {more} 个")),
+    };
+    terminal.note(&match terminal.language {
+        Language::English => format!("counted, though the API server refuses what is written: {named}{more}; `bartizan scan` says why (`invalid-grant`)"),
+        Language::Chinese => format!("已计入，但 API server 会拒绝所写内容：{named}{more}；`bartizan scan` 会说明原因（`invalid-grant`）"),
+    });
 }
 
 /// Lists of roles and bindings that were asked for and not had.

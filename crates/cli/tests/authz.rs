@@ -108,6 +108,26 @@ fn what_is_assumed_is_said_in_both_languages() {
     assert!(assumed("zh").contains("假定: 授权链 Node,RBAC") && assumed("zh").contains("假定: 已加入 1.37 的默认策略"), "{}", assumed("zh"));
 }
 
+/// What the API server would not take counts, as a stored object does, and is named.
+#[test]
+fn what_the_server_refuses_is_counted_and_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("policy.yaml");
+    let role =
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\nrules: [{verbs: [get], apiGroups: [\"\"], resources: [pods]}]\n";
+    let binding = |number: u32| {
+        let head = format!("---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: b{number}}}\n");
+        format!("{head}roleRef: {{kind: ClusterRole, name: r}}\nsubjects: [{{kind: User, name: ann, apiGroup: example.com}}]\n")
+    };
+    fs::write(&file, (0..7).fold(role.to_owned(), |text, number| text + &binding(number))).unwrap();
+    let file = file.to_str().unwrap();
+    for (language, wanted) in [("en", "ClusterRoleBinding b4 and 2 more; `bartizan scan` says why"), ("zh", "ClusterRoleBinding b4 以及另外 2 个；")] {
+        let ran = bartizan(&["authz", "can-i", "get", "pods", "--as", "ann", "-f", file, "--lang", language]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(ran.stderr.contains(wanted), "{}", ran.stderr);
+    }
+}
+
 /// A subject that names nobody and policies that no server would read end before any answer.
 #[test]
 fn what_cannot_be_meant_is_refused() {

@@ -75,18 +75,43 @@ impl Embedded {
     }
 }
 
-/// The version of the control plane that kubeadm was told, and where that stands: in what it keeps in a ConfigMap, else in the documents
-/// of the input. None where these say different ones, or none that is a number.
-pub fn told_version(snapshot: &Snapshot) -> Option<(KubernetesVersion, String)> {
+/// What says of which version a cluster is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Teller {
+    /// The image that an API server runs.
+    Image,
+    /// What kubeadm was told.
+    Kubeadm,
+}
+
+/// The version of the control plane by what the input says, who says it, and where that stands: the images of the API servers, else what
+/// kubeadm keeps in a ConfigMap, else its documents in the input. None where the best of these say different ones, or none that is a
+/// number.
+pub fn told_version(snapshot: &Snapshot) -> Option<(KubernetesVersion, Teller, String)> {
     let of_maps: Vec<Embedded> = snapshot
         .of_kind(Kind::ConfigMap)
         .flat_map(|map| keys(map).map(move |(namespace, key)| MapKey { namespace: namespace.to_owned(), name: map.name().to_owned(), key: key.to_owned() }))
         .filter_map(|at| Embedded::of(snapshot, at))
         .collect();
-    let kept: Vec<_> = of_maps.iter().flat_map(|map| versions_in(&map.documents)).collect();
-    let told = if kept.is_empty() { versions_in(snapshot).collect() } else { kept };
+    let of_images = || images(snapshot).collect::<Vec<_>>();
+    let of_maps = || of_maps.iter().flat_map(|map| versions_in(&map.documents)).collect();
+    let of_documents = || versions_in(snapshot).collect();
+    let tellers: [(Teller, &dyn Fn() -> Vec<(KubernetesVersion, String)>); 3] =
+        [(Teller::Image, &of_images), (Teller::Kubeadm, &of_maps), (Teller::Kubeadm, &of_documents)];
+    let (teller, told) = tellers.into_iter().map(|(teller, tell)| (teller, tell())).find(|(_, told)| !told.is_empty())?;
     let (first, rest) = told.split_first()?;
-    rest.iter().all(|(version, _)| *version == first.0).then(|| first.clone())
+    rest.iter().all(|(version, _)| *version == first.0).then(|| (first.0, teller, first.1.clone()))
+}
+
+/// The versions of the images that the API servers of a snapshot run, where the name and tag of the image are those of a release.
+fn images(snapshot: &Snapshot) -> impl Iterator<Item = (KubernetesVersion, String)> {
+    ComponentView::all(Component::ApiServer, snapshot).into_iter().filter_map(|server| {
+        let container = server.container()?;
+        let (name, tag) = container.image().split('@').next()?.rsplit('/').next()?.split_once(':')?;
+        let version = tag.strip_prefix('v').filter(|_| name.starts_with("kube-apiserver"))?.parse().ok()?;
+        let place = snapshot.location(server.object(), &container.value().spot(&[field::IMAGE]));
+        Some((version, place.map_or_else(|| server.object().reference().to_string(), |place| place.to_string())))
+    })
 }
 
 /// Every version of a control plane in the configurations of a snapshot.
@@ -195,7 +220,7 @@ mod tests {
     fn the_version_is_what_kubeadm_keeps_and_else_what_the_input_says() {
         let document = |version: &str| format!("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: {version}\n");
         let kept = |version: &str| map(&format!("|\n    apiVersion: kubeadm.k8s.io/v1beta3\n    kind: ClusterConfiguration\n    kubernetesVersion: {version}"));
-        let told = |texts: &[String]| told_version(&snapshot(&texts.join("---\n"))).map(|(version, place)| format!("{version} {place}"));
+        let told = |texts: &[String]| told_version(&snapshot(&texts.join("---\n"))).map(|(version, _, place)| format!("{version} {place}"));
         assert_eq!(told(&[document("v1.33.2")]).as_deref(), Some("1.33 map.yaml:3:1"));
         assert_eq!(told(&[document("v1.33.2"), kept("v1.34.0")]).as_deref(), Some("1.34 map.yaml:12:5"));
         assert_eq!(told(&[kept("v1.34.0"), document("v1.33.2")]).as_deref(), Some("1.34 map.yaml:8:5"));
@@ -209,5 +234,27 @@ mod tests {
         ] {
             assert_eq!(told(&unclear), None, "{unclear:?}");
         }
+    }
+
+    #[test]
+    fn the_version_is_first_of_all_that_of_the_image_that_runs() {
+        let document = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.33.2\n".to_owned();
+        let server = |name: &str, image: &str| {
+            let container = format!("{{name: kube-apiserver, command: [kube-apiserver],\n      image: {image}}}");
+            format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: kube-system}}\nspec:\n  containers:\n    - {container}\n")
+        };
+        let told = |texts: &[String]| told_version(&snapshot(&texts.join("---\n")));
+        let of_image = |version| Some((KubernetesVersion::minor(version), Teller::Image, "map.yaml:11:7".to_owned()));
+        for image in ["registry.k8s.io/kube-apiserver:v1.36.3", "localhost:5000/a/kube-apiserver-arm64:v1.36.3-eks-1@sha256:00"] {
+            assert_eq!(told(&[document.clone(), server("one", image)]), of_image(36), "{image}");
+        }
+        for image in
+            ["registry.k8s.io/kube-apiserver", "kube-apiserver:latest", "kube-apiserver:1.36.3", "mirror/server:v1.36.3", "localhost:5000/kube-apiserver"]
+        {
+            let version = told(&[document.clone(), server("one", image)]).map(|(version, teller, _)| (version, teller));
+            assert_eq!(version, Some((KubernetesVersion::minor(33), Teller::Kubeadm)), "{image}");
+        }
+        // In the middle of an upgrade.
+        assert_eq!(told(&[document, server("one", "kube-apiserver:v1.36.3"), server("two", "kube-apiserver:v1.37.0")]), None);
     }
 }

@@ -102,10 +102,10 @@ fn random_key() -> Result<bartizan_cluster::secret::SnapshotKey, Error> {
     Ok(key)
 }
 
-/// The snapshot with the version of its cluster: `known`, where somebody said it or the server told it; else what kubeadm was told;
-/// else the newest.
+/// The snapshot with the version of its cluster: `known`, where somebody said it or the server told it; else what the input
+/// says; else the newest.
 fn of_decided_version(snapshot: Snapshot, known: Option<KubernetesVersion>) -> Snapshot {
-    let told = || told_version(&snapshot).map(|(version, _)| version);
+    let told = || told_version(&snapshot).map(|(version, ..)| version);
     let version = known.or_else(told).unwrap_or_default();
     snapshot.of_version(version)
 }

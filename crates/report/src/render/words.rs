@@ -125,8 +125,9 @@ words! {
 }
 
 /// What reports assume, in both languages; what is more special stands first.
-const ASSUMPTIONS: [(&str, &str); 13] = [
+const ASSUMPTIONS: [(&str, &str); 14] = [
     ("Kubernetes {version}, the newest known version", "Kubernetes {version}（已知的最新版本）"),
+    ("Kubernetes {version}, by the image of the API server at {place}", "Kubernetes {version}（依据 {place} 处 API server 的镜像）"),
     ("Kubernetes {version}, by `kubernetesVersion` at {place}", "Kubernetes {version}（依据 {place} 处的 `kubernetesVersion`）"),
     ("objects without a namespace go to `default`", "未写命名空间的对象归入 `default`"),
     ("default policy {version} added", "已加入 {version} 的默认策略"),
@@ -273,6 +274,7 @@ mod tests {
         for text in [
             "Kubernetes 1.37, the newest known version",
             "Kubernetes 1.34, by `kubernetesVersion` at a.yaml:3:1",
+            "Kubernetes 1.34, by the image of the API server at a.yaml:3:1",
             "objects without a namespace go to `default`",
         ] {
             assert_eq!(assumption(Language::English, text), text);
