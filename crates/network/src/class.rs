@@ -2,9 +2,12 @@
 //!
 //! What has the same labels in the same namespace is one set, whether anybody reads them or not; sets that the same selectors select
 //! are one class. A selector that counts in one namespace divides what is there and nothing else, so that classes are of use within a
-//! namespace only. When selectors come and go, classes are divided and joined at the cost of the sets that are concerned.
+//! namespace only: one is a kind of labels, which [`everywhere`] tells, and what the selectors of the namespace make of it. When selectors
+//! come and go, classes are divided and joined at the cost of the sets that are concerned.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod everywhere;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bartizan_cluster::Interner;
@@ -13,6 +16,7 @@ use foldhash::{HashMap, HashMapExt as _};
 use crate::inventory::count;
 use crate::label::{Label, Matcher, Scope, SelectorId, Selectors};
 use crate::sharing::{Layered, News, Pages};
+use everywhere::Kinds;
 
 /// The number of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,11 +43,13 @@ pub(crate) struct Classes {
     of_namespace: Pages<Vec<SetId>>,
     /// The class of each set; none before [`Classes::settle`].
     class_of: Pages<ClassId>,
-    /// The selectors that mark each class, sorted: those that select it, and of broad ones those that do not.
+    /// What the selectors that count everywhere make of each list. A selector marks what it selects, and a broad one what it does not.
+    kinds: Kinds,
+    /// The kind of the labels of each class, and behind it the selectors of the namespace that mark it, sorted.
     classes: Pages<Arc<[u32]>>,
     /// How many sets are of each class. One of none is never one of any again.
     sizes: Pages<u32>,
-    by_selectors: Layered<Arc<[u32]>, ClassId>,
+    by_parts: Layered<Arc<[u32]>, ClassId>,
     /// Whether each selector is broad, by its number: few things are left out by what names no label that must be there, so that
     /// these are what it marks.
     broad: Pages<bool>,
@@ -56,7 +62,9 @@ impl Classes {
         let mut labels: Vec<Label> = labels.collect();
         labels.sort_by_key(|(key, _)| *key);
         labels.dedup_by_key(|(key, _)| *key);
-        let number = self.label_numbers.get(labels.as_slice()).copied().unwrap_or_else(|| {
+        let known = self.label_numbers.get(labels.as_slice()).copied();
+        let is_new = known.is_none();
+        let number = known.unwrap_or_else(|| {
             let labels: Arc<[Label]> = labels.as_slice().into();
             let number = self.labels.push(Arc::clone(&labels));
             for &label in &*labels {
@@ -81,9 +89,15 @@ impl Classes {
             sets.push(set);
         }
         if self.is_settled {
-            let scoped = selectors.of_scope(None).chain(selectors.of_scope(Some(namespace)));
-            let marking = scoped.filter(|(_, matcher)| marks(matcher, &labels, selectors.strings())).map(|(number, _)| number);
-            self.found(marking.collect());
+            let marking = |scope| {
+                let marked = selectors.of_scope(scope).filter(|(_, matcher)| marks(matcher, &labels, selectors.strings()));
+                marked.map(|(number, _)| number).collect::<Vec<u32>>()
+            };
+            if is_new {
+                self.kinds.found(marking(None));
+            }
+            let own = marking(Some(namespace));
+            self.found(number, own);
         }
         set
     }
@@ -96,19 +110,19 @@ impl Classes {
                 marking.entry(labels).or_default().push(selector);
             }
         }
-        let mut lists: Vec<Vec<u32>> = Vec::with_capacity(self.sets.len());
-        for (_, labels) in self.sets.iter() {
-            lists.push(marking.get(labels).cloned().unwrap_or_default());
+        for list in 0..count(self.labels.len()) {
+            self.kinds.found(marking.remove(&list).unwrap_or_default());
         }
+        let mut own: Vec<Vec<u32>> = vec![Vec::new(); self.sets.len()];
         for (namespace, sets) in (0u32..).zip(self.of_namespace.iter()) {
-            let mut own = selectors.of_scope(Some(namespace)).peekable();
-            if own.peek().is_none() {
+            let mut scoped = selectors.of_scope(Some(namespace)).peekable();
+            if scoped.peek().is_none() {
                 continue;
             }
             let labels: Vec<u32> = sets.iter().filter_map(|set| self.sets.get(set.0 as usize)).map(|(_, labels)| *labels).collect();
-            let marking = self.marked(&labels, own, selectors.strings());
+            let marking = self.marked(&labels, scoped, selectors.strings());
             for (set, labels) in sets.iter().zip(&labels) {
-                if let Some(list) = lists.get_mut(set.0 as usize) {
+                if let Some(list) = own.get_mut(set.0 as usize) {
                     list.extend(marking.get(labels).into_iter().flatten());
                 }
             }
@@ -117,15 +131,17 @@ impl Classes {
         for (number, matcher) in selectors.numbered() {
             self.learn(number, matcher);
         }
-        for list in lists {
-            self.found(list);
+        for (set, own) in own.into_iter().enumerate() {
+            let labels = self.sets.get(set).map_or(u32::MAX, |(_, labels)| *labels);
+            self.found(labels, own);
         }
         self.is_settled = true;
     }
 
-    /// Gives the next set the class that these selectors mark.
-    fn found(&mut self, selectors: Vec<u32>) {
-        let class = self.class_with(selectors);
+    /// Gives the next set, which has these labels, its class.
+    fn found(&mut self, labels: u32, mut own: Vec<u32>) {
+        own.sort_unstable();
+        let class = self.class_with(self.kinds.of(labels), own.into_iter());
         self.class_of.push(class);
         if let Some(size) = self.sizes.get_mut(class.0 as usize) {
             *size += 1;
@@ -142,8 +158,10 @@ impl Classes {
         let with = |label: Label| self.lists_with.get(&label).map_or(&[][..], Vec::as_slice);
         match matcher.narrowest(|label| with(label).len()) {
             Some(labels) => {
-                let mut found: Vec<u32> = labels.into_iter().flat_map(|label| with(label).iter().copied()).filter(is_marked).collect();
-                found.sort_unstable();
+                let lists = labels.into_iter().flat_map(|label| with(label).iter().copied());
+                let mut found: Vec<u32> = if matcher.is_one_test() { lists.collect() } else { lists.filter(is_marked).collect() };
+                #[expect(clippy::stable_sort_primitive, reason = "those with each label are in order already, which a stable sort makes use of")]
+                found.sort();
                 found.dedup();
                 found
             }
@@ -197,15 +215,16 @@ impl Classes {
         }
     }
 
-    fn class_with(&mut self, mut selectors: Vec<u32>) -> ClassId {
-        selectors.sort_unstable();
-        if let Some(&class) = self.by_selectors.get(selectors.as_slice()) {
+    /// The class of a kind of labels with these selectors of the namespace, sorted.
+    fn class_with(&mut self, kind: u32, own: impl Iterator<Item = u32>) -> ClassId {
+        let parts: Vec<u32> = std::iter::once(kind).chain(own).collect();
+        if let Some(&class) = self.by_parts.get(parts.as_slice()) {
             return class;
         }
-        let selectors: Arc<[u32]> = selectors.into();
-        let class = ClassId(self.classes.push(Arc::clone(&selectors)));
+        let parts: Arc<[u32]> = parts.into();
+        let class = ClassId(self.classes.push(Arc::clone(&parts)));
         self.sizes.push(0);
-        self.by_selectors.insert(selectors, class);
+        self.by_parts.insert(parts, class);
         class
     }
 
@@ -220,19 +239,20 @@ impl Classes {
 
     /// Whether `selector` selects what is in `class`.
     pub(crate) fn selects(&self, selector: SelectorId, class: ClassId) -> bool {
-        let is_marked = self.marking(class).binary_search(&selector.0).is_ok();
+        let (kind, own) = self.parts(class);
+        let is_marked = [own, self.kinds.marking(kind)].iter().any(|marking| marking.binary_search(&selector.0).is_ok());
         let is_broad = self.broad.get(selector.0 as usize).is_some_and(|is_broad| *is_broad);
         is_marked != is_broad
     }
 
-    /// Of the selectors that mark a class, those that count everywhere: of more than one namespace, these alone tell classes apart.
-    pub(crate) fn marking_everywhere(&self, class: ClassId, selectors: &Selectors<'_>) -> Vec<u32> {
-        self.marking(class).iter().copied().filter(|&number| selectors.scope(number).is_none()).collect()
+    /// What the selectors that count everywhere make of a class: of more than one namespace, these alone tell classes apart.
+    pub(crate) fn everywhere(&self, class: ClassId) -> u32 {
+        self.parts(class).0
     }
 
-    /// The selectors that mark a class.
-    fn marking(&self, class: ClassId) -> &[u32] {
-        self.classes.get(class.0 as usize).map_or(&[], |selectors| selectors)
+    /// The kind of a class, and the selectors of its namespace that mark it.
+    fn parts(&self, class: ClassId) -> (u32, &[u32]) {
+        self.classes.get(class.0 as usize).and_then(|parts| parts.split_first()).map_or((u32::MAX, &[]), |(kind, own)| (*kind, own))
     }
 
     /// Divides and joins classes after selectors came and went; the sets that are in another class now, sorted.
@@ -269,12 +289,15 @@ impl Classes {
             let labels = self.labels(set);
             let marking = added.iter().filter(|(_, matcher)| marks(matcher, labels, selectors.strings())).map(|(number, _)| *number);
             let class = self.class(set);
-            let marking: Vec<u32> = marking.collect();
-            if marking.is_empty() && self.loses(class, news).is_empty() {
+            let mut marking: Vec<u32> = marking.collect();
+            let (kind, own) = self.parts(class);
+            let is_gone = |number: &u32| news.gone.binary_search(number).is_ok();
+            if marking.is_empty() && !own.iter().any(is_gone) {
                 continue;
             }
-            let list = self.keeps(class, news).chain(marking).collect();
-            let target = self.class_with(list);
+            marking.extend(own.iter().copied().filter(|number| !is_gone(number)));
+            marking.sort_unstable();
+            let target = self.class_with(kind, marking.into_iter());
             self.give(set, class, target);
             moved.push(set);
         }
@@ -296,126 +319,35 @@ impl Classes {
         }
     }
 
-    /// From now on, nothing finds a class by what marks it.
+    /// From now on, nothing finds a class by its parts.
     fn withdraw(&mut self, class: ClassId) {
-        let Some(list) = self.classes.get(class.0 as usize).map(Arc::clone) else { return };
-        if self.by_selectors.get(&*list) == Some(&class) {
-            self.by_selectors.remove(list);
+        let Some(parts) = self.classes.get(class.0 as usize).map(Arc::clone) else { return };
+        if self.by_parts.get(&*parts) == Some(&class) {
+            self.by_parts.remove(parts);
         }
     }
 
-    /// The same for selectors that count everywhere, at the cost of the sets that they mark. A class of which all sets are treated alike
-    /// keeps its number.
+    /// The same for selectors that count everywhere, at the cost of the lists that they mark.
     fn change_everywhere(&mut self, selectors: &Selectors<'_>, news: &News) -> Vec<SetId> {
-        let marked = |number: u32| selectors.matcher(number).map_or_else(Vec::new, |matcher| self.marked_by(matcher, selectors.strings()));
-        let mut marks: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for labels in news.gone.iter().flat_map(|&number| marked(number)) {
-            marks.entry(labels).or_default();
+        let mut touched: Vec<(u32, Option<u32>)> = Vec::new();
+        for (number, is_new) in news.gone.iter().map(|number| (*number, false)).chain(news.added.iter().map(|number| (*number, true))) {
+            let marked = selectors.matcher(number).map_or_else(Vec::new, |matcher| self.marked_by(matcher, selectors.strings()));
+            touched.extend(marked.into_iter().map(|list| (list, is_new.then_some(number))));
         }
-        for &number in &news.added {
-            for labels in marked(number) {
-                marks.entry(labels).or_default().push(number);
-            }
-        }
-        // Of each class that is touched: its sets by the selectors that mark them newly.
-        let mut lists: Vec<Vec<u32>> = vec![Vec::new()];
-        let mut numbers: HashMap<Vec<u32>, u32> = HashMap::from_iter([(Vec::new(), 0)]);
-        let mut parts: BTreeMap<(ClassId, u32), Vec<SetId>> = BTreeMap::new();
-        for (labels, list) in marks {
-            let next = count(lists.len());
-            let number = *numbers.entry(list.clone()).or_insert(next);
-            if number == next {
-                lists.push(list);
-            }
-            for &set in self.sets_with.get(labels as usize).into_iter().flatten() {
-                parts.entry((self.class(set), number)).or_default().push(set);
-            }
-        }
-        let staying = self.staying(&mut parts);
-        let touched: BTreeSet<ClassId> = parts.keys().map(|(class, _)| *class).collect();
-        for &class in touched.difference(&staying) {
-            self.withdraw(class);
-        }
-        self.divide(parts, &lists, staying, news)
-    }
-
-    /// The classes of which what is not touched keeps the number. Of others, what is not touched is one more part.
-    fn staying(&self, parts: &mut BTreeMap<(ClassId, u32), Vec<SetId>>) -> BTreeSet<ClassId> {
-        // How many sets of each class are touched, and how many the largest part has.
-        let mut sizes: BTreeMap<ClassId, (usize, usize)> = BTreeMap::new();
-        for ((class, _), sets) in &*parts {
-            let (all, most) = sizes.entry(*class).or_default();
-            *all += sets.len();
-            *most = sets.len().max(*most);
-        }
-        let (mut staying, mut divided) = (BTreeSet::new(), BTreeSet::new());
-        for (class, (all, most)) in sizes {
-            let rest = self.sizes.get(class.0 as usize).map_or(0, |size| *size as usize).saturating_sub(all);
-            if rest >= most {
-                staying.insert(class);
-            } else if rest > 0 {
-                divided.insert(class);
-            }
-        }
-        if !divided.is_empty() {
-            let touched: BTreeSet<SetId> = parts.values().flatten().copied().collect();
-            for (set, class) in (0u32..).zip(self.class_of.iter()).filter(|(_, class)| divided.contains(class)) {
-                if !touched.contains(&SetId(set)) {
-                    parts.entry((*class, 0)).or_default().push(SetId(set));
-                }
-            }
-        }
-        staying
-    }
-
-    /// Of the selectors that mark a class, those that are gone.
-    fn loses(&self, class: ClassId, news: &News) -> Vec<u32> {
-        let list = self.marking(class);
-        news.gone.iter().copied().filter(|number| list.binary_search(number).is_ok()).collect()
-    }
-
-    /// Those that stay.
-    fn keeps(&self, class: ClassId, news: &News) -> impl Iterator<Item = u32> {
-        self.marking(class).iter().copied().filter(|number| news.gone.binary_search(number).is_err())
-    }
-
-    fn divide(&mut self, parts: BTreeMap<(ClassId, u32), Vec<SetId>>, lists: &[Vec<u32>], staying: BTreeSet<ClassId>, news: &News) -> Vec<SetId> {
-        let mut parts: Vec<((ClassId, u32), Vec<SetId>)> = parts.into_iter().collect();
-        // The largest part of a class keeps its number, so that the fewest things move.
-        parts.sort_by(|(one, sets), (two, others)| others.len().cmp(&sets.len()).then_with(|| one.cmp(two)));
-        let mut claimed = staying;
+        // What each selector marks is in order already.
+        touched.sort();
+        touched.dedup();
         let mut moved = Vec::new();
-        for ((class, new), sets) in parts {
-            let new = lists.get(new as usize).into_iter().flatten();
-            let mut list: Vec<u32> = self.keeps(class, news).chain(new.copied()).collect();
-            list.sort_unstable();
-            let target = match self.by_selectors.get(list.as_slice()) {
-                Some(&target) => target,
-                None if !claimed.contains(&class) => {
-                    claimed.insert(class);
-                    self.by_selectors.insert(list.as_slice().into(), class);
-                    // The list of the class is read again for its other parts: it changes when all are known.
-                    moved.push((class, class, list, sets));
-                    continue;
-                }
-                None => self.class_with(list.clone()),
-            };
-            moved.push((class, target, list, sets));
-        }
-        let mut found = Vec::new();
-        for (class, target, list, sets) in moved {
-            if class == target {
-                if let Some(selectors) = self.classes.get_mut(class.0 as usize) {
-                    *selectors = list.into();
-                }
-                continue;
-            }
-            for set in sets {
+        for (list, kind) in self.kinds.change(&touched, news) {
+            for set in self.sets_with.get(list as usize).cloned().unwrap_or_default() {
+                let class = self.class(set);
+                let own: Vec<u32> = self.parts(class).1.to_vec();
+                let target = self.class_with(kind, own.into_iter());
                 self.give(set, class, target);
-                found.push(set);
+                moved.push(set);
             }
         }
-        found
+        moved
     }
 }
 
@@ -472,6 +404,35 @@ mod tests {
         classes.change(&selectors, &news);
         assert_eq!(together(&classes, &sets), [0, 0, 0, 0]);
         assert_eq!(selected(&classes, everything), [true; 4]);
+    }
+
+    #[test]
+    fn a_selector_that_marks_what_another_one_marks_moves_nothing() {
+        let strings = Interner::new();
+        let mut selectors = Selectors::new(&strings);
+        selectors.add(Selector::plain("name", "http"));
+        selectors.add_in(Some(1), Selector::plain("tls", "key"));
+        let mut classes = Classes::default();
+        let sets: Vec<SetId> = LABELS.iter().map(|labels| classes.add(1, labels.iter().copied(), &selectors)).collect();
+        let _ = selectors.news();
+        classes.settle(&selectors);
+        let before: Vec<ClassId> = sets.iter().map(|&set| classes.class(set)).collect();
+
+        let same = selectors.add(Selector::of_tests(vec![("name", crate::label::Test::In(vec!["http", "key"]))]));
+        let rest = selectors.add(Selector::of_tests(vec![("name", crate::label::Test::NotIn(vec!["http"]))]));
+        let news = selectors.news();
+        assert_eq!(classes.change(&selectors, &news), []);
+        assert_eq!(sets.iter().map(|&set| classes.class(set)).collect::<Vec<_>>(), before);
+        let selected = |classes: &Classes, id| sets.iter().map(|&set| classes.selects(id, classes.class(set))).collect::<Vec<_>>();
+        assert_eq!([same, rest].map(|id| selected(&classes, id)), [[true, true, false, false], [false, false, true, true]]);
+        let new = classes.add(2, [(field::NAME, field::HTTP), (field::CSI, field::KEY)].into_iter(), &selectors);
+        assert!(classes.selects(same, classes.class(new)) && !classes.selects(rest, classes.class(new)), "what is new is told by all of them");
+
+        selectors.release(same);
+        selectors.release(rest);
+        let news = selectors.news();
+        assert_eq!(classes.change(&selectors, &news), []);
+        assert_eq!(sets.iter().map(|&set| classes.class(set)).collect::<Vec<_>>(), before);
     }
 
     #[test]

@@ -406,6 +406,11 @@ impl Matcher {
         self.tests.iter().all(|(_, check)| matches!(check, Check::NotIn(_) | Check::Absent))
     }
 
+    /// Whether it asks for one thing: what has one of the labels of [`Matcher::narrowest`] is what it tells apart, and nothing else.
+    pub(crate) fn is_one_test(&self) -> bool {
+        self.tests.len() == 1
+    }
+
     /// Whether it selects what has these labels, which are sorted; their words are those of `strings`.
     pub(crate) fn matches(&self, labels: &[Label], strings: &Interner) -> bool {
         let value_of = |key: Symbol| {

@@ -197,12 +197,12 @@ fn ranks(network: &Network<'_>) -> Vec<u32> {
 fn list(network: &Network<'_>, ranks: &[u32]) -> Vec<Kind> {
     let mut kinds: HashMap<_, Kind> = HashMap::new();
     for group in network.grouping.groups.iter().filter(|group| !group.units.is_empty()) {
-        let marking = network.grouping.pod_classes.marking_everywhere(group.labels, &network.policies.pod_selectors);
+        let labels = network.grouping.pod_classes.everywhere(group.labels);
         for &number in &group.units {
             let Some(key) = network.unit(number).map(|unit| unit.key) else { continue };
             let ports: Vec<NamedPort<'_>> =
                 network.port_map(key.ports).iter().copied().filter(|port| network.policies.port_names.are_read(None, port.name)).collect();
-            let kind = (network.grouping.namespace_class(group.namespace), marking.clone(), ports, key.signature);
+            let kind = (network.grouping.namespace_class(group.namespace), labels, ports, key.signature);
             kinds.entry(kind).or_default().push((ranks.get(group.namespace as usize).copied().unwrap_or(0), number));
         }
     }
