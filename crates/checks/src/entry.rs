@@ -44,6 +44,8 @@ pub enum Judge {
     Workload(for<'a> fn(&'a Workload<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
     /// Each object of these kinds.
     Object(&'static [Kind], for<'a> fn(ObjectView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
+    /// Each object of these kinds of extensions: the group, the kind, and the plural.
+    Extension(&'static [(&'static str, &'static str, &'static str)], for<'a> fn(ObjectView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
     /// Each policy for the traffic of pods: NetworkPolicy, those of the whole cluster, and those of Cilium and Calico.
     TrafficPolicy(for<'a> fn(ObjectView<'a>, &Facts<'a>, &mut Sink<'a>) -> Judged),
     /// Each object of any kind.

@@ -12,7 +12,7 @@ use bartizan_cluster::embedded::Embedded;
 use bartizan_cluster::node_file::NodeFiles;
 use bartizan_cluster::snapshot::Provenance;
 use bartizan_cluster::{Fact, Kind, KubernetesVersion, Missing, ObjectId, ObjectRef, ObjectView, PodView, Reason, Snapshot, Value, Workload};
-use bartizan_network::certificate::Certificates;
+use bartizan_network::certificate::{Certificates, gateway_gap};
 use bartizan_network::{Cni, Model, Network, PolicyStanding, Standing, is_policy};
 
 use crate::grant::PolicyIndex;
@@ -295,6 +295,11 @@ impl<'a> Facts<'a> {
     /// The certificates of the cluster; a judge that asks says itself what of them depends on lists that may be missing.
     pub(crate) fn certificates(&self) -> &'a Certificates {
         self.ground.certificates.get_or_init(|| Certificates::take_among(self.ground.snapshot, &self.ground.workloads))
+    }
+
+    /// Why not everything is known that has a say in which certificates Gateways may show.
+    pub(crate) fn gateway_gap(&self) -> Option<Missing> {
+        gateway_gap(self.ground.snapshot)
     }
 
     /// The object that a reference names, if it was read.

@@ -10,6 +10,7 @@ mod exposed_admin_port;
 mod exposed_database;
 mod faulty_authority_bundle;
 mod faulty_certificate;
+mod faulty_gateway_certificate;
 mod faulty_ingress_certificate;
 mod kubelet_reachable;
 mod metadata_service_reachable;
@@ -35,6 +36,7 @@ pub(crate) static ALL: &[&Entry] = &[
     &exposed_database::ENTRY,
     &faulty_authority_bundle::ENTRY,
     &faulty_certificate::ENTRY,
+    &faulty_gateway_certificate::ENTRY,
     &faulty_ingress_certificate::ENTRY,
     &kubelet_reachable::ENTRY,
     &metadata_service_reachable::ENTRY,

@@ -291,6 +291,7 @@ impl<'a> Run<'_, 'a> {
             let facts = self.facts(entry);
             let judged = match entry.judge {
                 Judge::Object(kinds, judge) if kinds.contains(&object.kind()) => judge(object, &facts, &mut sink),
+                Judge::Extension(kinds, judge) if is_one_of(kinds, object) => judge(object, &facts, &mut sink),
                 Judge::TrafficPolicy(judge) if is_policy(object) => judge(object, &facts, &mut sink),
                 Judge::AnyObject(judge) => judge(object, &facts, &mut sink),
                 Judge::Namespace(judge) if is_namespace => judge(object, &facts, &mut sink),
@@ -409,6 +410,11 @@ impl<'a> Run<'_, 'a> {
                     Found::Lost(missing) => Some(missing),
                     Found::Faults(_) | Found::Nothing => None,
                 };
+            }
+            Judge::Extension(kinds, _) => {
+                let gap = kinds.iter().find_map(|(group, _, plural)| self.snapshot.gap_of_other(group, plural, None));
+                let is_there = || self.snapshot.of_kind(Kind::Other).any(|object| is_one_of(kinds, object));
+                return gap.or_else(|| (is_from_files && !is_there()).then(|| missing(kinds.first().map_or("objects", |(_, _, plural)| plural))));
             }
             Judge::Object(kinds, _) => kinds.to_vec(),
             Judge::Grant(_) => BINDINGS.to_vec(),
@@ -631,4 +637,9 @@ fn container_parts<'a>(pod: PodView<'a>, facts: &Facts<'a>, judge: for<'x> fn(Co
             Part { judged, sink, base: pod.whole().path() }
         })
         .collect()
+}
+
+/// Whether an object is of one of these kinds of extensions.
+fn is_one_of(kinds: &[(&str, &str, &str)], object: ObjectView<'_>) -> bool {
+    object.kind() == Kind::Other && kinds.iter().any(|(group, kind, _)| object.group() == *group && object.kind_name() == *kind)
 }

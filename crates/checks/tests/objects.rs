@@ -518,3 +518,39 @@ fn settings_are_found_in_the_usual_kinds_of_configuration() {
         assert_eq!(verdict(value), Pass, "{value}");
     }
 }
+
+#[test]
+fn what_a_gateway_shows_is_judged_by_what_can_be_known_of_it() {
+    const ID: &str = "faulty-gateway-certificate";
+    let gateway =
+        |listeners: &str| object("gateway.networking.k8s.io/v1", "Gateway", "door", &format!("spec: {{gatewayClassName: g, listeners: {listeners}}}"));
+    let listener = |reference: &str| format!("[{{name: https, port: 443, protocol: HTTPS, tls: {{certificateRefs: [{reference}]}}}}]");
+    let other = object("v1", "Secret", "other", "type: Opaque\nstringData: {a: b}");
+    let web = object("v1", "Secret", "web", "type: kubernetes.io/tls\nstringData: {tls.crt: later, tls.key: later}");
+    let verdict = |texts: &[String], missing| verdict_on("door", ID, &documents(texts), "", missing);
+    let of = |fact: &str| vec![Missing { fact: fact.to_owned(), scope: "cluster".to_owned(), reason: Reason::Forbidden }];
+    let near = gateway(&listener("{name: web}"));
+    assert_eq!(verdict(&[near.clone(), other.clone()], Vec::new()), Fail);
+    assert_eq!(verdict(&[near.clone(), web.clone()], Vec::new()), Pass);
+    assert_eq!(verdict(&[near.clone(), other.clone()], denied(Kind::Secret)), Unknown);
+    // Routes that are not known may have other hosts.
+    for fact in ["httproutes.gateway.networking.k8s.io", "custom-resources"] {
+        assert_eq!(verdict(&[near.clone(), web.clone()], of(fact)), Unknown, "{fact}");
+        assert_eq!(verdict(&[near.clone(), other.clone()], of(fact)), Fail, "{fact}");
+    }
+    assert_eq!(verdict(&[near, web], of("widgets.example.com")), Pass);
+    // A grant that is not known may be there.
+    let far = gateway(&listener("{name: web, namespace: pay}"));
+    assert_eq!(verdict(std::slice::from_ref(&far), Vec::new()), Fail);
+    assert_eq!(verdict(std::slice::from_ref(&far), of("referencegrants.gateway.networking.k8s.io")), Unknown);
+    // Nothing to judge, and nothing that is well formed.
+    for listeners in ["[]", "7", "[7, {tls: 7}]", "[{tls: {certificateRefs: {a: b}}}]", "[{tls: {mode: Passthrough, certificateRefs: [{name: web}]}}]"] {
+        assert_eq!(verdict(&[gateway(listeners), other.clone()], Vec::new()), NotApplicable, "{listeners}");
+    }
+    let istio = |servers: &str| object("networking.istio.io/v1", "Gateway", "door", &format!("spec: {{selector: {{app: door}}, servers: {servers}}}"));
+    let server = istio("[{hosts: [a.example], port: {number: 443}, tls: {mode: SIMPLE, credentialName: web}}]");
+    assert_eq!(verdict(&[server.clone(), other.clone()], Vec::new()), Verdict::Manual, "nobody knows where the proxies are");
+    assert_eq!(verdict(&[server.clone(), other.clone()], denied(Kind::Pod)), Unknown);
+    assert_eq!(verdict(&[server.clone(), other.clone(), pod("app: door")], Vec::new()), Fail);
+    assert_eq!(verdict(&[istio("[7, {tls: {credentialName: 7}}]"), other], Vec::new()), NotApplicable);
+}

@@ -61,6 +61,9 @@ pub struct Missing {
     pub reason: Reason,
 }
 
+/// The fact that is missing where a server does not say what it serves beyond Kubernetes' own kinds.
+pub const CUSTOM_KINDS: &str = "custom-resources";
+
 impl Missing {
     /// A list of `kind` in `namespace` (everywhere if `None`) that could not be had.
     pub fn list(kind: Kind, namespace: Option<&str>, reason: Reason) -> Self {

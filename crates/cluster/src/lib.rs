@@ -46,7 +46,7 @@ pub mod version;
 pub mod workload;
 mod yaml;
 
-pub use fact::{Fact, Missing, Reason};
+pub use fact::{CUSTOM_KINDS, Fact, Missing, Reason};
 pub use intern::{Interner, Symbol};
 pub use kind::{Kind, OWN_GROUPS, group_of};
 pub use locator::Locator;

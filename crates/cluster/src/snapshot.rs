@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::fact::{Fact, Missing, Reason};
+use crate::fact::{CUSTOM_KINDS, Fact, Missing, Reason};
 use crate::intern::{Interner, Symbol};
 use crate::kind::{Kind, group_of};
 use crate::locator::Locator;
@@ -277,6 +277,12 @@ impl Snapshot {
             && kind == Kind::Secret
             && !self.of_kind(kind).any(|secret| namespace.is_none() || secret.namespace() == namespace);
         open_world.then(|| Missing::list(kind, namespace, Reason::NotInSource))
+    }
+
+    /// Why the objects of a kind of an extension in `namespace` (everywhere if `None`) are not all known; `None` if they are.
+    pub fn gap_of_other(&self, group: &str, plural: &str, namespace: Option<&str>) -> Option<Missing> {
+        let is_it = |fact: &str| fact == CUSTOM_KINDS || fact.split_once('.').is_some_and(|(name, of)| (name, of) == (plural, group));
+        self.circumstances.missing.iter().find(|missing| is_it(&missing.fact) && missing.concerns(namespace)).cloned()
     }
 
     /// Where `spot` stands in the text of its object, for objects that were read from text. Who asks about many fields asks a

@@ -27,6 +27,7 @@ use bartizan_report::fault::{Fault, Judgement, Place};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::grant::GATEWAY_GROUP;
 use holder::Holder;
 use signature::{Obstacle, Verifier};
 
@@ -41,6 +42,22 @@ pub const SCHEMA: &str = "bartizan.certificates/1";
 const SOON_DAYS: i64 = 30;
 
 const DAY: i64 = 86_400;
+
+/// What refers to certificates as Gateways do: the group, the kind, and the plural.
+pub const GATEWAYS: [(&str, &str, &str); 4] = [
+    (GATEWAY_GROUP, "Gateway", "gateways"),
+    (GATEWAY_GROUP, "ListenerSet", "listenersets"),
+    ("gateway.networking.x-k8s.io", "XListenerSet", "xlistenersets"),
+    ("networking.istio.io", "Gateway", "gateways"),
+];
+
+/// What has a say in which certificates Gateways may show, and for which hosts: plurals of the Gateway API.
+const SAYING: [&str; 5] = ["gateways", "referencegrants", "httproutes", "grpcroutes", "tlsroutes"];
+
+/// Why not everything is known that has a say in which certificates Gateways may show, and for which hosts.
+pub fn gateway_gap(snapshot: &Snapshot) -> Option<Missing> {
+    SAYING.iter().find_map(|plural| snapshot.gap_of_other(GATEWAY_GROUP, plural, None))
+}
 
 /// Every fault that can be found, sorted by its name.
 pub fn faults() -> Vec<&'static Fault> {
@@ -148,6 +165,9 @@ pub struct Reference {
     pub state: ReferenceState,
     /// What is wrong, the gravest first.
     pub judgements: Vec<Judgement>,
+    /// The Secret that is referred to, by namespace and name, if it is one and its namespace is known.
+    #[serde(skip)]
+    pub secret: Option<(String, String)>,
     /// The object that refers, by its number: for checks.
     #[serde(skip)]
     pub object: bartizan_cluster::ObjectId,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::read::{Fragment, ReadOptions};
-use bartizan_cluster::{Circumstances, Kind, KubernetesVersion, Missing, OWN_GROUPS, Provenance, Reason, Snapshot, Source};
+use bartizan_cluster::{CUSTOM_KINDS, Circumstances, Kind, KubernetesVersion, Missing, OWN_GROUPS, Provenance, Reason, Snapshot, Source};
 use futures::StreamExt as _;
 
 use super::access::{self, ServerVersion};
@@ -18,9 +18,6 @@ const LISTS_MAX: usize = 4;
 
 /// In more namespaces than this, those that were not asked for are not tried one by one.
 const NAMESPACES_MAX: usize = 100;
-
-/// The fact that is missing where the server does not say what it serves.
-const CUSTOM_KINDS: &str = "custom-resources";
 
 pub(super) async fn gather(request: &Request, progress: &dyn Progress) -> Result<Gathered, Error> {
     let (server, version) = access::connect(&request.access, request.timeout, request.request_timeout).await?;

@@ -109,7 +109,7 @@ impl<'s> Ledger<'_, 's> {
     fn note_backend(&mut self, policy: ObjectView<'s>, place: Place, hostname: &str, target: String, state: ReferenceState, judgements: Vec<Judgement>) {
         let hosts = Some(hostname.to_owned()).filter(|host| !host.is_empty()).into_iter().collect();
         let name = policy.reference().to_string();
-        self.references.push(Reference { name, place, hosts, port: 0, target, state, judgements, object: policy.id(), is_published: false });
+        self.references.push(Reference { name, place, hosts, port: 0, target, state, judgements, secret: None, object: policy.id(), is_published: false });
     }
 }
 

@@ -216,6 +216,9 @@ fn key_for<'f>(facts: &'f SecretFacts, name: &str, beside: &'f [PrivateKey]) -> 
     if let [key] = beside {
         return Some(key);
     }
+    if name == "cert" && facts.entry("key").is_some() {
+        return facts.entry("key").and_then(|entry| keys_of(entry).first());
+    }
     if name == CERTIFICATE {
         return facts.entry(KEY).and_then(|entry| keys_of(entry).first());
     }

@@ -9,7 +9,7 @@ use bartizan_report::fault::{Judgement, Place};
 
 use super::holder::{CERTIFICATE, Holder, KEY};
 use super::name::{covers, names_text};
-use super::{Ledger, Reference, ReferenceState, faults, is_stored, text};
+use super::{Ledger, Reference, ReferenceState, Unseen, faults, is_stored, text};
 use crate::grant::{self, GATEWAY_GROUP as GATEWAY, LISTENER_SETS};
 
 const TLS_SECRET: &str = "kubernetes.io/tls";
@@ -46,9 +46,31 @@ struct Wanted<'a> {
     hosts: Vec<String>,
     namespace: &'a str,
     name: &'a str,
-    is_gateway: bool,
+    shown_by: ShownBy,
     port: u16,
 }
+
+/// Who shows a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ShownBy {
+    Ingress,
+    /// Takes one type of Secret.
+    Gateway,
+    /// Proxies of Istio, which know other names for certificate and key as well.
+    Istio,
+}
+
+impl ShownBy {
+    /// The keys of certificate and private key that are read from a Secret.
+    fn keys(self, secret: ObjectView<'_>) -> [&'static str; 2] {
+        const OTHERS: [&str; 2] = ["cert", "key"];
+        let is_filled = |key: &str| secret.secret().and_then(|facts| facts.entry(key)).is_some_and(|entry| entry.length > 0);
+        if self == ShownBy::Istio && OTHERS.into_iter().all(is_filled) { OTHERS } else { [CERTIFICATE, KEY] }
+    }
+}
+
+/// The modes of Istio's servers in which the Secret that they name is shown.
+const SHOWING: [&str; 3] = ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"];
 
 /// Where hosts answer by TLS if nothing else is written.
 const HTTPS: u16 = 443;
@@ -64,7 +86,15 @@ impl<'s> Ledger<'_, 's> {
                 let listed: Vec<String> = entry.strings(field::HOSTS).map(str::to_owned).collect();
                 let hosts = if listed.is_empty() { of_rules() } else { listed };
                 let place = Place::field(self.snapshot, ingress, entry, "secretName");
-                self.follow(Wanted { user: ingress, place, hosts, namespace: ingress.namespace().unwrap_or(""), name, is_gateway: false, port: HTTPS });
+                self.follow(Wanted {
+                    user: ingress,
+                    place,
+                    hosts,
+                    namespace: ingress.namespace().unwrap_or(""),
+                    name,
+                    shown_by: ShownBy::Ingress,
+                    port: HTTPS,
+                });
             }
         }
     }
@@ -95,7 +125,7 @@ impl<'s> Ledger<'_, 's> {
     /// Whether this is a set of listeners whose Gateway is there and lets it not in, which is told.
     fn is_kept_out(&mut self, set: ObjectView<'s>) -> bool {
         let Some((parent, gateway)) = grant::parent_of_listeners(self.snapshot, set) else { return false };
-        if grant::lets_listeners_in(self.snapshot, gateway, set) {
+        if grant::lets_listeners_in(self.snapshot, gateway, set) || self.snapshot.gap(Kind::Namespace, None).is_some() {
             return false;
         }
         let (home, gateway) = (set.namespace().unwrap_or("").to_owned(), format!("{}/{}", gateway.namespace().unwrap_or(""), gateway.name()));
@@ -120,12 +150,16 @@ impl<'s> Ledger<'_, 's> {
         let namespace = reference.str(field::NAMESPACE).unwrap_or(own);
         let place = Place::of(self.snapshot, gateway, reference);
         if namespace != own && !grant::is_granted(self.snapshot, namespace, ("Secret", name), gateway) {
+            if let Some(missing) = self.snapshot.gap_of_other(GATEWAY, "referencegrants", Some(namespace)) {
+                self.unseen.insert(Unseen::from(&missing));
+                return self.leave_open(gateway, place, (hosts, port), Some((namespace, name)), name);
+            }
             let args = [("secret", called(namespace, name)), ("namespace", own.to_owned())];
             let judgements = vec![Judgement::new(&faults::NOT_GRANTED, args)];
             self.note(gateway, place, (hosts, port), called(namespace, name), ReferenceState::Missing, judgements);
             return;
         }
-        self.follow(Wanted { user: gateway, place, hosts, namespace, name, is_gateway: true, port });
+        self.follow(Wanted { user: gateway, place, hosts, namespace, name, shown_by: ShownBy::Gateway, port });
     }
 
     /// The Secrets of Istio's Gateways are in the namespace of the proxies, which their labels tell.
@@ -138,17 +172,31 @@ impl<'s> Ledger<'_, 's> {
             .map(bartizan_cluster::PodView::namespace)
             .collect();
         for server in spec.entry("servers").into_iter().flat_map(Value::items) {
-            let Some(name) = server.get(field::TLS).and_then(|tls| text(tls, "credentialName")).filter(|name| !name.contains("://")) else { continue };
+            let Some(tls) = server.get(field::TLS).filter(|tls| text(*tls, "mode").is_none_or(|mode| SHOWING.contains(&mode))) else { continue };
+            let Some(name) = text(tls, "credentialName").filter(|name| !name.is_empty() && !name.contains("://")) else { continue };
             // A host may carry the namespace to which it is shown.
             let hosts = server.strings(field::HOSTS).map(|host| host.rsplit('/').next().unwrap_or(host)).filter(|host| *host != "*").map(str::to_owned);
             let hosts: Vec<String> = hosts.collect();
-            let place =
-                server.get(field::TLS).map_or_else(|| Place::whole(self.snapshot, gateway), |tls| Place::field(self.snapshot, gateway, tls, "credentialName"));
+            let place = Place::field(self.snapshot, gateway, tls, "credentialName");
             let port = server.get(field::PORT).map_or(HTTPS, |port| number(port.get(field::NUMBER)));
-            match homes.first().copied().filter(|_| homes.len() == 1) {
-                Some(namespace) => self.follow(Wanted { user: gateway, place, hosts, namespace, name, is_gateway: false, port }),
-                None => self.note(gateway, place, (hosts, port), format!("Secret {name}"), ReferenceState::Unknown, Vec::new()),
+            if homes.is_empty() {
+                self.leave_open(gateway, place, (hosts, port), None, name);
+                continue;
             }
+            // Every proxy reads the Secret of its own namespace.
+            for &namespace in &homes {
+                let (place, hosts) = (place.clone(), hosts.clone());
+                self.follow(Wanted { user: gateway, place, hosts, namespace, name, shown_by: ShownBy::Istio, port });
+            }
+        }
+    }
+
+    /// Notes that it is not known whether what is referred to is there.
+    fn leave_open(&mut self, user: ObjectView<'s>, place: Place, served: (Vec<String>, u16), secret: Option<(&str, &str)>, name: &str) {
+        let target = secret.map_or_else(|| format!("Secret {name}"), |(namespace, name)| called(namespace, name));
+        self.note(user, place, served, target, ReferenceState::Unknown, Vec::new());
+        if let Some(reference) = self.references.last_mut() {
+            reference.secret = secret.map(|(namespace, name)| (namespace.to_owned(), name.to_owned()));
         }
     }
 
@@ -180,8 +228,9 @@ impl<'s> Ledger<'_, 's> {
         let mut judgements = Vec::new();
         let state = match self.secret(wanted.namespace, wanted.name) {
             Fact::Known(secret) => {
-                judgements = judge_form(secret, &target, wanted.is_gateway, is_stored(self.snapshot, secret));
-                if let Some(leaf) = self.serve(wanted.namespace, wanted.name, wanted.user) {
+                let keys = wanted.shown_by.keys(secret);
+                judgements = judge_form(secret, &target, keys, wanted.shown_by == ShownBy::Gateway, is_stored(self.snapshot, secret));
+                if let Some(leaf) = self.serve(wanted.namespace, wanted.name, keys, wanted.user) {
                     judgements.extend(uncovered(&leaf, &wanted.hosts, &target));
                 }
                 ReferenceState::Found
@@ -194,6 +243,9 @@ impl<'s> Ledger<'_, 's> {
             }
         };
         self.note(wanted.user, wanted.place, (wanted.hosts, wanted.port), target, state, judgements);
+        if let Some(reference) = self.references.last_mut() {
+            reference.secret = Some((wanted.namespace.to_owned(), wanted.name.to_owned()));
+        }
     }
 
     fn is_promised(&self, wanted: &Wanted<'_>) -> bool {
@@ -202,10 +254,10 @@ impl<'s> Ledger<'_, 's> {
     }
 
     /// Marks the certificate of a Secret as shown to clients by `user`, and gives it.
-    fn serve(&mut self, namespace: &str, name: &str, user: ObjectView<'_>) -> Option<Certificate> {
+    fn serve(&mut self, namespace: &str, name: &str, [certificate, _]: [&str; 2], user: ObjectView<'_>) -> Option<Certificate> {
         let secret = self.snapshot.find(Kind::Secret, Some(namespace), name)?;
         let numbers = self.by_name.get(&(Kind::Secret, secret.namespace()?, secret.name()))?.clone();
-        let suffix = format!(" {CERTIFICATE}");
+        let suffix = format!(" {certificate}");
         let number = numbers.into_iter().find(|&number| self.holders.get(number).is_some_and(|holder| holder.name.ends_with(&suffix)))?;
         let holder = self.holders.get_mut(number)?;
         holder.serves = true;
@@ -230,6 +282,7 @@ impl<'s> Ledger<'_, 's> {
             target,
             state,
             judgements,
+            secret: None,
             object: user.id(),
             is_published: true,
         });
@@ -266,17 +319,17 @@ fn called(namespace: &str, name: &str) -> String {
 
 /// What is wrong with the form of a Secret for servers. A text in a manifest that is no PEM takes the place of what is written
 /// later; in a stored object it is what is there.
-fn judge_form(secret: ObjectView<'_>, target: &str, is_gateway: bool, is_stored: bool) -> Vec<Judgement> {
+fn judge_form(secret: ObjectView<'_>, target: &str, keys: [&'static str; 2], is_gateway: bool, is_stored: bool) -> Vec<Judgement> {
     let mut found = Vec::new();
     let kind = secret.root().str(field::TYPE).unwrap_or("Opaque");
     if is_gateway && kind != TLS_SECRET {
         found.push(Judgement::new(&faults::SECRET_OF_WRONG_TYPE, [("secret", target.to_owned()), ("kind", kind.to_owned())]));
     }
-    for key in [CERTIFICATE, KEY] {
+    for (key, is_certificate) in keys.into_iter().zip([true, false]) {
         let entry = secret.secret().and_then(|facts| facts.entry(key)).filter(|entry| entry.length > 0);
         let serves = entry.is_some_and(|entry| match &entry.content {
             Content::Pem { certificates, keys } => {
-                if key == CERTIFICATE {
+                if is_certificate {
                     !certificates.is_empty()
                 } else {
                     !keys.is_empty()

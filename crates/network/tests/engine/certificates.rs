@@ -7,7 +7,7 @@ use bartizan_network::certificate::{Certificates, HoldingContent, ReferenceState
 use bartizan_report::Language;
 use bartizan_testbed::{Authority, Draft, Identity};
 
-use crate::world::{at, namespace, snapshot, with_missing};
+use crate::world::{at, namespace, pod, snapshot, with_missing};
 
 /// A time at which the certificates of the tests are valid.
 const TODAY: &str = "2026-11-24T00:00:00Z";
@@ -259,6 +259,41 @@ fn a_gateway_needs_a_grant_for_a_secret_elsewhere_and_covers_the_hosts_of_its_ro
     let opaque = secret_of("edge", "web", "Opaque", &[("tls.crt", &one.certificate), ("tls.key", &one.key)]) + &gateway("{name: web}", "", "Same");
     assert_eq!(wrong(&opaque), ["secret-wrong-type"]);
     assert_eq!(wrong(&opaque.replace("certificateRefs", "mode: Passthrough, certificateRefs")), none);
+}
+
+#[test]
+fn every_proxy_of_istio_reads_the_secret_of_its_own_namespace_in_either_form() {
+    let authority = Authority::new("root").unwrap();
+    let (shop, pay) = (authority.server("shop", &["shop.example"], &[]).unwrap(), authority.server("pay", &["pay.example"], &[]).unwrap());
+    let gateway = |mode: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: door, namespace: shop}}\nspec:\n  selector: {{istio: door}}\n  servers:\n  - {{port: {{number: 443, name: https, protocol: HTTPS}}, hosts: ['*/shop.example'], tls: {{mode: {mode}, credentialName: web}}}}\n"
+        )
+    };
+    let proxy = |home: &str| pod(home, "proxy", "istio: door", "", "");
+    let tls = |home: &str, one: &Identity| secret_of(home, "web", "kubernetes.io/tls", &[("tls.crt", &one.certificate), ("tls.key", &one.key)]);
+    let generic = |home: &str, one: &Identity| secret_of(home, "web", "Opaque", &[("cert", &one.certificate), ("key", &one.key)]);
+    let none = Vec::<&str>::new();
+    let here = gateway("SIMPLE") + &proxy("edge");
+    assert_eq!(wrong(&(here.clone() + &tls("edge", &shop))), none);
+    assert_eq!(wrong(&(here.clone() + &generic("edge", &shop))), none);
+    assert_eq!(wrong(&(here.clone() + &tls("edge", &pay))), ["host-not-covered"]);
+    assert_eq!(wrong(&(here.clone() + &generic("edge", &pay))), ["host-not-covered"]);
+    // A Secret beside the Gateway is read by nobody; one of another name says that Secrets are known.
+    let other = secret_of("edge", "other", "Opaque", &[("a", "b")]);
+    assert_eq!(wrong(&(here.clone() + &tls("shop", &shop) + &other)), ["secret-missing"]);
+    // Half of one form is none.
+    assert_eq!(wrong(&(here.clone() + &secret_of("edge", "web", "Opaque", &[("cert", &shop.certificate)]))), ["secret-incomplete", "secret-incomplete"]);
+    let both = here + &proxy("inner") + &secret_of("inner", "other", "Opaque", &[("a", "b")]) + &tls("edge", &shop);
+    assert_eq!(wrong(&both), ["secret-missing"]);
+    assert_eq!(wrong(&(both + &tls("inner", &authority.server("shop", &["shop.example"], &[]).unwrap()))), none);
+    // What passes TLS through shows nothing.
+    for mode in ["PASSTHROUGH", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL"] {
+        assert_eq!(wrong(&(gateway(mode) + &proxy("edge") + &other)), none, "{mode}");
+    }
+    assert_eq!(wrong(&(gateway("MUTUAL") + &proxy("edge") + &other)), ["secret-missing"]);
+    // Who serves it is not in the input.
+    assert_eq!(wrong(&(gateway("SIMPLE") + &other)), none);
 }
 
 pub(crate) fn webhook(bundle: &str) -> String {
