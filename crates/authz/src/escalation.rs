@@ -21,6 +21,7 @@ use std::sync::Arc;
 use bartizan_cluster::access::{AUTHENTICATED, NODE_PREFIX, PRIVILEGED_GROUP, SERVICE_ACCOUNTS, UNAUTHENTICATED, User, service_account_of};
 use bartizan_cluster::{Kind, PodView, Symbol};
 use bartizan_report::Language;
+use bartizan_report::render::one_line;
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::Authz;
@@ -74,16 +75,16 @@ impl<'a> Holder<'a> {
         Holder { is_group: false, name: User::service_account(namespace, name).name }
     }
 
-    /// Who it is, as people read it.
+    /// Who it is, as people read it, on one line.
     pub fn said(&self, language: Language) -> String {
         let [group, user] = match language {
             Language::English => ["group", "user"],
             Language::Chinese => ["组", "用户"],
         };
         match (self.is_group, service_account_of(&self.name)) {
-            (true, _) => format!("{group} {}", self.name),
-            (false, Some((namespace, name))) => format!("ServiceAccount {namespace}/{name}"),
-            (false, None) => format!("{user} {}", self.name),
+            (true, _) => format!("{group} {}", one_line(&self.name)),
+            (false, Some((namespace, name))) => format!("ServiceAccount {}/{}", one_line(namespace), one_line(name)),
+            (false, None) => format!("{user} {}", one_line(&self.name)),
         }
     }
 

@@ -24,6 +24,7 @@ use bartizan_authz::refusal::refusals;
 use bartizan_authz::{AuthorizerKind, Authz, GrantView, Options};
 use bartizan_cluster::{Kind, Location, Provenance, Snapshot};
 use bartizan_gather::Gathered;
+use bartizan_report::render::one_line;
 use bartizan_report::{Language, Outcome, assumption};
 use serde_json::{Value, json};
 
@@ -125,7 +126,7 @@ fn tell_refused(snapshot: &Snapshot, terminal: &Terminal) {
     }
     let kinds = [Kind::ClusterRole, Kind::Role, Kind::ClusterRoleBinding, Kind::RoleBinding];
     let mut refused = kinds.into_iter().flat_map(|kind| snapshot.of_kind(kind)).filter(|object| !refusals(*object).is_empty());
-    let named: Vec<String> = refused.by_ref().take(REFUSED_NAMED).map(|object| object.reference().to_string()).collect();
+    let named: Vec<String> = refused.by_ref().take(REFUSED_NAMED).map(|object| one_line(&object.reference().to_string()).into_owned()).collect();
     let more = refused.count();
     if named.is_empty() {
         return;
@@ -160,8 +161,8 @@ fn place(location: Option<&Location>) -> String {
 /// `Kind namespace/name`, as reports write it.
 fn called(kind: &str, namespace: Option<&str>, name: &str) -> String {
     match namespace {
-        Some(namespace) => format!("{kind} {namespace}/{name}"),
-        None => format!("{kind} {name}"),
+        Some(namespace) => format!("{kind} {}/{}", one_line(namespace), one_line(name)),
+        None => format!("{kind} {}", one_line(name)),
     }
 }
 

@@ -23,7 +23,7 @@ use serde_json::json;
 
 use crate::args::{Global, ListFormat, Sources};
 use crate::clock::Clock;
-use crate::output::{Terminal, loss_word, tell_reading};
+use crate::output::{self, Terminal, loss_word, tell_reading};
 use crate::{lines, progress, source};
 use args::{
     Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, FocusDirection, FocusOptions, Network as Command, TableFormat, Verify, Wanted, Why,
@@ -84,13 +84,14 @@ fn eval(eval: &Eval, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let network = Network::resolve_under(&gathered.snapshot, Model::Kubernetes, eval.enforcer.cni);
     clock.stage("resolve", terminal);
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
-    let mut out = BufWriter::new(io::stdout().lock());
     if let Some(file) = &eval.batch {
+        let mut out = BufWriter::new(io::stdout().lock());
         batch(&network, lines::open(file)?, &mut out)?;
         out.flush()?;
         clock.stage("answer", terminal);
         return Ok(outcome(is_incomplete));
     }
+    let mut out = output::result();
     let (Some(from), Some(to), Some(port)) = (&eval.from, &eval.to, &eval.port) else { bail!("FROM, TO and PORT are needed") };
     let query = Query { from: from.clone(), to: to.clone(), port: WrittenPort::Text(port.clone()), protocol: Some(eval.protocol.clone()) };
     let is_answered = answer(&network, query.try_into(), &mut out)?;
@@ -121,11 +122,12 @@ fn explain(why: &Why, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let query = Query { from: why.from.clone(), to: why.to.clone(), port: WrittenPort::Text(why.port.clone()), protocol: Some(why.protocol.clone()) };
     let explanation = Question::try_from(query).and_then(|question| network.explain(&question))?;
-    let mut out = io::stdout().lock();
+    let mut out = output::result();
     match why.output {
         ListFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&explanation)?)?,
         ListFormat::Text => write_explanation(&explanation, terminal.language, &mut out)?,
     }
+    out.flush()?;
     Ok(outcome(is_incomplete))
 }
 
@@ -155,7 +157,7 @@ fn connectivity(options: &Connectivity, global: &Global, terminal: &Terminal) ->
     let network = Network::resolve_under(&gathered.snapshot, model(options.compat), options.enforcer.cni);
     let mut is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let connectivity = network.connectivity().focus(&focus(&options.focus)?)?;
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     let doubts = match (options.compat, options.output) {
         (None, ConnectivityFormat::Text) => render::text(&connectivity, &mut out)?,
         (None, ConnectivityFormat::Json) => render::json(&connectivity, &mut out).map(|()| Doubts::default())?,
@@ -190,7 +192,7 @@ fn exposure(options: &Exposure, global: &Global, terminal: &Terminal) -> Result<
     let gathered = gather(&options.sources, global, terminal)?;
     let network = Network::resolve_under(&gathered.snapshot, model(options.compat), options.enforcer.cni);
     let mut is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     if options.compat == Some(Compat::NpGuard) {
         let undecided = np_guard::exposure(&network, np_guard_table(options.output, &[TableFormat::Text, TableFormat::Json])?, &mut out)?;
         is_incomplete |= tell_undecided(&undecided, terminal);
@@ -217,7 +219,7 @@ fn diff(options: &Diff, terminal: &Terminal) -> Result<Outcome> {
         is_incomplete |= tell_problems(&gathered.snapshot, network, terminal);
     }
     let [before, after] = &networks;
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     if options.compat == Some(Compat::NpGuard) {
         let format = np_guard_table(options.output, &[TableFormat::Text, TableFormat::Csv, TableFormat::Markdown])?;
         let undecided = np_guard::diff(before, after, format, &mut out)?;
@@ -256,7 +258,7 @@ fn verify(options: &Verify, global: &Global, terminal: &Terminal) -> Result<Outc
         Some(intents) => network.verify_intents(intents)?,
         None => network.verify(),
     };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match options.output {
         ListFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?,
         ListFormat::Text => {
@@ -280,7 +282,7 @@ fn against(options: &Verify, network: &Network<'_>, path: &Path, is_incomplete: 
         Wanted::Within => one.claim != Claim::AllowsLess,
         Wanted::Beyond => one.claim != Claim::AllowsMore,
     });
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match options.output {
         ListFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&json!({ "relation": relation, "shown": shown }))?)?,
         ListFormat::Text => {

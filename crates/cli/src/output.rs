@@ -1,13 +1,13 @@
 //! Where reports go, and how the program speaks to a person.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use bartizan_cluster::Snapshot;
 use bartizan_report::render::text::{Detail, TextStyle};
-use bartizan_report::render::{self, Rendering};
+use bartizan_report::render::{self, Harmless, Rendering, harmless};
 use bartizan_report::{FailOn, Language, Outcome, Severity};
 
 use crate::args::{Format, Global, Outputs, When};
@@ -71,7 +71,7 @@ impl Terminal {
     #[expect(clippy::print_stderr, reason = "the one place that speaks to a person beside the result")]
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            eprintln!("{}", harmless(text));
         }
     }
 
@@ -82,7 +82,7 @@ impl Terminal {
             Language::English => "error",
             Language::Chinese => "错误",
         };
-        eprintln!("{word}: {error:#}");
+        eprintln!("{word}: {}", harmless(&format!("{error:#}")));
     }
 
     /// Whether progress may be drawn.
@@ -98,6 +98,11 @@ impl Terminal {
             When::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         }
     }
+}
+
+/// Standard output for lists whose words are those of the input.
+pub(crate) fn result() -> BufWriter<Harmless<StdoutLock<'static>>> {
+    BufWriter::new(Harmless(io::stdout().lock()))
 }
 
 /// One report to write.

@@ -128,6 +128,71 @@ fn what_the_server_refuses_is_counted_and_named() {
     }
 }
 
+/// A file that could not be read may hold what allows something: then "no" is not certain, and "yes" is.
+#[test]
+fn no_is_not_certain_where_something_was_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("cut.yaml"), "kind: [").unwrap();
+    let asked = |user: &str| {
+        bartizan(&["authz", "can-i", "get", "secrets", "db", "-n", "shop", "--as", user, "-f", directory.path().to_str().unwrap(), "-f", "examples/shop"])
+    };
+    assert_eq!(asked("ServiceAccount/shop/release-bot").code, 0);
+    let nobody = asked("nobody");
+    assert_eq!((nobody.code, nobody.stdout.as_str()), (3, "no\n"), "{}", nobody.stderr);
+}
+
+/// Names of the input speak to nobody's terminal, and stay on their lines.
+#[test]
+fn names_of_the_input_do_not_act_on_a_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("policy.yaml");
+    let name = "\"a\\nINJECTED\\r\\e[31m\\u009b\\u202e\"";
+    // A name with ends of lines is one that the server takes for roles and users, and for no pod.
+    let pod_name = name.replace("\\n", " ");
+    let pod = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: {pod_name}, namespace: shop}}\nspec: {{containers: [{{name: c, image: c}}]}}\n");
+    let role = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: {name}}}\nrules: [{{verbs: [\"*\"], apiGroups: [\"*\"], resources: [\"*\"]}}]\n"
+    );
+    let subjects = format!("[{{kind: User, name: {name}}}, {{kind: Group, name: {name}}}, {{kind: ServiceAccount, namespace: shop, name: {name}}}]");
+    let binding = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: {name}}}\nroleRef: {{kind: ClusterRole, name: {name}}}\nsubjects: {subjects}\n"
+    );
+    fs::write(&file, [pod, role, binding].join("---\n")).unwrap();
+    let file = file.to_str().unwrap();
+    let commands: [&[&str]; 13] = [
+        &["authz", "can-i", "get", "pods", "--as", "a\nINJECTED\r\u{1b}[31m\u{9b}\u{202e}"],
+        &["authz", "can-i", "get", "/a\u{1b}b", "--as", "nobody"],
+        &["authz", "who-can", "get", "pods", "--members"],
+        &["authz", "access", "nobody\u{1b}[31m"],
+        &["authz", "subjects"],
+        &["authz", "roles"],
+        &["authz", "escalations"],
+        &["authz", "logins"],
+        &["network", "connectivity"],
+        &["network", "exposure"],
+        &["network", "verify"],
+        &["network", "certificates"],
+        &["network", "encryption"],
+    ];
+    let mut injected = 0;
+    for command in commands {
+        for extra in [&[][..], &["-o", "json"]] {
+            let arguments = [command, &["-f", file], extra].concat();
+            let ran = bartizan(&arguments);
+            for said in [&ran.stdout, &ran.stderr] {
+                let acts = |letter: char| (letter.is_control() && letter != '\n') || letter == '\u{202e}';
+                assert!(!said.contains(acts), "{arguments:?}: {said:?}");
+                assert!(!said.lines().any(|line| line.starts_with("INJECTED")), "{arguments:?}: {said}");
+                injected += usize::from(said.contains("INJECTED"));
+            }
+            if !extra.is_empty() && !ran.stdout.is_empty() {
+                serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap();
+            }
+        }
+    }
+    assert!(injected > 10, "the names are told: {injected}");
+}
+
 /// A subject that names nobody and policies that no server would read end before any answer.
 #[test]
 fn what_cannot_be_meant_is_refused() {

@@ -7,6 +7,7 @@ pub(crate) mod escape;
 pub mod excerpt;
 mod frame;
 pub mod github;
+mod harmless;
 pub mod html;
 pub mod json;
 pub mod junit;
@@ -18,6 +19,7 @@ pub mod text;
 mod words;
 mod yaml;
 
+pub use harmless::{Harmless, harmless, one_line};
 pub use words::assumption;
 
 use std::collections::BTreeMap;

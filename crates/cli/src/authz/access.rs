@@ -1,6 +1,6 @@
 //! `bartizan authz access`
 
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 
 use anyhow::Result;
 use bartizan_authz::{Authz, Holding};
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::args::Cluster;
 use super::{called, subject, table, tell};
 use crate::args::{Global, ListFormat};
-use crate::output::Terminal;
+use crate::output::{self, Terminal};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +44,7 @@ pub(super) fn run(access: &Access, global: &Global, terminal: &Terminal) -> Resu
     let outcome = tell(&authz, terminal);
     let user = subject::read(&access.subject)?.logged_in(&access.as_group);
     let matrix = authz.matrix(&user, access.namespace.as_deref());
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match access.output {
         ListFormat::Text => {
             let head = match terminal.language {

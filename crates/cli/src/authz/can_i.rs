@@ -8,6 +8,7 @@ use bartizan_authz::question::{self, Place};
 use bartizan_authz::review::{Answered, Batch};
 use bartizan_authz::{Authz, Decision, GrantView, Lack, NearMiss};
 use bartizan_cluster::access::Request;
+use bartizan_report::render::one_line;
 use bartizan_report::{Language, Outcome};
 use clap::Args;
 use serde_json::json;
@@ -16,7 +17,7 @@ use super::args::Cluster;
 use super::{called, grant_json, place, subject, tell};
 use crate::args::{Global, ListFormat};
 use crate::lines;
-use crate::output::Terminal;
+use crate::output::{self, Terminal};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -73,8 +74,8 @@ pub(super) fn run(can_i: &CanI, global: &Global, terminal: &Terminal) -> Result<
     let gathered = can_i.cluster.gather(global, terminal)?;
     let authz = Authz::resolve(&gathered.snapshot, &can_i.cluster.options()?);
     let outcome = tell(&authz, terminal);
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     if let Some(file) = &can_i.batch {
+        let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
         let has_unknown = batch(&authz, lines::open(file)?, &mut out)?;
         out.flush()?;
         return Ok(if has_unknown { Outcome::Incomplete } else { outcome });
@@ -98,6 +99,7 @@ pub(super) fn run(can_i: &CanI, global: &Global, terminal: &Terminal) -> Result<
     };
     let request = Request { user, action: question.action };
     let decision = authz.decide(&request);
+    let mut out = output::result();
     match can_i.output {
         ListFormat::Text => text(&authz, &request, &decision, terminal.language, &mut out)?,
         ListFormat::Json => in_json(&authz, &request, &decision, &mut out)?,
@@ -105,6 +107,8 @@ pub(super) fn run(can_i: &CanI, global: &Global, terminal: &Terminal) -> Result<
     out.flush()?;
     Ok(match decision.is_allowed() {
         Some(true) => Outcome::Clean,
+        // What was lost may be what allows it.
+        Some(false) if outcome == Outcome::Incomplete => Outcome::Incomplete,
         Some(false) => Outcome::Findings,
         None => Outcome::Incomplete,
     })
@@ -150,7 +154,8 @@ fn text(authz: &Authz<'_>, request: &Request<'_>, decision: &Decision, language:
         for miss in authz.near_misses(request, MOST_MISSES) {
             let grant = &miss.grant;
             let binding = called(grant.binding.kind(), grant.binding.namespace(), grant.binding.name());
-            writeln!(out, "  {}: {} ({binding}) {}", lack(&miss, request, language), grant.rule, place(grant.rule.location().as_ref()))?;
+            let text = format!("  {}: {} ({binding}) {}", lack(&miss, request, language), grant.rule, place(grant.rule.location().as_ref()));
+            writeln!(out, "{}", one_line(&text))?;
         }
     }
     Ok(())
@@ -165,7 +170,7 @@ fn write_grant(grant: &GrantView<'_>, language: Language, out: &mut impl Write) 
     let mut line = |what: &str, name: String, place: String| writeln!(out, "  {what} {name}  {place}");
     line(of_binding, called(binding.kind(), binding.namespace(), binding.name()), place(binding.location().as_ref()))?;
     line(of_role, called(role.kind(), role.namespace(), role.name()), place(role.location().as_ref()))?;
-    line(of_rule, grant.rule.to_string(), place(grant.rule.location().as_ref()))
+    line(of_rule, one_line(&grant.rule.to_string()).into_owned(), place(grant.rule.location().as_ref()))
 }
 
 /// What a rule that comes near lacks.

@@ -1,12 +1,13 @@
 //! `bartizan authz diff`
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use bartizan_authz::{Authz, Change, Options, changes};
 use bartizan_cluster::KubernetesVersion;
 use bartizan_gather::Gathered;
+use bartizan_report::render::one_line;
 use bartizan_report::{Language, Outcome};
 use clap::Args;
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use serde_json::json;
 use super::args::Policy;
 use super::{is_incomplete, options, tell};
 use crate::args::ListFormat;
-use crate::output::Terminal;
+use crate::output::{self, Terminal};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -74,7 +75,7 @@ fn read(diff: &Diff, file: &std::path::Path, terminal: &Terminal) -> Result<Gath
 
 fn write(old: &Authz<'_>, new: &Authz<'_>, format: ListFormat, terminal: &Terminal) -> Result<Outcome> {
     let changes = changes(old, new);
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match format {
         ListFormat::Text => {
             for change in &changes {
@@ -83,8 +84,8 @@ fn write(old: &Authz<'_>, new: &Authz<'_>, format: ListFormat, terminal: &Termin
                     "{} {}: {}{}",
                     if change.is_gain { "+" } else { "-" },
                     change.who.said(terminal.language),
-                    change.what,
-                    scope(change, terminal.language)
+                    one_line(&change.what),
+                    one_line(&scope(change, terminal.language))
                 )?;
             }
             let gained = changes.iter().filter(|change| change.is_gain).count();

@@ -1,12 +1,13 @@
 //! `bartizan authz escalations`: who can become whom, with the bindings and rules behind it.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use anyhow::Result;
 use bartizan_authz::{Authz, Certainty, ESCALATION_READS, Escalation, Escalations, GrantView, Holder, Provision, Scope};
 use bartizan_cluster::Kind;
 use bartizan_cluster::access::service_account_of;
 use bartizan_report::fault::text::{few, severity};
+use bartizan_report::render::one_line;
 use bartizan_report::{Language, Outcome};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use super::args::Escalations as Command;
 use super::{gather, options, subject, table, tell_reading};
 use crate::args::{Global, ListFormat};
-use crate::output::Terminal;
+use crate::output::{self, Terminal};
 
 /// The schema of the JSON form.
 const SCHEMA: &str = "bartizan.escalations/1";
@@ -35,7 +36,7 @@ pub(super) fn run(command: &Command, global: &Global, terminal: &Terminal) -> Re
         terminal.note(&format!("{}: {unknown}", if terminal.language == Language::English { "unknown" } else { "未知" }));
         is_incomplete = true;
     }
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match command.output {
         ListFormat::Json => {
             serde_json::to_writer_pretty(&mut out, &Document { authz: &authz, escalations: &escalations })?;
@@ -148,7 +149,8 @@ fn evidence(grant: &GrantView<'_>) -> String {
     let binding = grant.binding;
     let home = binding.namespace().map_or_else(String::new, |namespace| format!("{namespace}/"));
     let place = grant.rule.location().map_or_else(String::new, |place| format!("  {}:{}", place.file, place.line));
-    format!("{} {home}{} -> {} {}: {}{place}", binding.kind(), binding.name(), binding.role_kind(), binding.role_name(), grant.rule)
+    let text = format!("{} {home}{} -> {} {}: {}{place}", binding.kind(), binding.name(), binding.role_kind(), binding.role_name(), grant.rule);
+    one_line(&text).into_owned()
 }
 
 /// The document, one way after the other: it is never in memory as a whole.

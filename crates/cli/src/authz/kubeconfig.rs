@@ -1,7 +1,7 @@
 //! `bartizan authz kubeconfig`: the hygiene of kubeconfigs.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -12,7 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::args::ListFormat;
-use crate::output::Terminal;
+use crate::output::{self, Terminal};
 
 /// `bartizan authz kubeconfig`
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub(super) fn run(options: &Kubeconfig, terminal: &Terminal) -> Result<Outcome> 
     }
     let files = wanted.into_keys().zip(reader.into_files().given.into_iter().map(|(_, file)| file)).collect();
     let hygiene = Hygiene::of(&gathered.snapshot, &Surroundings { modes, files });
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match options.output {
         ListFormat::Json => hygiene.write_json(&mut out)?,
         ListFormat::Text => hygiene.write_text(terminal.language, &mut out)?,

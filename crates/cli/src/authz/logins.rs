@@ -1,6 +1,6 @@
 //! `bartizan authz logins`: who can log in, and how.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 #[cfg(feature = "live")]
 use std::time::Duration;
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::args::{Global, ListFormat};
 use crate::network::args::NamedSources;
-use crate::output::{Terminal, tell_reading};
+use crate::output::{self, Terminal, tell_reading};
 use crate::source;
 
 pub(super) const EXAMPLES: &str = "\
@@ -68,7 +68,7 @@ pub(super) fn run(options: &Logins, global: &Global, terminal: &Terminal) -> Res
     let files = read_files(options, &gathered)?;
     let issuers = if options.probe { probe(&gathered, &files, &options.node_root, terminal) } else { Vec::new() };
     let inventory = Inventory::take(&gathered.snapshot, &files, &issuers);
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match options.output {
         ListFormat::Json => inventory.write_json(&mut out)?,
         ListFormat::Text => inventory.write_text(terminal.language, &mut out)?,

@@ -1,6 +1,6 @@
 //! `bartizan authz roles`
 
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 
 use anyhow::Result;
 use bartizan_authz::{Authz, RoleFact, RoleView};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::args::Cluster;
 use super::{called, named, place, table, tell};
 use crate::args::{Global, ListFormat};
-use crate::output::Terminal;
+use crate::output::{self, Terminal};
 
 /// `bartizan authz roles`
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(super) fn run(roles: &Roles, global: &Global, terminal: &Terminal) -> Result
     let authz = Authz::resolve(&gathered.snapshot, &roles.cluster.options()?);
     let outcome = tell(&authz, terminal);
     let listed: Vec<_> = authz.role_inventory().into_iter().filter(|(_, facts)| roles.all || !facts.contains(&RoleFact::Default)).collect();
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match roles.output {
         ListFormat::Text => {
             let head = match terminal.language {

@@ -1,6 +1,6 @@
 //! `bartizan authz subjects`
 
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 
 use anyhow::Result;
 use bartizan_authz::{Authz, Presence, Standing};
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::args::Cluster;
 use super::{table, tell};
 use crate::args::{Global, ListFormat};
-use crate::output::Terminal;
+use crate::output::{self, Terminal};
 
 /// `bartizan authz subjects`
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(super) fn run(subjects: &Subjects, global: &Global, terminal: &Terminal) -> 
     let authz = Authz::resolve(&gathered.snapshot, &subjects.cluster.options()?);
     let outcome = tell(&authz, terminal);
     let holders: Vec<Standing<'_>> = authz.standings().into_iter().filter(|holder| subjects.all || !holder.is_default).collect();
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match subjects.output {
         ListFormat::Text => {
             let head = match terminal.language {

@@ -1,6 +1,9 @@
 //! Tables of text: columns as wide as what stands in them, the last one as it comes.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
+
+use bartizan_report::render::one_line;
 
 /// How many columns of a terminal a text takes.
 pub(super) fn width(text: &str) -> usize {
@@ -9,8 +12,9 @@ pub(super) fn width(text: &str) -> usize {
 
 /// Writes `rows` below `head`.
 pub(super) fn write(head: &[&str], rows: &[Vec<String>], out: &mut impl Write) -> io::Result<()> {
+    let rows: Vec<Vec<Cow<'_, str>>> = rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
     let mut widths: Vec<usize> = head.iter().map(|text| width(text)).collect();
-    for row in rows {
+    for row in &rows {
         for (known, cell) in widths.iter_mut().zip(row) {
             *known = (*known).max(width(cell));
         }
@@ -25,7 +29,7 @@ pub(super) fn write(head: &[&str], rows: &[Vec<String>], out: &mut impl Write) -
     };
     line(&mut head.iter().copied())?;
     for row in rows {
-        line(&mut row.iter().map(String::as_str))?;
+        line(&mut row.iter().map(AsRef::as_ref))?;
     }
     Ok(())
 }

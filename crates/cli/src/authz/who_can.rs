@@ -1,6 +1,6 @@
 //! `bartizan authz who-can`
 
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 
 use anyhow::Result;
 use bartizan_authz::question::{self, Place};
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::args::Cluster;
 use super::{called, grant_json, place, table, tell};
 use crate::args::{Global, ListFormat};
-use crate::output::Terminal;
+use crate::output::{self, Terminal};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -57,7 +57,7 @@ pub(super) fn run(who_can: &WhoCan, global: &Global, terminal: &Terminal) -> Res
     };
     let question = question::read(&gathered.snapshot, &who_can.verb, &who_can.what, who_can.name.as_deref(), asked_in);
     let answer = authz.who_can(&question.action);
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match who_can.output {
         ListFormat::Text => text(&authz, &answer, who_can.members, terminal, &mut out)?,
         ListFormat::Json => {

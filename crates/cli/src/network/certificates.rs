@@ -1,6 +1,6 @@
 //! `bartizan network certificates`: which certificates there are, and what is wrong with them.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 #[cfg(feature = "live")]
 use std::time::Duration;
@@ -16,7 +16,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::args::{Global, ListFormat, Sources};
-use crate::output::{Terminal, outcome, tell_reading};
+use crate::output::{self, Terminal, outcome, tell_reading};
 use crate::source;
 
 pub(super) const EXAMPLES: &str = "\
@@ -68,7 +68,7 @@ pub(super) fn run(options: &Certificates, global: &Global, terminal: &Terminal) 
     tell_reading(&gathered.snapshot, terminal);
     let inventory = certificate::Certificates::take(&gathered.snapshot);
     let inventory = if options.probe { probe(options, inventory, terminal) } else { inventory };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match options.output {
         ListFormat::Json => inventory.write_json(&mut out)?,
         ListFormat::Text => inventory.write_text(terminal.language, &mut out)?,

@@ -1,6 +1,6 @@
 //! `bartizan network encryption`: what is encrypted on its way to pods, and what is not.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::Write as _;
 
 use anyhow::Result;
 use bartizan_cluster::Kind;
@@ -9,7 +9,7 @@ use bartizan_report::{FailOn, Outcome};
 use clap::{Args, ValueEnum};
 
 use crate::args::{Global, ListFormat, Sources};
-use crate::output::{Terminal, outcome, tell_reading};
+use crate::output::{self, Terminal, outcome, tell_reading};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +54,7 @@ pub(super) fn run(options: &Encryption, global: &Global, terminal: &Terminal) ->
         Mesh::None => MeshChoice::None,
     };
     let found = encryption::Encryption::of(&gathered.snapshot, choice);
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = output::result();
     match options.output {
         ListFormat::Json => found.write_json(&mut out)?,
         ListFormat::Text => found.write_text(terminal.language, &mut out)?,
