@@ -4,6 +4,7 @@ use bartizan_cluster::{ObjectView, Value};
 
 use crate::address::Address;
 use crate::inventory::Owner;
+use crate::label::Matcher;
 use crate::service::{Backend, Service, ServicePort, TargetPort};
 use crate::traffic::Protocol;
 use crate::verdict::Cause;
@@ -210,13 +211,24 @@ impl<'s> Network<'s> {
             .collect()
     }
 
+    /// Whether the selector of a Service selects a pod. What profiles of Calico give to pods is seen by policies alone.
+    fn is_served_by(&self, pod: u32, selector: &Matcher) -> bool {
+        let strings = self.snapshot.strings();
+        if self.policies.given.is_empty() {
+            return selector.matches(self.labels_of(pod), strings);
+        }
+        let mut own: Vec<_> = self.inventory.pods.get(pod as usize).into_iter().flat_map(|pod| pod.label_symbols(strings)).collect();
+        own.sort_by_key(|(key, _)| *key);
+        selector.matches(&own, strings)
+    }
+
     /// The pods that a Service selects: living ones, and templates of owners that have none.
     pub(crate) fn pods_behind(&self, service: &Service<'s>) -> Vec<u32> {
         let Backend::Pods(selector) = &service.backend else { return Vec::new() };
         let pods = self.inventory.namespaces.get(service.namespace as usize).map_or(&[][..], |namespace| namespace.pods.as_slice());
         let is_selected = |&number: &u32| {
             let owner = self.inventory.pods.get(number as usize).and_then(|pod| self.inventory.owners.get(pod.owner as usize));
-            selector.matches(self.labels_of(number), self.snapshot.strings()) && owner.is_some_and(|owner| owner.pods().contains(&number))
+            self.is_served_by(number, selector) && owner.is_some_and(|owner| owner.pods().contains(&number))
         };
         pods.iter().copied().filter(is_selected).collect()
     }

@@ -138,7 +138,18 @@ impl<'s> Network<'s> {
         if by_name.is_none() && selected.is_some() {
             namespace_labels.entry(NAMESPACE_NAME_LABEL.to_owned()).or_insert_with(|| self.policies.namespace_selectors.fresh(NAMESPACE_NAME_LABEL));
         }
-        let labels = owned(pods.witness(|key| self.policies.pod_selectors.fresh(key))?);
+        let mut labels = owned(pods.witness(|key| self.policies.pod_selectors.fresh(key))?);
+        if let NamespaceMatch::One(number) = like.namespaces
+            && !self.policies.given.is_empty()
+        {
+            let strings = self.snapshot.strings();
+            for (key, value) in self.policies.given.labels(self.inventory.namespace_name(number), None) {
+                labels.entry(strings.text(key).to_owned()).or_insert_with(|| strings.text(value).to_owned());
+            }
+            if !pods.matches(|key| labels.get(key).map(String::as_str)) {
+                return None;
+            }
+        }
         let imagined = Imagined { like, namespace_labels, labels };
         (described.formula.is_none() || self.would_be_among(described, &imagined)).then_some(imagined)
     }

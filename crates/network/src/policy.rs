@@ -27,6 +27,7 @@ use crate::traffic::{Protocol, Traffic};
 use crate::verdict::Cause;
 use brought::Brought;
 use calico::host::Hosts;
+use calico::profile::Given;
 use cilium::HostPolicy;
 use demand::Demand;
 use formula::{Formula, FormulaId};
@@ -427,6 +428,8 @@ pub(crate) struct Policies<'s> {
     pub(crate) are_ordered: bool,
     /// Where pods have addresses that nobody has told, if that is known.
     pub(crate) pod_space: Option<AddressSet>,
+    /// What pods have from profiles of Calico.
+    pub(crate) given: Arc<Given<'s>>,
     /// The host endpoints of Calico, if there are any.
     pub(crate) hosts: Option<Arc<Hosts<'s>>>,
     /// Who does not enforce NetworkPolicies, if somebody is known not to.
@@ -457,6 +460,7 @@ impl<'s> Policies<'s> {
             formulas: Register::default(),
             are_ordered: false,
             pod_space: None,
+            given: Arc::default(),
             hosts: None,
             ignored_by: None,
             reading: Reading::default(),
@@ -469,10 +473,12 @@ impl<'s> Policies<'s> {
         PodMatch { namespaces, pods: self.pod_selectors.add(Selector::everything()), formula: None }
     }
 
-    /// What selectors see of a pod: its labels, and its service account where any of them reads that.
+    /// What selectors see of a pod: its labels, its service account where any of them reads that, and what profiles give it. Of one
+    /// key twice, the first counts.
     pub(crate) fn labels_of(&self, pod: &Pod<'s>, strings: &Interner) -> impl Iterator<Item = Label> {
         let account = self.are_ordered.then(|| (field::CALICO_ACCOUNT, strings.find(pod.view.service_account()).unwrap_or(field::EMPTY)));
-        pod.label_symbols(strings).filter(move |(key, _)| account.is_none_or(|(known, _)| *key != known)).chain(account)
+        let given = self.given.labels(pod.view.namespace(), Some(pod.view.service_account()));
+        pod.label_symbols(strings).filter(move |(key, _)| account.is_none_or(|(known, _)| *key != known)).chain(account).chain(given)
     }
 
     /// Forgets what is new: everything is.

@@ -8,6 +8,7 @@
 //!
 //! Inside: [`selector`] is the language of selectors, [`meaning`] what its keys mean, [`tier`] the order of tiers, [`set`] what
 //! has labels without being a pod, [`rule`] what rules ask, [`profile`] what stands behind all tiers, [`host`] the interfaces of nodes,
+//! [`template`] which of these Calico makes,
 //! [`failsafe`] what always passes them, [`stored`] which objects are the same.
 
 mod change;
@@ -19,6 +20,7 @@ mod rule;
 pub(crate) mod selector;
 mod set;
 mod stored;
+mod template;
 mod tier;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use crate::label::Refusal;
 use crate::verdict::Cause;
 use host::{HostReader, Phase};
 use meaning::{Accounts, Key, Place};
+use profile::Given;
 use set::Sets;
 use stored::{is_current, is_group};
 use tier::{DEFAULT_TIER, Tiers};
@@ -137,6 +140,7 @@ impl<'s> Frame<'s> {
         let mut sets = Sets::read(snapshot, inventory, policies);
         let hosts = HostReader::read(snapshot, inventory, &mut sets, policies);
         policies.pod_space = Some(set::pod_space(snapshot));
+        policies.given = Arc::new(Given::read(snapshot));
         Self {
             tiers: Arc::new(tiers),
             sets: Arc::new(sets),

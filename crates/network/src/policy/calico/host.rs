@@ -16,6 +16,7 @@ use super::meaning::Meaning;
 use super::profile::{self, Ending, Profiles};
 use super::set::{Labelled, Sets};
 use super::stored::{self, is_current};
+use super::template::{self, Known, Made};
 use crate::address::{Address, AddressSet};
 use crate::grouping::{Applied, NamedPort, PortMap};
 use crate::inventory::{Inventory, count};
@@ -29,7 +30,7 @@ const EVERY_INTERFACE: &str = "*";
 
 /// What Calico adds to the labels of an endpoint that it makes by itself, and to the name of the node.
 const MADE_BY: (&str, &str) = ("projectcalico.org/created-by", "calico-kube-controllers");
-const MADE_SUFFIX: &str = "-auto-hep";
+pub(super) const MADE_SUFFIX: &str = "-auto-hep";
 
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
@@ -160,7 +161,7 @@ impl<'s> HostReader<'s> {
             reader.endpoint(snapshot, object, inventory, sets, policies);
         }
         for object in objects(snapshot, "KubeControllersConfiguration") {
-            reader.made(snapshot, object, inventory, sets);
+            reader.made(snapshot, object, inventory, sets, policies);
         }
         reader.drafts.sort_by(|one, two| one.name.cmp(&two.name));
         reader
@@ -212,36 +213,44 @@ impl<'s> HostReader<'s> {
         });
     }
 
-    /// The endpoints that Calico makes for every node that has none of that name.
-    fn made(&mut self, snapshot: &'s Snapshot, object: ObjectView<'s>, inventory: &Inventory<'s>, sets: &mut Sets) {
+    /// The endpoints that Calico makes of nodes, unless there are some of their names.
+    fn made(&mut self, snapshot: &'s Snapshot, object: ObjectView<'s>, inventory: &Inventory<'s>, sets: &mut Sets, policies: &mut Policies<'s>) {
         let Some(settings) = makes_endpoints(object) else { return };
-        // Which interfaces templates find depends on what the interfaces of a node are.
-        let has_templates = settings.entry("templates").is_some_and(|templates| !templates.is_empty());
-        let doubt = has_templates.then(|| Cause::Setting("`templates` of KubeControllersConfiguration, by which Calico makes host endpoints".to_owned()));
         let is_default = settings.entry("createDefaultHostEndpoint").and_then(Value::as_str) != Some("Disabled");
-        let nodes = (0u32..).zip(inventory.nodes.iter()).filter_map(|(number, node)| Some((number, node, node.object?)));
-        for (number, node, view) in nodes.filter(|_| is_default || has_templates) {
-            let name = format!("{}{MADE_SUFFIX}", node.name);
-            if is_default && objects(snapshot, "HostEndpoint").any(|object| object.name() == name) {
-                continue;
+        let templates = template::read(object, settings, policies);
+        let there: BTreeSet<&str> = objects(snapshot, "HostEndpoint").map(ObjectView::name).collect();
+        for (number, node) in (0u32..).zip(inventory.nodes.iter()) {
+            let Some(view) = node.object else { continue };
+            let mut made: BTreeMap<String, Made> = BTreeMap::new();
+            let known = Known { name: node.name, object: view.id(), labels: stored::own_labels(view), addresses: told_addresses(inventory, number) };
+            if is_default {
+                let (labels, addresses) = (known.labels.clone(), known.addresses.clone());
+                made.insert(format!("{}{MADE_SUFFIX}", node.name), Made { facing: Some(Facing::Every), labels, addresses, pattern: None });
             }
-            let written = view.labels().into_iter().flat_map(Value::entries).filter_map(|(key, value)| Some((key.to_owned(), value.as_str()?.to_owned())));
-            let labels = written.chain([(MADE_BY.0.to_owned(), MADE_BY.1.to_owned())]).collect();
-            self.drafts.push(Draft {
-                name,
-                node: Some(number),
-                labelled: sets.add(Labelled {
-                    object: view.id(),
-                    labels,
-                    namespace: None,
-                    addresses: AddressSet::of_addresses(&inner_addresses(inventory, number)),
-                }),
-                facing: Some(Facing::Every),
-                profiles: vec![profile::ALLOWS_ALL],
-                ports: Vec::new(),
-                given: Vec::new(),
-                doubt: doubt.clone(),
-            });
+            // Of two of one name the later one stays.
+            let counting = templates.iter().take_while(|template| !template.ends(&known, inventory));
+            made.extend(counting.filter_map(|template| template.endpoint(&known, inventory)));
+            for (name, Made { facing: own, mut labels, addresses, pattern }) in made {
+                let is_there = match pattern {
+                    Some(start) => there.iter().any(|name| name.starts_with(&start) && name.ends_with(MADE_SUFFIX)),
+                    None => there.contains(name.as_str()),
+                };
+                if is_there {
+                    continue;
+                }
+                labels.insert(MADE_BY.0.to_owned(), MADE_BY.1.to_owned());
+                let inner = inner_addresses(inventory, number);
+                self.drafts.push(Draft {
+                    name,
+                    node: Some(number),
+                    labelled: sets.add(Labelled { object: view.id(), labels, namespace: None, addresses: AddressSet::of_addresses(&addresses) }),
+                    facing: own.or_else(|| facing("", &addresses, &inner)),
+                    profiles: vec![profile::ALLOWS_ALL],
+                    ports: Vec::new(),
+                    given: Vec::new(),
+                    doubt: None,
+                });
+            }
         }
     }
 
@@ -372,6 +381,29 @@ fn makes_endpoints(object: ObjectView<'_>) -> Option<Value<'_>> {
 /// Whether Calico makes endpoints of nodes, whatever nodes there are.
 pub(crate) fn are_made(snapshot: &Snapshot) -> bool {
     objects(snapshot, "KubeControllersConfiguration").any(|object| makes_endpoints(object).is_some())
+}
+
+/// Annotations with which Calico notes more addresses of a node, some of them as blocks.
+const NOTED: [&str; 7] = [
+    "projectcalico.org/IPv4Address",
+    "projectcalico.org/IPv6Address",
+    "projectcalico.org/IPv4IPIPTunnelAddr",
+    "projectcalico.org/IPv4VXLANTunnelAddr",
+    "projectcalico.org/IPv6VXLANTunnelAddr",
+    "projectcalico.org/IPv4WireguardInterfaceAddr",
+    "projectcalico.org/IPv6WireguardInterfaceAddr",
+];
+
+/// The addresses that endpoints which are made of a node expect: those by which it is known inside of the cluster, and those that Calico
+/// noted.
+fn told_addresses(inventory: &Inventory<'_>, node: u32) -> Vec<Address> {
+    let mut addresses = inner_addresses(inventory, node);
+    let object = inventory.nodes.get(node as usize).and_then(|node| node.object);
+    let noted = NOTED.iter().filter_map(|name| object?.annotation(name)?.split('/').next()?.parse::<Address>().ok());
+    addresses.extend(noted);
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
 }
 
 /// The pools of addresses that are in use.

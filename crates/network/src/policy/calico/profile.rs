@@ -12,9 +12,8 @@ use super::meaning::{ACCOUNT_PREFIX, NAMESPACE_PREFIX};
 use super::stored::{self, is_current};
 use super::{CALICO, Page, Reader};
 use crate::inventory::{CALICO_ACCOUNT_LABEL, count};
-use crate::label::Test;
+use crate::label::{Label, Test};
 use crate::policy::formula::Wish;
-use crate::policy::unmodelled::Blur;
 use crate::policy::{Action, Direction, Isolates, Policy, Tier};
 use crate::verdict::Cause;
 
@@ -75,13 +74,47 @@ fn objects(snapshot: &Snapshot) -> impl Iterator<Item = ObjectView<'_>> {
     stored::objects(snapshot, "Profile").filter(|object| is_current(snapshot, *object))
 }
 
-/// Whether a profile of a namespace or account gives its pods labels that these do not have by themselves.
-fn labels_pods(object: ObjectView<'_>) -> bool {
-    let Some(own) = [(OF_NAMESPACE, NAMESPACE_PREFIX), (OF_ACCOUNT, ACCOUNT_PREFIX)].into_iter().find(|(of, _)| object.name().starts_with(of)) else {
-        return false;
-    };
-    let labels = object.spec().and_then(|spec| spec.entry("labelsToApply"));
-    labels.into_iter().flat_map(Value::entries).any(|(key, _)| !key.starts_with(own.1))
+/// Labels that pods have from the profiles of their namespaces and service accounts, and from nothing else: what Calico makes of the
+/// labels of both is read from these. What a pod has itself goes before that, and what its namespace gives before its account.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given<'s> {
+    of_namespace: BTreeMap<&'s str, Vec<Label>>,
+    /// By namespace and name.
+    of_account: BTreeMap<(&'s str, &'s str), Vec<Label>>,
+}
+
+impl<'s> Given<'s> {
+    pub(super) fn read(snapshot: &'s Snapshot) -> Self {
+        let mut given = Self::default();
+        for object in objects(snapshot) {
+            let labels = object.spec().and_then(|spec| spec.entry("labelsToApply"));
+            let symbols = |prefix: &str| -> Vec<Label> {
+                let told = labels.into_iter().flat_map(Value::entries).filter(|(key, _)| !key.starts_with(prefix));
+                told.filter_map(|(key, value)| Some((snapshot.strings().find(key)?, snapshot.strings().find(value.as_str()?)?))).collect()
+            };
+            if let Some(namespace) = object.name().strip_prefix(OF_NAMESPACE) {
+                given.of_namespace.entry(namespace).or_default().extend(symbols(NAMESPACE_PREFIX));
+            } else if let Some(account) = object.name().strip_prefix(OF_ACCOUNT).and_then(|name| name.split_once('.')) {
+                given.of_account.entry(account).or_default().extend(symbols(ACCOUNT_PREFIX));
+            }
+        }
+        given.of_namespace.retain(|_, labels| !labels.is_empty());
+        given.of_account.retain(|_, labels| !labels.is_empty());
+        given
+    }
+
+    /// Whether no pod has any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.of_namespace.is_empty() && self.of_account.is_empty()
+    }
+
+    /// Those of the pods of a namespace that run as one of its accounts, if that is known; of one key twice, the first counts.
+    pub(crate) fn labels<'g>(&'g self, namespace: &'g str, account: Option<&'g str>) -> impl Iterator<Item = Label> + use<'g> {
+        let of_account = account.and_then(|account| self.of_account.get(&(namespace, account)));
+        let of_namespace = self.of_namespace.get(namespace);
+        let lists: [&'g [Label]; 2] = [of_namespace, of_account].map(|list| list.map_or(&[][..], Vec::as_slice));
+        lists.into_iter().flatten().copied()
+    }
 }
 
 /// Whether a profile lets everything through and says nothing else, as those of namespaces do.
@@ -104,13 +137,6 @@ impl<'s> Reader<'_, 's> {
             self.policies.begin();
             if let Some(policy) = self.profile(object) {
                 profiles.list.insert(object.name(), policy);
-            }
-            if labels_pods(object) {
-                let message = "pods inherit these labels, which is not read: what policies select is not known".to_owned();
-                self.policies.remark(object, object.spec().and_then(|spec| spec.entry("labelsToApply")).unwrap_or(object.root()), message);
-                let subject = self.policies.everybody();
-                let cause = Cause::NotModelled("Profile with `labelsToApply` for pods (projectcalico.org)".to_owned());
-                self.policies.blur(Blur { subject, ingress: true, egress: true, may_add: true, cause });
             }
             self.policies.finish(object.id());
         }

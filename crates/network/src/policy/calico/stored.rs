@@ -96,6 +96,11 @@ pub(super) fn labels(object: ObjectView<'_>) -> BTreeMap<String, String> {
         let labels = metadata.get("labels").and_then(serde_json::Value::as_object).into_iter().flatten();
         return labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
     }
+    own_labels(object)
+}
+
+/// The labels of an object as they stand.
+pub(super) fn own_labels(object: ObjectView<'_>) -> BTreeMap<String, String> {
     let written = object.labels().into_iter().flat_map(Value::entries);
     written.filter_map(|(key, value)| Some((key.to_owned(), value.as_str()?.to_owned()))).collect()
 }

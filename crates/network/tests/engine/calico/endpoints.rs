@@ -3,7 +3,7 @@
 use bartizan_network::{Model, Network};
 
 use super::{calico, global, problems, tier};
-use crate::world::{expect, namespace, pod, question, snapshot};
+use crate::world::{expect, namespace, pod, policy, question, snapshot};
 
 /// Two nodes, on each a pod and on the first a pod of the host network; nothing is tunnelled, nothing gets another address.
 fn cluster() -> String {
@@ -202,8 +202,48 @@ fn calico_makes_endpoints_for_all_nodes_where_it_is_told_to() {
     // One that is there already counts as it is.
     let there = endpoint("one-auto-hep", "node: one, interfaceName: '*', profiles: [projectcalico-default-allow]");
     expect(&(cluster() + &controllers(told) + &there + &of_node), "192.0.2.1 Node/one 80 yes");
-    let templates = "controllers: {node: {hostEndpoint: {autoCreate: Enabled, templates: [{generateName: inner, interfaceCIDRs: [10.9.0.0/24]}]}}}";
-    expect(&(cluster() + &controllers(templates) + &of_node), "192.0.2.1 Node/two 80 unknown");
+}
+
+#[test]
+fn calico_makes_endpoints_of_templates_from_the_addresses_of_nodes() {
+    let controllers = |rest: &str| {
+        calico("KubeControllersConfiguration", None, "default", &format!("controllers: {{node: {{hostEndpoint: {{autoCreate: Enabled, {rest}}}}}}}"))
+    };
+    let alone = |templates: &str| controllers(&format!("createDefaultHostEndpoint: Disabled, templates: [{templates}]"));
+    let deny = |selector: &str| global("deny", &format!("selector: \"{selector}\", ingress: [{{action: Deny}}]"));
+    let says = |text: &str, one: &str, two: &str| {
+        expect(&(cluster() + text), &format!("192.0.2.1 Node/one 80 {one}\n 192.0.2.1 Node/two 80 {two}\n 192.0.2.1 Node/one 22 yes"))
+    };
+    // With an address in the blocks, and the labels of both: that of the template counts.
+    let inner = "generateName: inner, interfaceCIDRs: [10.9.0.0/24], labels: {zone: in, kubernetes.io/hostname: any}";
+    says(&(alone(&format!("{{{inner}}}")) + &deny("zone == 'in' && kubernetes.io/hostname == 'any'")), "no", "no");
+    says(&(alone(&format!("{{{inner}}}")) + &deny("kubernetes.io/hostname == 'one'")), "yes", "yes");
+    says(&(alone(&format!("{{{inner}}}")) + &deny("projectcalico.org/created-by == 'calico-kube-controllers'")), "no", "no");
+    says(&(alone("{generateName: inner, interfaceCIDRs: [10.8.0.0/24, 10.9.0.2/32]}") + &deny("all()")), "yes", "no");
+    says(&(alone("{generateName: inner, interfaceCIDRs: [10.8.0.0/24]}") + &deny("all()")), "yes", "yes");
+    // Without blocks and patterns there is no endpoint; what is met that is no block ends the search.
+    says(&(alone("{generateName: inner}") + &deny("all()")), "yes", "yes");
+    says(&(alone("{generateName: inner, interfaceCIDRs: [10.9.0.1/32, none]}") + &deny("all()")), "no", "yes");
+    // The nodes that it selects; from a selector on that cannot be read, nothing.
+    says(&(alone(&format!("{{{inner}, nodeSelector: kubernetes.io/hostname == 'two'}}")) + &deny("zone == 'in'")), "yes", "no");
+    says(&(alone(&format!("{{generateName: bad, interfaceCIDRs: [10.0.0.0/8], nodeSelector: 'a =='}}, {{{inner}}}")) + &deny("all()")), "yes", "yes");
+    // Beside the default, which is every other interface, and in its place where both have one name.
+    let both = controllers(&format!("templates: [{{{inner}, nodeSelector: kubernetes.io/hostname == 'two'}}]"));
+    says(&(both.clone() + &deny("kubernetes.io/hostname in {'one', 'two'}")), "no", "yes");
+    says(&(both + &deny("zone == 'in'")), "yes", "no");
+    says(&(controllers("templates: [{interfaceCIDRs: [10.9.0.2/32], labels: {zone: in}}]") + &deny("has(zone)")), "yes", "no");
+    // Which interface a pattern finds is not known, and counts where it would make a difference.
+    let pattern = "generateName: eth, interfacePattern: 'eth.*', labels: {zone: in}";
+    says(&(alone(&format!("{{{pattern}}}")) + &deny("zone == 'in'")), "unknown", "unknown");
+    says(&(alone(&format!("{{{pattern}}}")) + &deny("zone == 'out'")), "yes", "yes");
+    let found = endpoint("one-eth-eth0-auto-hep", "node: one, interfaceName: eth0, expectedIPs: [10.9.0.1], profiles: [projectcalico-default-allow]");
+    says(&(alone(&format!("{{{pattern}}}")) + &found + &deny("zone == 'in'")), "yes", "unknown");
+    says(&(alone(&format!("{{{pattern}}}")) + &found + &deny("host == 'one-eth-eth0-auto-hep'")), "no", "yes");
+    // Without a name Calico cannot call what a pattern finds, and gives up on the node.
+    says(&(alone(&format!("{{interfacePattern: eth0}}, {{{inner}}}")) + &deny("all()")), "yes", "yes");
+    for odd in ["7", "{generateName: 7, interfaceCIDRs: 7, labels: 7}", "{interfaceCIDRs: [7, [], {}]}", "[]"] {
+        says(&(alone(odd) + &deny("all()")), "yes", "yes");
+    }
 }
 
 #[test]
@@ -234,11 +274,40 @@ fn profiles_decide_what_no_policy_does() {
     expect(&(cluster() + &any + &closed), "192.0.2.1 shop/api 80 no\n 203.0.113.9 shop/web 80 yes\n 198.51.100.1 shop/web 80 no\n shop/web 192.0.2.1 80 yes");
     let of_account = profile("ksa.shop.default", "ingress: [{action: Allow, source: {nets: [198.51.100.0/24]}}]");
     expect(&(cluster() + &any + &closed + &of_account), "198.51.100.1 shop/web 80 yes\n 192.0.2.1 shop/web 80 no");
-    // Labels that pods would inherit beside those of what they are in are not read.
-    let labelled = profile("kns.shop", "ingress: [{action: Allow}], egress: [{action: Allow}], labelsToApply: {pcns.team: red, role: x}");
-    expect(&(cluster() + &any + &labelled), "192.0.2.1 shop/api 80 unknown");
     let (lost, _) = problems(&(cluster() + &any + &profile("mine", "ingress: [{action: Pass}]")));
     assert_eq!(lost, ["spec.ingress[0] Calico refuses this: behind a profile there is nothing to pass on to"]);
+}
+
+#[test]
+fn pods_have_the_labels_of_the_profiles_of_their_namespace_and_account() {
+    let profile = |name: &str, labels: &str| {
+        calico("Profile", None, name, &format!("ingress: [{{action: Allow}}], egress: [{{action: Allow}}], labelsToApply: {{{labels}}}"))
+    };
+    let deny = |selector: &str| global("deny", &format!("selector: \"{selector}\", ingress: [{{action: Deny}}]"));
+    let says = |text: &str, web: &str, api: &str| expect(&(cluster() + text), &format!("192.0.2.1 shop/web 80 {web}\n 192.0.2.1 shop/api 80 {api}"));
+    let of_namespace = profile("kns.shop", "pcns.team: red, role: x, app: other");
+    says(&(of_namespace.clone() + &deny("role == 'x'")), "no", "no");
+    says(&(of_namespace.clone() + &deny("!has(role)")), "yes", "yes");
+    // What a pod has itself goes before that, and what its namespace gives before its account.
+    says(&(of_namespace.clone() + &deny("app == 'other'")), "yes", "yes");
+    let of_account = profile("ksa.shop.default", "role: y, rank: z");
+    says(&(of_namespace.clone() + &of_account + &deny("role == 'y'")), "yes", "yes");
+    says(&(of_namespace.clone() + &of_account + &deny("rank == 'z' && role == 'x'")), "no", "no");
+    says(&(profile("ksa.shop.other", "role: y") + &deny("role == 'y'")), "yes", "yes");
+    says(&(profile("kns.bank", "role: y") + &deny("role == 'y'")), "yes", "yes");
+    // NetworkPolicies and rules see them as well, and Services do not.
+    let plain = policy("shop", "p", "podSelector: {matchLabels: {role: x}}, ingress: [{from: [{podSelector: {matchLabels: {role: x}}}]}]");
+    expect(&(cluster() + &of_namespace + &deny("role == 'none'") + &plain), "192.0.2.1 shop/web 80 no\n shop/api shop/web 80 yes");
+    let service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: shop}\nspec: {selector: {role: x}, ports: [{port: 80}]}\n";
+    let text = cluster() + &of_namespace + &deny("role == 'none'") + service;
+    let world = snapshot(&text);
+    let network = Network::resolve(&world, Model::Kubernetes);
+    let answer = network.ask(&question("shop/web", "shop/Service/s", "80")).unwrap();
+    assert_ne!(answer.allowed, Some(true), "{}", answer.reason);
+    for odd in ["7", "{a: 7, b: [], c: null}", "[]"] {
+        let odd = calico("Profile", None, "kns.shop", &format!("ingress: [{{action: Allow}}], egress: [{{action: Allow}}], labelsToApply: {odd}"));
+        says(&(odd + &deny("has(a)")), "yes", "yes");
+    }
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::random::{CalicoWorld, Choice, Entity, Policy, Port, Rule};
+use super::random::{ACCOUNTS, CalicoWorld, Choice, Entity, Policy, Port, Rule, labels, labels_yaml};
 use crate::packets::{End, Packet, is_inside, meet};
-use crate::random::Dialect;
+use crate::random::{Dialect, Dice};
 
 pub(super) type Map = BTreeMap<String, String>;
 
@@ -224,6 +224,45 @@ proptest! {
     #[test]
     fn every_packet_of_a_cluster_with_calico_meets_the_same_verdict(seed: u64) {
         agrees(&CalicoWorld::roll(seed))?;
+    }
+}
+
+/// A cluster in which profiles of namespaces and accounts give labels to pods, as its text, and the same where pods have these labels
+/// themselves: what they have anyway goes before what their namespace gives, and that before what their account gives.
+fn with_profiles(seed: u64) -> (CalicoWorld, String) {
+    let mut world = CalicoWorld::roll(seed);
+    let mut text = world.yaml();
+    let mut dice = Dice(seed ^ 0x90f1);
+    let dice = &mut dice;
+    for (at, namespace) in world.base.namespaces.iter().enumerate() {
+        for account in std::iter::once(None).chain(ACCOUNTS.map(Some)) {
+            if dice.once_in(2) {
+                continue;
+            }
+            let given = labels(dice);
+            let name = account.map_or_else(|| format!("kns.{}", namespace.name), |account| format!("ksa.{}.{account}", namespace.name));
+            text += &format!(
+                "---\napiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {{name: {name}}}\nspec: {{ingress: [{{action: Allow}}], egress: [{{action: Allow}}], labelsToApply: {{{}}}}}\n",
+                labels_yaml(&given)
+            );
+            for (pod, runs_as) in world.base.pods.iter_mut().zip(&world.runs_as).filter(|(pod, _)| pod.namespace == at) {
+                if account.is_none_or(|account| account == *runs_as) {
+                    let news: Vec<_> = given.iter().filter(|(key, _)| pod.labels.iter().all(|(known, _)| known != key)).copied().collect();
+                    pod.labels.extend(news);
+                }
+            }
+        }
+    }
+    (world, text)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn labels_that_profiles_give_count_as_those_of_pods(seed: u64) {
+        let (world, text) = with_profiles(seed);
+        meet((&world.base, &text), world.base.pairs(), &["TCP", "UDP"], |packet| Some(world.lets_through(packet)))?;
     }
 }
 

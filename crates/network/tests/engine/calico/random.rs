@@ -101,12 +101,12 @@ pub(crate) struct CalicoWorld {
 }
 
 const KEYS: [&str; 3] = ["app", "tier", "env"];
-const ACCOUNTS: [&str; 3] = ["default", "front", "back"];
+pub(super) const ACCOUNTS: [&str; 3] = ["default", "front", "back"];
 const NAMES: [&str; 3] = ["http", "dns", "admin"];
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 const PARTS: [&str; 6] = ["o", "t", "e", "tw", "ee", ""];
 
-fn labels(dice: &mut Dice) -> Labels {
+pub(super) fn labels(dice: &mut Dice) -> Labels {
     KEYS.into_iter().flat_map(|key| (!dice.once_in(3)).then(|| (key, dice.one_of(&VALUES)))).collect()
 }
 
@@ -456,7 +456,7 @@ impl Rule {
     }
 }
 
-fn labels_yaml(labels: &Labels) -> String {
+pub(super) fn labels_yaml(labels: &Labels) -> String {
     labels.iter().map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join(", ")
 }
 
