@@ -148,7 +148,7 @@ pub(crate) fn is_strict_anywhere(policy: ObjectView<'_>) -> bool {
 
 impl<'s> Mesh<'s> {
     pub(crate) fn read(snapshot: &'s Snapshot) -> Self {
-        let (root, domain) = (root_of(snapshot).unwrap_or(MESH_ROOT), setting(snapshot, "trustDomain").unwrap_or(TRUST_DOMAIN));
+        let (root, domain) = (root(snapshot), setting(snapshot, "trustDomain").unwrap_or(TRUST_DOMAIN));
         let mut mesh = Self { snapshot, root, domain, policies: Layered::default() };
         snapshot.of_other(SECURITY, PEERS).for_each(|policy| mesh.add(policy));
         mesh
@@ -372,6 +372,25 @@ fn setting<'s>(snapshot: &'s Snapshot, key: &str) -> Option<&'s str> {
     let (_, text) = configuration(snapshot)?;
     let written = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map(|value| value.trim().trim_matches(['"', '\'']));
     written.filter(|value| !value.is_empty())
+}
+
+/// Whether proxies that are not told otherwise send on to what is registered and to nothing else. Without a word they send on everything,
+/// and a setting without a mode is the first of the two.
+pub(crate) fn sends_to_registered_alone(snapshot: &Snapshot) -> bool {
+    const SETTING: &str = "outboundTrafficPolicy:";
+    let Some((_, text)) = configuration(snapshot) else { return false };
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(SETTING));
+    let Some(first) = lines.next() else { return false };
+    let inner = lines.take_while(|line| line.starts_with([' ', '\t']) || line.trim().is_empty());
+    !std::iter::once(first).chain(inner).any(|line| line.contains(ALLOW_ANY))
+}
+
+/// The mode in which proxies send on everything.
+pub(crate) const ALLOW_ANY: &str = "ALLOW_ANY";
+
+/// The namespace whose policies hold for the whole mesh.
+pub(crate) fn root(snapshot: &Snapshot) -> &str {
+    root_of(snapshot).unwrap_or(MESH_ROOT)
 }
 
 /// The root namespace that the configuration of the mesh names, else the one that it stands in.

@@ -31,6 +31,8 @@ pub enum Cause {
     DomainName,
     /// Policies of this kind apply, and are not modelled.
     NotModelled(String),
+    /// A Sidecar of Istio with which proxies hold something back, by its name: those who go past the proxy are not held.
+    ProxyLimits(String),
     /// This list could not be read.
     NotRead(String),
     /// The pods behind one name are treated differently.
@@ -84,6 +86,9 @@ impl std::fmt::Display for Cause {
                 out.write_str("traffic between a pod and its own node is always let through, and whether both run on one node is not known")
             }
             Cause::DomainName => out.write_str("a rule names domains, which resolve to addresses that are not known beforehand"),
+            Cause::ProxyLimits(sidecar) => {
+                write!(out, "{sidecar} lets proxies send to registered hosts alone, and holds nobody back who goes past the proxy")
+            }
             Cause::NotModelled(kind) => write!(out, "policies of kind {kind} apply, and are not modelled"),
             Cause::NotRead(what) => write!(out, "{what} could not be read"),
             Cause::PodsDiffer => out.write_str("the pods behind the name are treated differently"),

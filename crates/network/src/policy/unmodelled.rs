@@ -76,10 +76,19 @@ pub(crate) fn read<'s>(object: ObjectView<'s>, ground: &Ground<'_, 's>, policies
     if object.kind_name() == "PeerAuthentication" && !mesh::is_strict_anywhere(object) {
         return;
     }
-    if let Some(subject) = subject(object, ground.inventory, policies) {
+    if is_sidecar(object) && !is_limiting(object, ground.snapshot) {
+        return;
+    }
+    if let Some(subject) = subject(object, ground, policies) {
         let (ingress, egress) = directions(object, &power);
         let is_contested = fabric.is_contested() && (fabric::is_of_cilium(object) || fabric::is_of_calico(object));
-        let cause = if is_contested { Cause::Contested } else { Cause::NotModelled(format!("{} ({})", object.kind_name(), object.group())) };
+        let cause = if is_contested {
+            Cause::Contested
+        } else if is_sidecar(object) {
+            Cause::ProxyLimits(object.reference().to_string())
+        } else {
+            Cause::NotModelled(format!("{} ({})", object.kind_name(), object.group()))
+        };
         policies.blur(Blur { subject, ingress, egress, may_add: power.may_add, cause });
     }
 }
@@ -101,15 +110,34 @@ fn is_of_gates(object: ObjectView<'_>) -> bool {
     object.group() == SECURITY && matches!(object.kind_name(), "AuthorizationPolicy" | "PeerAuthentication")
 }
 
+/// Whether an object tells proxies of Istio what to take and what to send on.
+fn is_sidecar(object: ObjectView<'_>) -> bool {
+    object.group() == "networking.istio.io" && object.kind_name() == "Sidecar"
+}
+
+/// Whether proxies hold back what is sent to hosts of which they know nothing, or that are not among those they are told. Else they
+/// send it on as it is. Who goes past the proxy is held back by neither.
+fn is_limiting(sidecar: ObjectView<'_>, snapshot: &Snapshot) -> bool {
+    match sidecar.spec().and_then(|spec| spec.entry("outboundTrafficPolicy")).filter(|policy| !policy.is_null()) {
+        Some(policy) => policy.entry("mode").and_then(Value::as_str) != Some(mesh::ALLOW_ANY),
+        None => mesh::sends_to_registered_alone(snapshot),
+    }
+}
+
 /// The pods that a policy may be about; `None` where that is no pod at all.
-fn subject<'s>(object: ObjectView<'s>, inventory: &Inventory<'s>, policies: &mut Policies<'s>) -> Option<PodMatch> {
-    let is_mesh_wide = object.group() == "security.istio.io" && object.namespace() == Some(MESH_ROOT);
+fn subject<'s>(object: ObjectView<'s>, ground: &Ground<'_, 's>, policies: &mut Policies<'s>) -> Option<PodMatch> {
+    let inventory = ground.inventory;
+    // That of the root namespace is for all that have none, if it is not for some of the pods there.
+    let selected =
+        object.spec().filter(|_| is_sidecar(object)).and_then(|spec| spec.entry("workloadSelector")?.entry("labels")).filter(|labels| !labels.is_empty());
+    let is_default = is_sidecar(object) && selected.is_none() && object.namespace() == Some(mesh::root(ground.snapshot));
+    let is_mesh_wide = is_default || (object.group() == "security.istio.io" && object.namespace() == Some(MESH_ROOT));
     let namespaces = if let Some(name) = object.namespace().filter(|_| !is_mesh_wide) {
         NamespaceMatch::One(inventory.namespace(name)?)
     } else {
         NamespaceMatch::Selected(policies.namespace_selectors.add(Selector::everything()))
     };
-    let pods = object.spec().and_then(plain_selector).unwrap_or_default();
+    let pods = selected.map(Selector::of_map).or_else(|| object.spec().and_then(plain_selector)).unwrap_or_default();
     Some(PodMatch { namespaces, pods: policies.pod_selectors.add_in(namespaces.scope(), pods), formula: None })
 }
 

@@ -38,6 +38,52 @@ fn problems(text: &str) -> Vec<Problem> {
 }
 
 #[test]
+fn a_sidecar_holds_back_only_what_its_proxies_do_not_send_on_and_only_of_its_pods() {
+    let text = |sidecar: &str, mesh: &str| {
+        let configuration = format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: istio-system}}\ndata:\n  mesh: |\n    accessLogFile: /dev/stdout\n{mesh}    rootNamespace: istio-system\n"
+        );
+        namespace("a", "istio-injection: enabled")
+            + &namespace("b", "istio-injection: enabled")
+            + &namespace("istio-system", "")
+            + &pod("a", "x", "app: x", "", "")
+            + &pod("a", "w", "app: w", "", "")
+            + &pod("b", "z", "app: z", "", "")
+            + sidecar
+            + &configuration
+    };
+    let sidecar = |home: &str, spec: &str| {
+        format!("---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: s, namespace: {home}}}\nspec: {{{spec}}}\n")
+    };
+    let says = |sidecar: &str, mesh: &str, answers: [&str; 3]| {
+        let [x, w, z] = answers;
+        expect(&text(sidecar, mesh), &format!("a/x b/z 80 {x}\n a/w b/z 80 {w}\n b/z a/x 80 {z}"));
+    };
+    const OPEN: [&str; 3] = ["yes", "yes", "yes"];
+    let hosts = "egress: [{hosts: ['./*']}]";
+    let closed = "outboundTrafficPolicy: {mode: REGISTRY_ONLY}";
+    // What it does not know the proxy sends on as it is, unless it is told otherwise.
+    says(&sidecar("a", hosts), "", OPEN);
+    says(&sidecar("a", &format!("{hosts}, outboundTrafficPolicy: {{mode: ALLOW_ANY}}")), "", OPEN);
+    says(&sidecar("a", &format!("{hosts}, {closed}")), "", ["unknown", "unknown", "yes"]);
+    says(&sidecar("a", &format!("workloadSelector: {{labels: {{app: x}}}}, {closed}")), "", ["unknown", "yes", "yes"]);
+    says(&sidecar("a", "outboundTrafficPolicy: {}"), "", ["unknown", "unknown", "yes"]);
+    // The mesh may say so for all, and one of the root namespace too.
+    let only = "    outboundTrafficPolicy:\n      mode: REGISTRY_ONLY\n";
+    says(&sidecar("a", hosts), only, ["unknown", "unknown", "yes"]);
+    says(&sidecar("a", "outboundTrafficPolicy: {mode: ALLOW_ANY}"), only, OPEN);
+    says(&sidecar("a", hosts), "    outboundTrafficPolicy: {mode: ALLOW_ANY}\n", OPEN);
+    says(&sidecar("istio-system", closed), "", ["unknown"; 3]);
+    says(&sidecar("istio-system", &format!("workloadSelector: {{labels: {{app: x}}}}, {closed}")), "", OPEN);
+    for odd in ["outboundTrafficPolicy: 7", "outboundTrafficPolicy: []", "workloadSelector: 7, outboundTrafficPolicy: {mode: 7}"] {
+        says(&sidecar("a", odd), "", ["unknown", "unknown", "yes"]);
+    }
+    let snapshot = snapshot(&text(&sidecar("a", closed), ""));
+    let reason = Network::resolve(&snapshot, Model::Kubernetes).ask(&question("a/x", "b/z", "80")).unwrap().reason;
+    assert!(reason.contains("Sidecar a/s lets proxies send to registered hosts alone"), "{reason}");
+}
+
+#[test]
 fn a_policy_that_says_nothing_allows_nothing_and_an_empty_rule_everything() {
     expect(
         &(shop() + &authorization("shop", "none", "")),

@@ -277,7 +277,9 @@ fn mesh(dice: &mut Dice) -> String {
             dice.one_of(&["tls", "other"])
         ),
         5 => format!(
-            "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: default, namespace: NAMESPACE}}\nspec: {{workloadSelector: {{labels: {{{two}}}}}}}\n"
+            "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: default, namespace: NAMESPACE}}\nspec: {{{}outboundTrafficPolicy: {{mode: {}}}}}\n",
+            if dice.once_in(2) { format!("workloadSelector: {{labels: {{{two}}}}}, ") } else { String::new() },
+            dice.one_of(&["REGISTRY_ONLY", "REGISTRY_ONLY", "ALLOW_ANY"])
         ),
         6 => format!(
             "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {{name: waypoint, namespace: NAMESPACE, labels: {{istio.io/waypoint-for: {}}}}}\nspec: {{}}\n",
