@@ -2,7 +2,7 @@
 //!
 //! A door says who may come to it, and who of those the policies of the pod let in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bartizan_cluster::{Kind, ObjectRef, ObjectView, Value, field};
 
@@ -265,7 +265,7 @@ impl<'s> Doors<'_, 's> {
         if enters == Some(false) || !trace.ignores_hosts || !self.network.tells_nodes_apart() {
             return enters;
         }
-        match self.passes_nodes(address, frame, trace) {
+        match self.passes_nodes((pod, port), address, frame, seen, trace) {
             Some(true) => enters,
             Some(false) => Some(false),
             None => {
@@ -275,21 +275,27 @@ impl<'s> Doors<'_, 's> {
         }
     }
 
-    /// Whether host endpoints let somebody come to a port of any node.
-    fn passes_nodes(&self, address: Address, frame: &Frame, trace: &mut Trace) -> Option<bool> {
+    /// Whether host endpoints let somebody come by a port of nodes to a port of a pod.
+    fn passes_nodes(&self, (pod, target_port): (u32, u16), address: Address, frame: &Frame, seen: Seen, trace: &mut Trace) -> Option<bool> {
         // By which port of a node a load balancer comes is its own business.
         let port = frame.port.filter(|_| frame.way != Way::LoadBalancer)?;
-        let asked = Traffic::ports(frame.protocol, port, port);
-        let source = [address];
-        let nodes: Vec<u32> = self.network.inventory.nodes.iter().zip(0u32..).filter(|(node, _)| node.object.is_some()).map(|(_, number)| number).collect();
-        let mut comes_to = |node: u32| {
-            let (skips, goes_on) = self.network.at_port_of_node(&Party::outside(&source), node, &asked, trace)?;
-            Some(!skips.union(&goes_on).is_empty())
-        };
-        if nodes.iter().all(|&node| comes_to(node) == Some(false)) {
-            return Some(false);
+        let own = self.network.inventory.pods.get(pod as usize).and_then(|pod| pod.node);
+        // Its own port, and those that send on to pods of the same node alone, a pod has on its node and nowhere else.
+        let is_near = frame.way == Way::HostPort || (frame.way == Way::NodePort && seen == Seen::AsItself);
+        let all = || (0u32..).zip(self.network.inventory.nodes.iter()).filter(|(_, node)| node.object.is_some()).map(|(number, _)| number).collect();
+        let nodes: Vec<u32> = if is_near { own.map_or_else(all, |node| vec![node]) } else { all() };
+        let target = (End::Pod(pod), Some(target_port));
+        // Whoever comes takes the node that lets him in; at which node somebody else listens is not known.
+        let is_choosing = frame.way == Way::NodePort && !is_near;
+        let mut says = BTreeSet::new();
+        for node in nodes {
+            let said = self.network.enters_by_port(End::Outside(address), target, (node, port), frame.protocol, trace);
+            if is_choosing && said == Some(true) {
+                return said;
+            }
+            says.insert(said);
         }
-        (!nodes.iter().any(|&node| self.network.has_say_on_way_of(Some(node)))).then_some(true)
+        says.first().copied().flatten().filter(|_| says.len() == 1)
     }
 
     /// Whether the policies of a pod let somebody in.

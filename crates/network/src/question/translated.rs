@@ -74,7 +74,7 @@ impl<'s> Network<'s> {
         let mut trace = Trace::of_deciding();
         let each = sources.iter().flat_map(|&source| behind.targets.iter().map(move |&target| (source, target)));
         let outcomes: BTreeSet<Option<bool>> =
-            each.take(PAIRS_MAX).map(|(source, target)| self.enters_by_port(source, target, behind, protocol, &mut trace)).collect();
+            each.take(PAIRS_MAX).map(|(source, target)| self.enters_by_port(source, target, (behind.node, behind.port), protocol, &mut trace)).collect();
         let told = |cause: Option<Cause>| {
             let causes: BTreeSet<Cause> = trace.causes.iter().cloned().chain(cause).collect();
             causes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -92,19 +92,26 @@ impl<'s> Network<'s> {
     }
 
     /// Whether host endpoints let one pair through a port of a node.
-    fn enters_by_port(&self, source: End, (target, port): Target, behind: &BehindNode, protocol: Protocol, trace: &mut Trace) -> Option<bool> {
+    pub(crate) fn enters_by_port(
+        &self,
+        source: End,
+        (target, port): Target,
+        (node, port_of_node): (u32, u16),
+        protocol: Protocol,
+        trace: &mut Trace,
+    ) -> Option<bool> {
         let mut slots = [Address { family: Family::V4, number: 0 }; 2];
         let [from, to] = &mut slots;
         let (one, two) = (self.party(source, from), self.party(target, to));
-        let at_node = Traffic::ports(protocol, behind.port, behind.port);
-        let Some((skips, goes_on)) = self.at_port_of_node(&one, behind.node, &at_node, trace) else { return Some(true) };
-        let (skips, goes_on) = (skips.holds(protocol, behind.port), goes_on.holds(protocol, behind.port));
+        let at_node = Traffic::ports(protocol, port_of_node, port_of_node);
+        let Some((skips, goes_on)) = self.at_port_of_node(&one, node, &at_node, trace) else { return Some(true) };
+        let (skips, goes_on) = (skips.holds(protocol, port_of_node), goes_on.holds(protocol, port_of_node));
         if (skips, goes_on) == (Some(false), Some(false)) {
             return Some(false);
         }
         // From there on it is one connection among those that the node sends on.
-        let is_on = |end: End| self.node_of(end) == Some(behind.node);
-        let reaches_others = !is_on(target) && (self.has_say_on_way_of(Some(behind.node)) || self.has_say_on_way_of(self.node_of(target)));
+        let is_on = |end: End| self.node_of(end) == Some(node);
+        let reaches_others = !is_on(target) && (self.has_say_on_way_of(Some(node)) || self.has_say_on_way_of(self.node_of(target)));
         let (Some(port), false) = (port, reaches_others) else {
             trace.causes.insert(Cause::HostEndpoint);
             return None;
@@ -113,7 +120,7 @@ impl<'s> Network<'s> {
             return if goes_on == Some(true) || skips == Some(true) { Some(true) } else { None };
         }
         let asked = Traffic::ports(protocol, port, port);
-        let mut through = |is_asked: bool| self.sent_on_by_port(&one, &two, behind.node, is_asked, &asked, trace).holds(protocol, port);
+        let mut through = |is_asked: bool| self.sent_on_by_port(&one, &two, node, is_asked, &asked, trace).holds(protocol, port);
         match (skips, goes_on) {
             (Some(true), _) => through(false),
             (Some(false), Some(true)) => through(true),

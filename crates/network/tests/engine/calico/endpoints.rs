@@ -1,6 +1,6 @@
 //! Host endpoints and profiles of Calico, case by case.
 
-use bartizan_network::{Model, Network};
+use bartizan_network::{Model, Network, Way};
 
 use super::{calico, global, problems, tier};
 use crate::world::{expect, namespace, pod, policy, question, snapshot};
@@ -276,6 +276,53 @@ fn profiles_decide_what_no_policy_does() {
     expect(&(cluster() + &any + &closed + &of_account), "198.51.100.1 shop/web 80 yes\n 192.0.2.1 shop/web 80 no");
     let (lost, _) = problems(&(cluster() + &any + &profile("mine", "ingress: [{action: Pass}]")));
     assert_eq!(lost, ["spec.ingress[0] Calico refuses this: behind a profile there is nothing to pass on to"]);
+}
+
+#[test]
+fn a_port_of_nodes_is_open_where_any_of_them_lets_in_and_one_of_a_pod_where_its_own_does() {
+    let whole = |name: &str, last: u8| {
+        endpoint(name, &format!("node: {name}, interfaceName: '*', expectedIPs: [10.9.0.{last}], profiles: [projectcalico-default-allow]"))
+    };
+    let hosts = whole("one", 1) + &whole("two", 2);
+    let deny = |selector: &str, port: u16| {
+        global(
+            "deny",
+            &format!(
+                "preDNAT: true, applyOnForward: true, selector: \"{selector}\", ingress: [{{action: Deny, protocol: TCP, destination: {{ports: [{port}]}}}}, {{action: Allow}}]"
+            ),
+        )
+    };
+    let open = |text: String, way: Way| {
+        let snapshot = snapshot(&text);
+        assert_eq!(snapshot.problems(), []);
+        let all = Network::resolve(&snapshot, Model::Kubernetes).standings();
+        let api = all.iter().find(|standing| standing.name == "api").unwrap();
+        api.doors.iter().filter(|door| door.way == way).map(bartizan_network::Door::is_open_to_internet).collect::<Vec<_>>()
+    };
+    let service = |rest: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: shop}}\nspec: {{type: NodePort{rest}, selector: {{app: api}}, ports: [{{port: 80, targetPort: 8080, nodePort: 30080}}]}}\n"
+        )
+    };
+    let world = |rest: &str, selector: &str| cluster() + &hosts + &service(rest) + &deny(selector, 30080);
+    assert_eq!(open(world("", "host == 'none'"), Way::NodePort), [Some(true)]);
+    assert_eq!(open(world("", "host == 'one'"), Way::NodePort), [Some(true)]);
+    assert_eq!(open(world("", "has(host)"), Way::NodePort), [Some(false)]);
+    // What stays on its node comes in by that node.
+    let local = ", externalTrafficPolicy: Local";
+    assert_eq!(open(world(local, "host == 'one'"), Way::NodePort), [Some(true)]);
+    assert_eq!(open(world(local, "host == 'two'"), Way::NodePort), [Some(false)]);
+    let taken = |selector: &str| {
+        let plain = cluster();
+        let at = plain.find("metadata: {name: api,").unwrap();
+        let (before, after) = plain.split_at(at + plain[at..].find("image: i").unwrap());
+        before.to_owned() + "ports: [{containerPort: 8080, hostPort: 9000}], " + after + &hosts + &deny(selector, 9000)
+    };
+    assert_eq!(open(taken("host == 'one'"), Way::HostPort), [Some(true)]);
+    assert_eq!(open(taken("host == 'two'"), Way::HostPort), [Some(false)]);
+    // Nodes that are not in the input may let in or not.
+    let nobody = world("", "host == 'one'").split("---\n").filter(|document| !document.contains("kind: Node\n")).collect::<Vec<_>>().join("---\n");
+    assert_eq!(open(nobody, Way::NodePort), [None]);
 }
 
 #[test]
