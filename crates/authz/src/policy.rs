@@ -23,6 +23,9 @@ use number::{Listed, Number};
 pub(crate) use index::Reach;
 pub use view::{BindingView, PrincipalView, RoleView, RuleView, SubjectView};
 
+/// The API group of roles and bindings, and of users and groups as subjects.
+pub(crate) const RBAC: &str = "rbac.authorization.k8s.io";
+
 /// The number of a role. Numbers are in the order of all roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoleId(pub(crate) Number);

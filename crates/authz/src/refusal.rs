@@ -6,8 +6,7 @@
 use bartizan_cluster::label::{self, is_dns_subdomain, is_label_key};
 use bartizan_cluster::{Kind, ObjectView, Spot, Symbol, Value, field};
 
-/// The API group of roles, and of users and groups as subjects.
-const RBAC: &str = "rbac.authorization.k8s.io";
+use crate::policy::RBAC;
 
 /// A reason to refuse an object.
 #[derive(Debug, Clone)]

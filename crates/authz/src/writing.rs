@@ -11,10 +11,8 @@ use bartizan_cluster::access::{Action, PRIVILEGED_GROUP, Request, Resource, User
 
 use crate::cover::{Atom, RuleText, rules_of};
 use crate::decision::{Decision, Unknown};
+use crate::policy::RBAC;
 use crate::{Authz, reason};
-
-/// The API group of roles and bindings.
-const GROUP: &str = "rbac.authorization.k8s.io";
 
 /// Why the server would refuse a role or a binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +156,7 @@ impl Authz<'_> {
         let role = if roles == "roles" && namespace.is_none() { None } else { self.find_role(home, &binding.role_name) };
         let Some(role) = role else {
             let kind = if roles == "roles" { "role" } else { "clusterrole" };
-            let text = format!("{kind}.{GROUP} {} not found", reason::quote(&binding.role_name));
+            let text = format!("{kind}.{RBAC} {} not found", reason::quote(&binding.role_name));
             let missing = self.unread_roles(roles == "clusterroles", namespace);
             unknown.extend(missing);
             return if unknown.is_empty() { Writing::Refused(Refusal::NoSuchRole(text)) } else { Writing::Unknown(std::mem::take(unknown)) };
@@ -197,7 +195,7 @@ impl Authz<'_> {
     }
 
     fn says_yes(&self, user: &User<'_>, verb: &str, resource: &str, namespace: Option<&str>, name: &str, unknown: &mut Vec<Unknown>) -> bool {
-        let target = Resource::new(GROUP, resource).within(namespace.unwrap_or("")).named(name);
+        let target = Resource::new(RBAC, resource).within(namespace.unwrap_or("")).named(name);
         let request = Request { user: user.clone(), action: Action::on(verb, target) };
         match self.decide(&request) {
             Decision::Allow(_) => true,

@@ -124,8 +124,7 @@ fn tell_refused(snapshot: &Snapshot, terminal: &Terminal) {
     if snapshot.circumstances().provenance == Provenance::Live {
         return;
     }
-    let kinds = [Kind::ClusterRole, Kind::Role, Kind::ClusterRoleBinding, Kind::RoleBinding];
-    let mut refused = kinds.into_iter().flat_map(|kind| snapshot.of_kind(kind)).filter(|object| !refusals(*object).is_empty());
+    let mut refused = WANTED.into_iter().flat_map(|kind| snapshot.of_kind(kind)).filter(|object| !refusals(*object).is_empty());
     let named: Vec<String> = refused.by_ref().take(REFUSED_NAMED).map(|object| one_line(&object.reference().to_string()).into_owned()).collect();
     let more = refused.count();
     if named.is_empty() {

@@ -88,19 +88,21 @@ pub enum Teller {
 /// kubeadm keeps in a ConfigMap, else its documents in the input. None where the best of these say different ones, or none that is a
 /// number.
 pub fn told_version(snapshot: &Snapshot) -> Option<(KubernetesVersion, Teller, String)> {
+    let of_images: Vec<_> = images(snapshot).collect();
+    let (teller, told) = if of_images.is_empty() { (Teller::Kubeadm, told_to_kubeadm(snapshot)) } else { (Teller::Image, of_images) };
+    let (first, rest) = told.split_first()?;
+    rest.iter().all(|(version, _)| *version == first.0).then(|| (first.0, teller, first.1.clone()))
+}
+
+/// The versions that kubeadm keeps in ConfigMaps; where there are none, those of its documents.
+fn told_to_kubeadm(snapshot: &Snapshot) -> Vec<(KubernetesVersion, String)> {
     let of_maps: Vec<Embedded> = snapshot
         .of_kind(Kind::ConfigMap)
         .flat_map(|map| keys(map).map(move |(namespace, key)| MapKey { namespace: namespace.to_owned(), name: map.name().to_owned(), key: key.to_owned() }))
         .filter_map(|at| Embedded::of(snapshot, at))
         .collect();
-    let of_images = || images(snapshot).collect::<Vec<_>>();
-    let of_maps = || of_maps.iter().flat_map(|map| versions_in(&map.documents)).collect();
-    let of_documents = || versions_in(snapshot).collect();
-    let tellers: [(Teller, &dyn Fn() -> Vec<(KubernetesVersion, String)>); 3] =
-        [(Teller::Image, &of_images), (Teller::Kubeadm, &of_maps), (Teller::Kubeadm, &of_documents)];
-    let (teller, told) = tellers.into_iter().map(|(teller, tell)| (teller, tell())).find(|(_, told)| !told.is_empty())?;
-    let (first, rest) = told.split_first()?;
-    rest.iter().all(|(version, _)| *version == first.0).then(|| (first.0, teller, first.1.clone()))
+    let kept: Vec<_> = of_maps.iter().flat_map(|map| versions_in(&map.documents)).collect();
+    if kept.is_empty() { versions_in(snapshot).collect() } else { kept }
 }
 
 /// The versions of the images that the API servers of a snapshot run, where the name and tag of the image are those of a release.

@@ -19,7 +19,6 @@ use super::primitive::{On, Primitive};
 pub(super) static GROUPS: &[&[Primitive]] =
     &[access::ALL, identities::ALL, secrets::ALL, pods::ALL, nodes::ALL, certificates::ALL, admission::ALL, network::ALL, operators::ALL];
 
-const RBAC: &str = "rbac.authorization.k8s.io";
 const AUTHENTICATION: &str = "authentication.k8s.io";
 const CERTIFICATES: &str = "certificates.k8s.io";
 const ADMISSION: &str = "admissionregistration.k8s.io";

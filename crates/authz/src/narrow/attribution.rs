@@ -10,11 +10,9 @@ use bartizan_cluster::access::{Action, Request, Resource, Target};
 
 use super::{NarrowOptions, Stays, Unseen};
 use crate::default_policy::{BOOTSTRAPPING, DEFAULTS};
+use crate::policy::RBAC;
 use crate::usage::{Use, UserId};
 use crate::{Authz, BindingId, BindingView, Decision, Ground, Origin, PrincipalView, SubjectView};
-
-/// The API group of roles and bindings.
-pub(super) const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// What stands before the names of what belongs to the components of a cluster.
 const SYSTEM: &str = "system:";

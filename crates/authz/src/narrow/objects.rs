@@ -11,11 +11,12 @@ use bartizan_cluster::{ObjectView, field, selector};
 use bartizan_report::Sentence;
 use serde_json::{Value, json};
 
-use super::attribution::{Attribution, Entry, RBAC, is_default};
+use super::attribution::{Attribution, Entry, is_default};
 use super::piece::Pieces;
 use super::rules::{NarrowRule, Remains, is_same, not_observed, rules};
 use super::{Judged, Stays};
 use crate::default_policy::AGGREGATE_PREFIX;
+use crate::policy::RBAC;
 use crate::usage::Use;
 use crate::{Authz, BindingView, RoleView, SubjectKind, SubjectView};
 

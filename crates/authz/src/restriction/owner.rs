@@ -69,12 +69,11 @@ fn judged(authz: &Authz<'_>, submission: &Submission<'_>, stored: &[Owner<'_>], 
         return Ok(());
     }
     // Who may finalize anything is not asked further, so that the server need not know the kinds of the owners.
-    let everything = asker.decides("update", Resource::new("*", "*/finalizers").named("*"));
-    let judged = blocking.try_for_each(|owner| asker.may_block(owner));
-    match everything {
+    let mut each = || blocking.try_for_each(|owner| asker.may_block(owner));
+    match authz.decide(&asker.request("update", Resource::new("*", "*/finalizers").named("*"))) {
         Decision::Allow(_) => Ok(()),
-        Decision::Unknown(causes) if judged.is_err() => Err(Admission::Unknown(causes)),
-        _ => judged,
+        Decision::Unknown(causes) => each().map_err(|_| Admission::Unknown(causes)),
+        _ => each(),
     }
 }
 
@@ -85,12 +84,12 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    fn decides(&self, verb: &str, target: Resource<'_>) -> Decision {
-        self.authz.decide(&Request { user: self.submission.user.clone(), action: Action::on(verb.to_owned(), target) })
+    fn request<'r>(&'r self, verb: &'r str, target: Resource<'r>) -> Request<'r> {
+        Request { user: self.submission.user.clone(), action: Action::on(verb, target) }
     }
 
     fn needs(&self, verb: &str, target: Resource<'_>, refusal: &str) -> Result<(), Admission> {
-        let request = Request { user: self.submission.user.clone(), action: Action::on(verb.to_owned(), target) };
+        let request = self.request(verb, target);
         match self.authz.decide(&request) {
             Decision::Allow(_) => Ok(()),
             Decision::Unknown(causes) => Err(Admission::Unknown(causes)),

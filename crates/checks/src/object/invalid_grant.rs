@@ -1,9 +1,10 @@
 //! `invalid-grant`: the API server refuses a role or binding.
 
 use bartizan_authz::refusal::{Fault, refusals};
-use bartizan_cluster::{Kind, ObjectView, Provenance};
+use bartizan_cluster::ObjectView;
 use bartizan_report::{Check, Severity, Stage};
 
+use crate::facts::POLICY;
 use crate::{Entry, Facts, Judge, Judged, msg, sink::Sink};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -16,12 +17,12 @@ pub(super) static ENTRY: Entry = Entry {
         page: include_str!("invalid_grant.md"),
     },
     reads: &[],
-    judge: Judge::Object(&[Kind::Role, Kind::ClusterRole, Kind::RoleBinding, Kind::ClusterRoleBinding], judge),
+    judge: Judge::Object(&POLICY, judge),
 };
 
 fn judge<'a>(object: ObjectView<'a>, facts: &Facts<'a>, out: &mut Sink<'a>) -> Judged {
     // What a server has stored, it has taken.
-    if facts.snapshot().circumstances().provenance == Provenance::Live {
+    if !facts.from_files() {
         return out.not_applicable();
     }
     for refusal in refusals(object) {

@@ -10,6 +10,8 @@ use std::io;
 
 use serde_json::ser::{CharEscape, Formatter};
 
+use super::one_line;
+
 /// Whether a character acts on a terminal, or on the text around it, instead of being seen.
 pub(crate) fn is_unseen(letter: char) -> bool {
     letter.is_control()
@@ -142,21 +144,7 @@ impl<F: Formatter> Formatter for Seen<F> {
     }
 
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        // JSON escapes the control characters itself; of ASCII this leaves one.
-        if fragment.bytes().max().is_none_or(|largest| largest < 0x7f) {
-            return self.0.write_string_fragment(out, fragment);
-        }
-        for part in fragment.split_inclusive(is_unseen) {
-            let Some(letter) = part.chars().next_back().filter(|&letter| is_unseen(letter)) else {
-                self.0.write_string_fragment(out, part)?;
-                continue;
-            };
-            self.0.write_string_fragment(out, part.strip_suffix(letter).unwrap_or(part))?;
-            for unit in letter.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-        }
-        Ok(())
+        self.0.write_string_fragment(out, &one_line(fragment))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use bartizan_report::Severity;
 
-use super::{CHANGE, RBAC};
+use super::CHANGE;
 use crate::escalation::primitive::{Effect, Gain, Gate, Need, On, Primitive, Way, said};
+use crate::policy::RBAC;
 
 const ROLES: &[On] = &[On::Resource(RBAC, "roles")];
 const CLUSTER_ROLES: &[On] = &[On::Resource(RBAC, "clusterroles")];
