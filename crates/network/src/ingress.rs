@@ -2,6 +2,7 @@
 
 use bartizan_cluster::{Kind, ObjectView, Value, field};
 
+use crate::attachment::attachment;
 use crate::endpoint::End;
 use crate::grant::{self, GATEWAY_GROUP};
 use crate::service::{ALIASES_MAX, Backend, Service, ServicePort, TargetPort};
@@ -88,7 +89,9 @@ impl<'s> Network<'s> {
         let namespace = led.namespace.or(object.namespace()).unwrap_or("default");
         let service = self.inventory.namespace(namespace).and_then(|namespace| self.services.find(namespace, led.service));
         let Some(service) = service else { return };
-        for port in service.ports.iter().filter(|port| is_meant(port, led.port, self.model)) {
+        let protocol = if object.kind_name() == "UDPRoute" { Protocol::Udp } else { Protocol::Tcp };
+        let is_spoken = |port: &&ServicePort<'_>| self.model == Model::NpGuard || port.protocol == protocol;
+        for port in service.ports.iter().filter(is_spoken).filter(|port| is_meant(port, led.port, self.model)) {
             for (service, port) in self.behind(service, port, aliases) {
                 for (end, number) in self.endpoints(service, port) {
                     if let (End::Pod(pod), Some(number)) = (end, number)
@@ -127,12 +130,14 @@ impl<'s> Network<'s> {
         protocol == Protocol::Tcp && (!declares || pod.ports().any(|port| port.protocol == protocol && port.port == number))
     }
 
-    /// Backends in another namespace count where that namespace grants it.
+    /// Backends count where a listener takes the route, and those in another namespace where that grants it.
     fn led_by_gateway_route(&self, object: ObjectView<'s>) -> Vec<Led<'s>> {
-        let spec = object.spec();
-        let rules = spec.into_iter().flat_map(|spec| spec.list(field::RULES));
-        let backends = rules.flat_map(|rule| rule.entry("backendRefs").into_iter().flat_map(Value::items));
-        backends
+        if attachment(self.snapshot, object).is_nowhere() {
+            return Vec::new();
+        }
+        let rules = object.spec().into_iter().flat_map(|spec| spec.list(field::RULES));
+        rules
+            .flat_map(backends_of_rule)
             .filter_map(|backend| {
                 let group = backend.str(field::GROUP).unwrap_or("");
                 let kind = backend.str(field::KIND).unwrap_or("Service");
@@ -146,6 +151,16 @@ impl<'s> Network<'s> {
             })
             .collect()
     }
+}
+
+/// What a rule of a route of the Gateway API sends requests to: its backends, and those that get copies or are asked whether requests may pass.
+fn backends_of_rule(rule: Value<'_>) -> Vec<Value<'_>> {
+    let backends: Vec<Value<'_>> = rule.entry("backendRefs").into_iter().flat_map(Value::items).collect();
+    let filtered = std::iter::once(rule).chain(backends.iter().copied());
+    let filters = filtered.filter_map(|value| value.entry("filters")).flat_map(Value::items);
+    let others = filters.filter_map(|filter| ["requestMirror", "externalAuth"].into_iter().find_map(|name| filter.entry(name)?.entry("backendRef")));
+    let others: Vec<Value<'_>> = others.collect();
+    backends.into_iter().chain(others).collect()
 }
 
 fn is_meant(port: &ServicePort<'_>, wanted: BackendPort<'_>, model: Model) -> bool {

@@ -11,6 +11,7 @@
 //! certificates there are, and [`encryption`] what travels in plaintext.
 
 mod address;
+mod attachment;
 pub mod certificate;
 mod change;
 mod class;

@@ -10,6 +10,7 @@ use bartizan_report::fault::{Judgement, Place};
 use super::holder::{CERTIFICATE, Holder, KEY};
 use super::name::{covers, names_text};
 use super::{Ledger, Reference, ReferenceState, Unseen, faults, is_stored, text};
+use crate::attachment;
 use crate::grant::{self, GATEWAY_GROUP as GATEWAY, LISTENER_SETS};
 
 const TLS_SECRET: &str = "kubernetes.io/tls";
@@ -110,7 +111,7 @@ impl<'s> Ledger<'_, 's> {
                 let Some(tls) = listener.get(field::TLS).filter(|tls| text(*tls, "mode") != Some("Passthrough")) else { continue };
                 let references: Vec<Value<'s>> = tls.entry("certificateRefs").into_iter().flat_map(Value::items).collect();
                 let leaves: Vec<Option<Certificate>> = references.iter().map(|reference| self.leaf_of(gateway, *reference)).collect();
-                let hosts = hosts_of(self.snapshot, listener, &routes);
+                let hosts = hosts_of(self.snapshot, gateway, listener, &routes);
                 for (number, reference) in references.into_iter().enumerate() {
                     let hosts = hosts.iter().filter(|host| is_asked_of(number, host, &leaves)).cloned().collect();
                     self.follow_listener(gateway, reference, hosts, port_of(listener));
@@ -200,26 +201,11 @@ impl<'s> Ledger<'_, 's> {
         }
     }
 
-    /// The routes that attach to a Gateway of the Gateway API, or to a set of listeners.
-    fn routes_of(&self, gateway: ObjectView<'s>) -> Vec<Attached<'s>> {
-        let mut found = Vec::new();
-        for kind in ["HTTPRoute", "GRPCRoute", "TLSRoute"] {
-            for route in self.others(GATEWAY, kind) {
-                let Some(spec) = route.spec() else { continue };
-                let is_parent = |parent: &Value<'s>| {
-                    parent.str(field::GROUP).unwrap_or(GATEWAY) == gateway.group()
-                        && parent.str(field::KIND).unwrap_or("Gateway") == gateway.kind_name()
-                        && parent.str(field::NAME) == Some(gateway.name())
-                        && parent.str(field::NAMESPACE).or(route.namespace()) == gateway.namespace()
-                };
-                for parent in spec.entry("parentRefs").into_iter().flat_map(Value::items).filter(is_parent) {
-                    let hosts = spec.entry("hostnames").into_iter().flat_map(Value::items).filter_map(Value::as_str).collect();
-                    let is_near = route.namespace() == gateway.namespace();
-                    found.push(Attached { section: text(parent, "sectionName"), port: parent.int(field::PORT), hosts, is_near, namespace: route.namespace() });
-                }
-            }
-        }
-        found
+    /// The routes that name a Gateway of the Gateway API or a set of listeners, with how they do.
+    fn routes_of(&self, gateway: ObjectView<'s>) -> Vec<(ObjectView<'s>, Value<'s>)> {
+        let routes = ["HTTPRoute", "GRPCRoute", "TLSRoute"].into_iter().flat_map(|kind| self.others(GATEWAY, kind));
+        let named = routes.flat_map(|route| attachment::parents(route).map(move |parent| (route, parent)));
+        named.filter(|(route, parent)| attachment::is_parent(*parent, *route, gateway)).collect()
     }
 
     /// Looks for the Secret and judges whether it serves.
@@ -354,80 +340,16 @@ pub(super) fn uncovered(leaf: &Certificate, hosts: &[String], target: &str) -> V
     missed.map(judgement).collect()
 }
 
-/// A route that attaches to a Gateway.
-struct Attached<'s> {
-    section: Option<&'s str>,
-    port: Option<i64>,
-    hosts: Vec<&'s str>,
-    /// Whether it is in the namespace of the Gateway.
-    is_near: bool,
-    /// Its namespace.
-    namespace: Option<&'s str>,
-}
-
-/// The hosts that a listener serves: those of its routes, as far as they are its own, else its own.
-fn hosts_of(snapshot: &Snapshot, listener: Value<'_>, routes: &[Attached<'_>]) -> Vec<String> {
-    let own = text(listener, "hostname").filter(|host| !host.is_empty());
-    let allowed = listener.entry("allowedRoutes").and_then(|allowed| allowed.entry("namespaces"));
-    let lets_in = |route: &&Attached<'_>| match allowed.and_then(|allowed| text(allowed, "from")) {
-        Some("All") => true,
-        Some("Selector") => {
-            let wanted = allowed.and_then(|allowed| allowed.get(field::SELECTOR));
-            wanted.zip(route.namespace).is_some_and(|(wanted, home)| grant::selects_namespace(snapshot, wanted, home))
-        }
-        Some("None") => false,
-        _ => route.is_near,
-    };
-    let is_meant = |route: &&Attached<'_>| {
-        route.section.is_none_or(|section| listener.str(field::NAME) == Some(section)) && route.port.is_none_or(|port| listener.int(field::PORT) == Some(port))
-    };
-    let attached = routes.iter().filter(is_meant).filter(lets_in);
-    let mut hosts: Vec<String> = attached.flat_map(|route| route.hosts.iter().filter_map(|host| shared(own, host))).collect();
+/// The hosts that a listener serves: those of the routes that it takes, as far as they are its own, else its own. Each route comes with how
+/// it names the Gateway.
+fn hosts_of<'s>(snapshot: &Snapshot, gateway: ObjectView<'_>, listener: Value<'_>, routes: &[(ObjectView<'s>, Value<'s>)]) -> Vec<String> {
+    let own = attachment::host_of(listener);
+    let attached = routes.iter().filter(|(route, parent)| attachment::takes(snapshot, gateway, listener, *route, *parent));
+    let mut hosts: Vec<String> = attached.flat_map(|(route, _)| attachment::hosts_of(*route).filter_map(|host| attachment::shared(own, host))).collect();
     if hosts.is_empty() {
         hosts.extend(own.map(str::to_owned));
     }
     hosts.sort();
     hosts.dedup();
     hosts
-}
-
-/// The host that a listener and a route have in common: the narrower one of the two. A wildcard of the Gateway API stands for any
-/// number of labels.
-fn shared(listener: Option<&str>, route: &str) -> Option<String> {
-    let Some(listener) = listener else { return Some(route.to_owned()) };
-    let is_within = |host: &str, pattern: &str| {
-        pattern.strip_prefix('*').is_some_and(|suffix| {
-            let host = host.to_ascii_lowercase();
-            host.ends_with(&suffix.to_ascii_lowercase()) && host.len() > suffix.len()
-        })
-    };
-    if listener.eq_ignore_ascii_case(route) || is_within(route, listener) {
-        Some(route.to_owned())
-    } else if is_within(listener, route) {
-        Some(listener.to_owned())
-    } else {
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shared;
-
-    #[test]
-    fn a_listener_and_a_route_share_the_narrower_host() {
-        for (listener, route, expected) in [
-            (None, "shop.example", Some("shop.example")),
-            (Some("shop.example"), "shop.example", Some("shop.example")),
-            (Some("shop.example"), "pay.example", None),
-            (Some("*.example"), "shop.example", Some("shop.example")),
-            (Some("*.example"), "a.shop.example", Some("a.shop.example")),
-            (Some("*.example"), "example", None),
-            (Some("shop.example"), "*.example", Some("shop.example")),
-            (Some("*.shop.example"), "*.example", Some("*.shop.example")),
-            (Some("*.example"), "*.example", Some("*.example")),
-        ] {
-            assert_eq!(shared(listener, route).as_deref(), expected, "{listener:?} and `{route}`");
-        }
-    }
 }

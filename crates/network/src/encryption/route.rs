@@ -3,7 +3,8 @@
 use bartizan_cluster::{Kind, ObjectView, Value, field};
 
 use super::{Guard, Look, Reason, State};
-use crate::grant::{self, GATEWAY_GROUP, LISTENER_SETS};
+use crate::attachment;
+use crate::grant::GATEWAY_GROUP;
 use crate::mesh::MtlsMode;
 
 /// How a way begins.
@@ -60,32 +61,9 @@ impl<'s> Look<'_, 's> {
 
     /// How what comes by the listeners of a route's Gateways begins: the worst of them.
     fn front_of_gateways(&self, route: ObjectView<'s>) -> Front {
-        let parents = route.spec().and_then(|spec| spec.entry("parentRefs")).into_iter().flat_map(Value::items);
-        let mut found: Vec<Front> = Vec::new();
-        for parent in parents {
-            let (group, kind) = (parent.str(field::GROUP).unwrap_or(GATEWAY_GROUP), parent.str(field::KIND).unwrap_or("Gateway"));
-            if (group, kind) != (GATEWAY_GROUP, "Gateway") && !LISTENER_SETS.contains(&(group, kind)) {
-                continue;
-            }
-            let namespace = parent.str(field::NAMESPACE).or(route.namespace());
-            let gateway = parent.str(field::NAME).and_then(|name| self.network.snapshot.find_other(group, kind, namespace, name));
-            let Some(gateway) = gateway else {
-                found.push(Front::Elsewhere);
-                continue;
-            };
-            // Listeners that their Gateway keeps out answer nobody.
-            let above = grant::parent_of_listeners(self.network.snapshot, gateway);
-            if above.is_some_and(|(_, above)| !grant::lets_listeners_in(self.network.snapshot, above, gateway)) {
-                continue;
-            }
-            let (section, port) = (parent.entry("sectionName").and_then(Value::as_str), parent.int(field::PORT));
-            let listeners = gateway.spec().and_then(|spec| spec.entry("listeners")).into_iter().flat_map(Value::items);
-            let meant = listeners.filter(|listener| {
-                section.is_none_or(|section| listener.str(field::NAME) == Some(section)) && port.is_none_or(|port| listener.int(field::PORT) == Some(port))
-            });
-            found.extend(meant.map(front_of_listener));
-        }
-        found.into_iter().max().unwrap_or(Front::Elsewhere)
+        let attached = attachment::attachment(self.network.snapshot, route);
+        let elsewhere = attached.is_elsewhere.then_some(Front::Elsewhere);
+        attached.listeners.into_iter().map(front_of_listener).chain(elsewhere).max().unwrap_or(Front::Elsewhere)
     }
 }
 

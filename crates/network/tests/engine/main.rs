@@ -15,6 +15,7 @@ mod drawing;
 mod encryption;
 mod enforcement;
 mod exposure;
+mod gateways;
 mod generate;
 mod istio;
 mod istio_packets;
