@@ -51,6 +51,7 @@ mod synthesis;
 mod traffic;
 mod verdict;
 mod verification;
+mod word;
 
 use std::sync::{Arc, OnceLock};
 

@@ -25,7 +25,6 @@ use std::collections::BTreeSet;
 use bartizan_cluster::read::{Fragment, ReadOptions, split};
 use bartizan_cluster::snapshot::Delta;
 use bartizan_cluster::{Kind, ObjectRef, ObjectView, Snapshot, Source};
-use bartizan_report::waiver::Glob;
 
 use crate::address::{Address, AddressSet, Cidr};
 use crate::endpoint::End;
@@ -33,6 +32,7 @@ use crate::flow::Flows;
 use crate::intent::Intents;
 use crate::traffic::Traffic;
 use crate::verification::{IntentError, Verified};
+use crate::word::Word;
 use crate::{Model, Network};
 
 use ends::{addresses_of, api_server_sides, labels_of, node_blocks, place};
@@ -310,15 +310,16 @@ fn intended(network: &Network<'_>, intents: &Intents, request: &Request<'_>, nee
 
 /// The ends that the pattern of an intent means.
 fn sides_like(network: &Network<'_>, request: &Request<'_>, pattern: &str) -> Vec<Side> {
-    if let Ok(block) = pattern.parse::<AddressBlock>() {
-        return vec![Side::Blocks(vec![Block::of(block.0)])];
+    let word = Word::new(pattern);
+    if let Some(block) = word.block() {
+        return vec![Side::Blocks(block.blocks().into_iter().map(Block::of).collect())];
     }
     if pattern.starts_with("Node/") {
         return node_blocks(network, &request.nodes).into_iter().map(Side::Blocks).collect();
     }
-    let pattern = Glob::new(pattern);
-    let is_meant = |owner: &u32| pattern.matches(&network.owner_name(*owner));
-    let pods = (0..network.owner_count()).filter(is_meant).filter_map(|owner| network.pod_number(owner));
+    let owners = network.inventory.owners.iter().zip(0u32..);
+    let meant = owners.filter(|(owner, _)| word.means_owner(network.inventory.namespace_name(owner.namespace), owner.kind, owner.name));
+    let pods = meant.filter_map(|(_, number)| network.pod_number(number));
     let mut found: Vec<Side> = pods.filter_map(|pod| network.side(End::Pod(pod), &request.nodes)).collect();
     found.sort();
     found.dedup();

@@ -10,7 +10,6 @@ mod kind;
 mod relation;
 
 use bartizan_cluster::{Location, ObjectRef, ObjectView, Spot, Value};
-use bartizan_report::waiver::Glob;
 use serde::Serialize;
 
 use crate::Network;
@@ -18,6 +17,7 @@ use crate::connectivity::{Connectivity, PeerKind};
 use crate::intent::{Captured, Intents};
 use crate::reach::Reach;
 use crate::traffic::{Bounds, Traffic};
+use crate::word::Word;
 
 pub use examination::Examined;
 pub use relation::{Compared, Relation, relation};
@@ -130,12 +130,14 @@ impl Network<'_> {
 
     /// Whether intents hold; those that do not are told.
     pub fn verify_intents(&self, intents: &Intents) -> Result<Vec<Verified>, IntentError> {
-        let connectivity = self.connectivity();
+        let mut connectivity = self.connectivity();
+        let ends = intents.permits.iter().chain(&intents.forbids).flat_map(|intent| [&intent.from, &intent.to]);
+        connectivity.divide(&ends.map(|word| Word::new(word)).collect::<Vec<_>>());
         let reach = Reach::of(self);
         let mut found = Vec::new();
         for (intent, must) in intents.permits.iter().map(|intent| (intent, true)).chain(intents.forbids.iter().map(|intent| (intent, false))) {
             let wanted = intent.traffic();
-            let (from, to) = (like(&connectivity, &intent.from), like(&connectivity, &intent.to));
+            let (from, to) = (connectivity.meant_by(&Word::new(&intent.from)), connectivity.meant_by(&Word::new(&intent.to)));
             if from.is_empty() || to.is_empty() {
                 return Err(IntentError::Nothing { location: intent.location.clone(), words: intent.words() });
             }
@@ -173,7 +175,7 @@ impl Network<'_> {
 
     /// The workloads that no policy restricts although one should.
     fn not_captured(&self, connectivity: &Connectivity<'_, '_>, captured: &Captured) -> Result<Vec<Verified>, IntentError> {
-        let meant = like(connectivity, &captured.workloads).into_iter();
+        let meant = connectivity.meant_by(&Word::new(&captured.workloads)).into_iter();
         let workloads: Vec<usize> = meant.filter(|&at| connectivity.peers().get(at).is_some_and(|peer| peer.kind == PeerKind::PodOwner)).collect();
         if workloads.is_empty() {
             return Err(IntentError::Nothing { location: captured.location.clone(), words: format!("captured {}", captured.workloads) });
@@ -204,12 +206,6 @@ impl Network<'_> {
         let location = self.snapshot.location(policy, &Spot::from(place));
         Verified { claim, policy: Some(policy.reference()), subject, location, because: None, witness: None }
     }
-}
-
-/// The peers whose names a pattern means.
-fn like(connectivity: &Connectivity<'_, '_>, pattern: &str) -> Vec<usize> {
-    let pattern = Glob::new(pattern);
-    connectivity.peers().iter().enumerate().filter(|(_, peer)| pattern.matches(&peer.id)).map(|(at, _)| at).collect()
 }
 
 /// How an intent is violated between two ends, and by which traffic.

@@ -43,6 +43,44 @@ fn a_focus_keeps_the_connections_of_what_it_names() {
 }
 
 #[test]
+fn a_focus_takes_short_names_and_addresses_however_rules_cut_them() {
+    let node = "---\napiVersion: v1\nkind: Node\nmetadata: {name: n1}\nstatus: {addresses: [{type: InternalIP, address: 192.168.0.1}]}\n";
+    let world = namespace("a", "")
+        + &pod("a", "x", "app: x", "nodeName: n1", "podIP: 10.0.0.1")
+        + &policy(
+            "a",
+            "p",
+            "podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: [{ipBlock: {cidr: 203.0.113.0/25}}], ports: [{port: 80}]}], egress: [{to: [{ipBlock: {cidr: 198.51.100.0/24}}]}]",
+        )
+        + node;
+    let snapshot = snapshot(&world);
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    let lines = |word: &str| {
+        let focus = Focus { peers: vec![word.to_owned()], direction: None, traffic: Traffic::ports(Protocol::Tcp, 80, 80) };
+        let connectivity = network.connectivity().focus(&focus).map_err(|error| error.to_string())?;
+        let mut out = Vec::new();
+        render::text(&connectivity, &mut out).unwrap();
+        Ok::<_, String>(String::from_utf8(out).unwrap().lines().map(str::to_owned).collect::<Vec<_>>())
+    };
+    for word in ["203.0.113.0/24", "203.0.113.0/25", "203.0.0.0/16"] {
+        assert_eq!(lines(word).unwrap(), ["203.0.113.0/25 -> a/Pod/x : TCP 80"], "{word}");
+    }
+    assert_eq!(lines("203.0.113.9").unwrap(), ["203.0.113.9/32 -> a/Pod/x : TCP 80"]);
+    assert_eq!(lines("203.0.113.200").unwrap(), Vec::<String>::new());
+    assert_eq!(lines("*/0").unwrap(), ["a/Pod/x -> 198.51.100.0/24 : TCP 80", "203.0.113.0/25 -> a/Pod/x : TCP 80"]);
+    assert_eq!(lines("0.0.0.0/0").unwrap(), lines("*/0").unwrap());
+    assert_eq!(lines("::/0").unwrap(), Vec::<String>::new());
+    let all = ["a/Pod/x -> 198.51.100.0/24 : TCP 80", "a/Pod/x -> Node/n1 : TCP 80", "203.0.113.0/25 -> a/Pod/x : TCP 80", "Node/n1 -> a/Pod/x : TCP 80"];
+    for word in ["a", "a/x", "a/*", "10.0.0.1"] {
+        assert_eq!(lines(word).unwrap(), all, "{word}");
+    }
+    for word in ["n1", "Node/n1", "192.168.0.1"] {
+        assert_eq!(lines(word).unwrap(), [all[1], all[3]], "{word}");
+    }
+    assert_eq!(lines("a/y").unwrap_err(), "nothing in the input is called `a/y`; did you mean `a/x`?");
+}
+
+#[test]
 fn a_list_for_machines_names_the_peers_of_its_connections() {
     let snapshot = snapshot(&shop());
     let network = Network::resolve(&snapshot, Model::Kubernetes);

@@ -281,3 +281,25 @@ fn intents_hold_or_are_refuted_by_a_connection() {
         "intents.json:1:13: the intent `a/Pod/none -> a/Pod/x 80` names nothing that is in the input"
     );
 }
+
+#[test]
+fn intents_about_addresses_hold_for_all_of_them_however_rules_cut_them() {
+    let egress = "podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 198.51.100.0/24}}], ports: [{port: 443}]}]";
+    let world = two() + &policy("a", "p", egress);
+    // A rule cuts the addresses, and what leads to a part of them leads to some of them.
+    assert_eq!(
+        intended(&world, json!({"forbids": [{"from": "a/Pod/x", "to": "*/0"}]})),
+        ["not-forbidden - forbids a/Pod/x -> */0 | a/Pod/x -> 198.51.100.0/24 TCP 443"]
+    );
+    for block in ["0.0.0.0/0", "198.51.0.0/16"] {
+        let found = intended(&world, json!({"forbids": [{"from": "a/x", "to": block}], "permits": [{"from": "a/x", "to": block, "port": 443}]}));
+        assert!(found.iter().any(|line| line.starts_with("not-forbidden") && line.ends_with("a/Pod/x -> 198.51.100.0/24 TCP 443")), "{found:?}");
+        assert!(found.iter().any(|line| line.starts_with("not-permitted")), "{found:?}");
+    }
+    for block in ["198.51.100.128/25", "198.51.100.7"] {
+        assert_eq!(intended(&world, json!({"permits": [{"from": "a/*", "to": block, "port": 443}]})), Vec::<String>::new(), "{block}");
+    }
+    let found = intended(&world, json!({"forbids": [{"from": "a", "to": "198.51.100.7", "port": 443}]}));
+    assert!(found[0].ends_with("-> 198.51.100.7/32 TCP 443"), "{found:?}");
+    assert_eq!(intended(&world, json!({"forbids": [{"from": "a/*", "to": "203.0.113.0/24"}, {"from": "a/*", "to": "::/0"}]})), Vec::<String>::new());
+}
