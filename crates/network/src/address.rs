@@ -215,6 +215,16 @@ impl AddressSet {
         Self::of_ranges([of(Family::V4), of(Family::V6)])
     }
 
+    /// One address.
+    pub(crate) fn single(address: Address) -> Self {
+        Self::range(address.family, address.number, address.number)
+    }
+
+    /// A block of addresses, or a single one, as it is written.
+    pub(crate) fn written(text: &str) -> Option<Self> {
+        text.parse::<Cidr>().ok().map(Self::block).or_else(|| text.parse().ok().map(Self::single))
+    }
+
     pub(crate) fn block(cidr: Cidr) -> Self {
         Self::range(cidr.family, cidr.first, cidr.last())
     }

@@ -10,6 +10,7 @@ use bartizan_cluster::{Kind, ObjectId, ObjectView, Snapshot};
 use crate::custom::{self, Ground, Turn};
 use crate::gate::{self, Gates};
 use crate::inventory::Moves;
+use crate::mesh::outlet;
 use crate::plane::{self, UserNetworks};
 use crate::policy::{calico, network_policy, unmodelled};
 use crate::service::Services;
@@ -91,14 +92,15 @@ impl<'s> Network<'s> {
     fn change_gates(&mut self, changes: &Changes<'s>, moves: &Moves) -> Option<Vec<u32>> {
         let Some(gates) = &self.gates else {
             // The first of its policies makes every pod one that may have a proxy.
-            let begins = gate::may_be_ambient(self.snapshot.strings()) || changes.added.iter().any(|object| gate::is_keeper(*object));
+            let may_begin = |object: &ObjectView<'_>| gate::is_keeper(*object) || outlet::may_limit(*object) || mesh::is_configuration(*object);
+            let begins = gate::may_be_ambient(self.snapshot.strings()) || changes.added.iter().any(may_begin);
             return (!begins).then(Vec::new);
         };
         if changes.removed.iter().chain(&changes.added).any(|object| mesh::is_configuration(*object)) {
             return None;
         }
         let mut gates = Gates::clone(gates);
-        let demanding = gates.change(self.snapshot, changes)?;
+        let demanding = gates.change(self.snapshot, changes, &self.services)?;
         self.gates = Some(Arc::new(gates));
         let mut namespaces: Vec<u32> = demanding.into_iter().filter_map(|name| self.inventory.numbered(name)).collect();
         namespaces.extend_from_slice(&moves.namespaces);

@@ -3,9 +3,11 @@
 //!
 //! Proxies stand behind everything else: they take away what policies of the network let through and add nothing. Who connects is
 //! known by the identity of its service account, which it has where both ends have a proxy. What a policy asks of requests, of
-//! waypoints and of others that are asked makes the answer uncertain, never wrong.
+//! waypoints and of others that are asked makes the answer uncertain, never wrong. So does, on the way out, a proxy that sends on nothing
+//! but what is registered.
 
 mod arrival;
+mod outlet;
 mod tunnel;
 
 use std::collections::BTreeSet;
@@ -16,13 +18,16 @@ use bartizan_cluster::{Interner, Kind, ObjectView, PodView, Snapshot, Value};
 
 use crate::class::ClassId;
 use crate::inventory::Pod;
+use crate::mesh::outlet::{Leads, Outlets};
 use crate::mesh::{self, Mesh, MtlsMode, Proxy, TRUST_DOMAIN, Waypoint};
 use crate::policy::NamespaceMatch;
 use crate::policy::istio::{self, Guard, GuardRule, Trait, Verb};
+use crate::service::Services;
 use crate::traffic::{Bounds, Protocol, Traffic};
 use crate::verdict::{Cause, Match, Member, Party, Presence, Trace};
 use crate::{Model, Network};
 use arrival::Arrival;
+use outlet::Outlet;
 
 /// The ports of sidecars themselves, which no policy guards.
 const OWN_PORTS: [u16; 3] = [15_020, 15_021, 15_090];
@@ -37,6 +42,8 @@ pub(crate) struct Gates<'s> {
     client_rules: usize,
     /// How many policies may keep somebody out, or decide who may pass.
     keepers: usize,
+    /// What is registered, where some proxies send on nothing else.
+    outlets: Option<Arc<Outlets<'s>>>,
 }
 
 /// What a mesh sees of a pod.
@@ -48,6 +55,10 @@ pub(crate) struct Bearing<'s> {
     is_guess: bool,
     /// Whether some of what it sends goes past its proxy.
     leaks: bool,
+    /// What its proxy sends on alone.
+    outlet: Outlet,
+    /// What is registered of its ports.
+    leads: Leads,
     /// The proxy for requests that is asked for.
     waypoint: Option<Waypoint<'s>>,
     /// What goes past the proxy on the way in.
@@ -141,6 +152,8 @@ impl Bearing<'_> {
             proxy: Proxy::Sidecar,
             is_guess: false,
             leaks: false,
+            outlet: Outlet::default(),
+            leads: Leads::new(),
             waypoint: None,
             exempt: Traffic::none(),
             demands: vec![(Traffic::of_protocol(Protocol::Tcp), Demanded::AsEverywhere)],
@@ -160,13 +173,14 @@ impl Bearing<'_> {
 
 impl<'s> Gates<'s> {
     /// The gates of a mesh; none where nobody can be kept out.
-    pub(crate) fn read(snapshot: &'s Snapshot, model: Model) -> Option<Self> {
+    pub(crate) fn read(snapshot: &'s Snapshot, model: Model, services: &Services<'s>) -> Option<Self> {
         if model == Model::NpGuard {
             return None;
         }
         let others = || snapshot.of_kind(Kind::Other);
         let mesh = Mesh::read(snapshot);
         let gates = Self {
+            outlets: Outlets::read(snapshot, &mesh, services).map(Arc::new),
             everywhere: mode_everywhere(&mesh),
             mesh,
             client_rules: others().filter(|object| speaks_tls(*object)).count(),
@@ -177,13 +191,13 @@ impl<'s> Gates<'s> {
 
     /// Whether anybody can be kept out.
     fn are_there(&self) -> bool {
-        self.keepers > 0 || may_be_ambient(self.mesh.strings())
+        self.keepers > 0 || self.outlets.is_some() || may_be_ambient(self.mesh.strings())
     }
 
     /// Takes over a change; the namespaces in which more may be demanded now, or less. None if from now on nobody can be kept out.
-    pub(crate) fn change(&mut self, snapshot: &'s Snapshot, changes: &Changes<'s>) -> Option<BTreeSet<&'s str>> {
+    pub(crate) fn change(&mut self, snapshot: &'s Snapshot, changes: &Changes<'s>, services: &Services<'s>) -> Option<BTreeSet<&'s str>> {
         self.mesh.read_with(snapshot);
-        let mut demanding = BTreeSet::new();
+        let mut demanding = self.change_outlets(snapshot, changes, services)?;
         for (&object, is_new) in changes.removed.iter().map(|object| (object, false)).chain(changes.added.iter().map(|object| (object, true))) {
             let count = |known: usize| if is_new { known + 1 } else { known.saturating_sub(1) };
             if object.kind() != Kind::Other {
@@ -274,6 +288,8 @@ impl<'s> Gates<'s> {
             proxy,
             is_guess,
             leaks: proxy == Proxy::Sidecar && sends_past.iter().any(annotated),
+            outlet: if proxy == Proxy::Sidecar { self.outlet_of(view) } else { Outlet::default() },
+            leads: self.outlets.as_ref().map_or_else(Leads::new, |outlets| outlets.leads_to(pod)),
             waypoint: if proxy == Proxy::Ambient { self.mesh.waypoint_of(view) } else { None },
             exempt,
             demands,

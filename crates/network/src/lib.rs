@@ -189,7 +189,7 @@ impl<'s> Network<'s> {
         let mut attached = None;
         let mut frame = None;
         let fabric = if plane == Plane::Cluster { Fabric::of(snapshot, model, cni) } else { Fabric::default() };
-        let gates = if plane == Plane::Cluster { Gates::read(snapshot, model) } else { None };
+        let gates = if plane == Plane::Cluster { Gates::read(snapshot, model, &services) } else { None };
         match plane {
             Plane::Cluster => {
                 policies.ignored_by = fabric.ignores_network_policies().then(|| fabric.name());
@@ -203,6 +203,7 @@ impl<'s> Network<'s> {
                     custom::read(object, &ground, frame.as_mut(), &mut policies);
                 }
                 unmodelled::read_gaps(snapshot, &inventory, 0, &mut policies);
+                policies.tell_apart(gates.iter().flat_map(Gates::registered_blocks));
                 if let Some(frame) = &mut frame {
                     frame.finish(&ground, &mut policies);
                 }

@@ -9,6 +9,11 @@ use serde::Serialize;
 
 use crate::sharing::Layered;
 
+mod configuration;
+pub(crate) mod outlet;
+
+pub(crate) use configuration::{Configuration, Outbound, configurations, is_configuration};
+
 pub(crate) const SECURITY: &str = "security.istio.io";
 
 /// The namespace whose policies hold for the whole mesh, unless it was configured otherwise.
@@ -356,45 +361,12 @@ fn plain_selector(policy: ObjectView<'_>) -> Option<Value<'_>> {
     policy.spec()?.get(field::SELECTOR)?.get(field::MATCH_LABELS).filter(|labels| !labels.is_empty())
 }
 
-/// The configuration of the mesh, with the object that holds it.
-fn configuration(snapshot: &Snapshot) -> Option<(ObjectView<'_>, &str)> {
-    let mut maps = snapshot.of_kind(Kind::ConfigMap).filter(|map| is_configuration(*map));
-    maps.find_map(|map| Some((map, map.root().get(field::DATA)?.entry("mesh")?.as_str()?)))
-}
-
-/// Whether an object may hold the configuration of a mesh.
-pub(crate) fn is_configuration(object: ObjectView<'_>) -> bool {
-    object.kind() == Kind::ConfigMap && (object.name() == "istio" || object.name().starts_with("istio-"))
-}
-
 /// What the configuration says of one of its own keys.
 fn setting<'s>(snapshot: &'s Snapshot, key: &str) -> Option<&'s str> {
-    let (_, text) = configuration(snapshot)?;
-    let written = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map(|value| value.trim().trim_matches(['"', '\'']));
-    written.filter(|value| !value.is_empty())
+    configurations(snapshot).next()?.word(key)
 }
-
-/// Whether proxies that are not told otherwise send on to what is registered and to nothing else. Without a word they send on everything,
-/// and a setting without a mode is the first of the two.
-pub(crate) fn sends_to_registered_alone(snapshot: &Snapshot) -> bool {
-    const SETTING: &str = "outboundTrafficPolicy:";
-    let Some((_, text)) = configuration(snapshot) else { return false };
-    let mut lines = text.lines().skip_while(|line| !line.starts_with(SETTING));
-    let Some(first) = lines.next() else { return false };
-    let inner = lines.take_while(|line| line.starts_with([' ', '\t']) || line.trim().is_empty());
-    !std::iter::once(first).chain(inner).any(|line| line.contains(ALLOW_ANY))
-}
-
-/// The mode in which proxies send on everything.
-pub(crate) const ALLOW_ANY: &str = "ALLOW_ANY";
 
 /// The namespace whose policies hold for the whole mesh.
 pub(crate) fn root(snapshot: &Snapshot) -> &str {
-    root_of(snapshot).unwrap_or(MESH_ROOT)
-}
-
-/// The root namespace that the configuration of the mesh names, else the one that it stands in.
-fn root_of(snapshot: &Snapshot) -> Option<&str> {
-    let (map, _) = configuration(snapshot)?;
-    Some(setting(snapshot, "rootNamespace").or(map.namespace()).unwrap_or(MESH_ROOT))
+    configurations(snapshot).next().map_or(MESH_ROOT, Configuration::root)
 }

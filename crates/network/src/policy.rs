@@ -487,6 +487,11 @@ impl<'s> Policies<'s> {
         self.forget_unused();
     }
 
+    /// Tells the addresses of these sets from others, though no policy does.
+    pub(crate) fn tell_apart<'n>(&mut self, sets: impl Iterator<Item = &'n AddressSet>) {
+        sets.for_each(|set| _ = self.blocks.add(set.clone()));
+    }
+
     fn block(&mut self, set: AddressSet) -> u32 {
         self.blocks.add(set)
     }

@@ -31,7 +31,7 @@ pub enum Cause {
     DomainName,
     /// Policies of this kind apply, and are not modelled.
     NotModelled(String),
-    /// A Sidecar of Istio with which proxies hold something back, by its name: those who go past the proxy are not held.
+    /// What tells proxies of Istio to send on registered hosts alone, by its name: those who go past the proxy are not held.
     ProxyLimits(String),
     /// This list could not be read.
     NotRead(String),
@@ -251,7 +251,8 @@ impl<'s> Network<'s> {
         if reaching.is_empty() && !trace.is_exhaustive {
             return reaching;
         }
-        self.through_gate(source, target, reaching, trace)
+        let sent_on = self.past_outlet(source, target, reaching, trace);
+        self.through_gate(source, target, sent_on, trace)
     }
 
     /// Of `asked`, what policies of the network let through.
@@ -301,7 +302,10 @@ impl<'s> Network<'s> {
         let peer = if veiled { &Party { addresses: Addresses::Unknown, ..*peer } } else { peer };
         let decided = self.tiers(direction, applied, subject, peer, asked, trace);
         let decided = if applied.is_empty() { decided } else { self.softened(whole, decided, trace) };
-        self.blur(direction, subject, whole, decided, trace)
+        let decided = self.blur(direction, subject, whole, decided, trace);
+        // Of a pod that does not exist only this side is asked.
+        let is_alone = direction == Direction::Egress && matches!(peer.presence, Presence::Imagined(_));
+        if is_alone { self.past_outlet(subject, peer, decided, trace) } else { decided }
     }
 
     pub(crate) fn applied(&self, member: Member, direction: Direction) -> Option<&Applied> {

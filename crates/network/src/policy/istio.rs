@@ -4,7 +4,7 @@
 use bartizan_cluster::{ObjectView, Snapshot, Value, field};
 
 use super::{NamespaceMatch, PodMatch, Policies, shape};
-use crate::address::{Address, AddressSet, Cidr};
+use crate::address::AddressSet;
 use crate::inventory::Inventory;
 use crate::label::{Refusal, Selector, misshapen};
 use crate::mesh::{Mesh, SECURITY};
@@ -233,12 +233,6 @@ fn negated(name: &str) -> (bool, String) {
     }
 }
 
-/// A block of addresses, or a single one.
-fn block(text: &str) -> Option<AddressSet> {
-    let single = |address: Address| AddressSet::range(address.family, address.number, address.number);
-    text.parse::<Cidr>().ok().map(AddressSet::block).or_else(|| text.parse().ok().map(single))
-}
-
 fn is_gateway(reference: &Value<'_>) -> bool {
     reference.str(field::KIND) == Some("Gateway")
 }
@@ -395,7 +389,7 @@ impl<'s> Reader<'_, 's> {
     fn blocks(&mut self, source: Value<'s>, name: &str) -> u32 {
         let mut set = AddressSet::default();
         for item in self.list(Some(source), name).unwrap_or_default() {
-            match block(item.as_str().unwrap_or("")) {
+            match AddressSet::written(item.as_str().unwrap_or("")) {
                 Some(block) => set = set.union(&block),
                 None => self.invalid.push((item, format!("`{}` is no block of addresses", item.display()))),
             }

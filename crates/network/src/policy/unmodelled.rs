@@ -8,7 +8,7 @@ use crate::custom::Ground;
 use crate::fabric;
 use crate::inventory::{Inventory, count};
 use crate::label::Selector;
-use crate::mesh::{self, MESH_ROOT, SECURITY};
+use crate::mesh::{self, Configuration, MESH_ROOT, Outbound, SECURITY, configurations};
 use crate::profile::Does;
 use crate::verdict::Cause;
 
@@ -107,7 +107,7 @@ pub(crate) fn read_gaps<'s>(snapshot: &'s Snapshot, inventory: &Inventory<'s>, f
 
 /// Whether an object is one of what proxies of a mesh enforce, which is told by `gate`.
 fn is_of_gates(object: ObjectView<'_>) -> bool {
-    object.group() == SECURITY && matches!(object.kind_name(), "AuthorizationPolicy" | "PeerAuthentication")
+    is_sidecar(object) || (object.group() == SECURITY && matches!(object.kind_name(), "AuthorizationPolicy" | "PeerAuthentication"))
 }
 
 /// Whether an object tells proxies of Istio what to take and what to send on.
@@ -118,9 +118,10 @@ fn is_sidecar(object: ObjectView<'_>) -> bool {
 /// Whether proxies hold back what is sent to hosts of which they know nothing, or that are not among those they are told. Else they
 /// send it on as it is. Who goes past the proxy is held back by neither.
 fn is_limiting(sidecar: ObjectView<'_>, snapshot: &Snapshot) -> bool {
+    let limits = |outbound| outbound == Outbound::RegisteredAlone;
     match sidecar.spec().and_then(|spec| spec.entry("outboundTrafficPolicy")).filter(|policy| !policy.is_null()) {
-        Some(policy) => policy.entry("mode").and_then(Value::as_str) != Some(mesh::ALLOW_ANY),
-        None => mesh::sends_to_registered_alone(snapshot),
+        Some(policy) => limits(Outbound::of(policy.entry("mode").and_then(Value::as_str))),
+        None => configurations(snapshot).find_map(Configuration::outbound).is_some_and(limits),
     }
 }
 

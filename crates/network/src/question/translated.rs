@@ -34,6 +34,10 @@ impl<'s> Network<'s> {
             return if is_open { after } else { Answer { allowed: None, reason: by_waypoint().to_string(), variants: Vec::new() } };
         }
         let port = service.port(question.protocol, &question.port).map(|port| port.port);
+        let held = port.filter(|_| question.protocol == Protocol::Tcp && after.allowed == Some(true)).and_then(|port| self.held_from(sources, service, port));
+        if let Some(cause) = held {
+            return Answer { allowed: None, reason: cause.to_string(), variants: Vec::new() };
+        }
         let (Some(port), Some(addresses)) = (port, cluster_addresses(service.object)) else { return after };
         if self.fabric.does(Point::TranslatesFirst) == Does::Yes || after.allowed.is_none() {
             return after;

@@ -107,6 +107,7 @@ impl Network<'_> {
     /// What is let through between a node and what runs on it.
     pub(crate) fn on_one_node(&self, source: &Party<'_>, target: &Party<'_>, node: Option<u32>, asked: &Traffic, trace: &mut Trace) -> Bounds {
         let passed = self.past_own_node(source, target, node, asked, trace);
+        let passed = self.past_outlet(source, target, passed, trace);
         // Where a pod of the host network may be a pod like others, it is not the node that it shares.
         let is_pod = |party: &Party<'_>| party.guest.is_some() && self.fabric.does(Point::GuardsHostPods) != Does::No;
         if !is_pod(source) && !is_pod(target) {

@@ -39,6 +39,22 @@ fn without_policies_anybody_may_come_and_everywhere_may_be_gone() {
 }
 
 #[test]
+fn pods_to_come_are_not_among_what_is_registered_in_a_mesh() {
+    let mesh = |mode: &str| {
+        let configuration = format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: i}}\ndata: {{mesh: 'outboundTrafficPolicy: {{mode: {mode}}}'}}\n"
+        );
+        namespace("a", "istio-injection: enabled") + &pod("a", "x", "", "", "") + &configuration
+    };
+    assert_eq!(reaches(&mesh("ALLOW_ANY"), "a/Pod/x"), ["Ingress {} {} : all ? none", "Egress {} {} : all ? none"]);
+    let held = reaches(&mesh("REGISTRY_ONLY"), "a/Pod/x");
+    let [ingress, egress] = held.as_slice() else { panic!("{held:?}") };
+    assert_eq!(ingress, "Ingress {} {} : all ? none");
+    let (allowed, unknown) = egress.split_once(" ? ").unwrap();
+    assert!(allowed.contains("UDP") && !allowed.contains("TCP") && unknown.starts_with("TCP") && !unknown.contains("UDP"), "{egress}");
+}
+
+#[test]
 fn a_rule_exposes_to_the_pods_that_it_describes() {
     let world = namespace("a", "") + &namespace("b", "team: blue") + &pod("a", "x", "app: x", "", "");
     let rule = |from: &str| {

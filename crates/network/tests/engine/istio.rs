@@ -70,10 +70,18 @@ fn a_sidecar_holds_back_only_what_its_proxies_do_not_send_on_and_only_of_its_pod
     says(&sidecar("a", "outboundTrafficPolicy: {}"), "", ["unknown", "unknown", "yes"]);
     // The mesh may say so for all, and one of the root namespace too.
     let only = "    outboundTrafficPolicy:\n      mode: REGISTRY_ONLY\n";
-    says(&sidecar("a", hosts), only, ["unknown", "unknown", "yes"]);
-    says(&sidecar("a", "outboundTrafficPolicy: {mode: ALLOW_ANY}"), only, OPEN);
+    says("", only, ["unknown"; 3]);
+    says(&sidecar("a", hosts), only, ["unknown"; 3]);
+    says(&sidecar("a", "outboundTrafficPolicy: {mode: ALLOW_ANY}"), only, ["yes", "yes", "unknown"]);
     says(&sidecar("a", hosts), "    outboundTrafficPolicy: {mode: ALLOW_ANY}\n", OPEN);
     says(&sidecar("istio-system", closed), "", ["unknown"; 3]);
+    // A nearer one takes the place of that of the root namespace.
+    says(
+        &(sidecar("istio-system", closed) + &sidecar("a", "workloadSelector: {labels: {app: x}}, outboundTrafficPolicy: {mode: ALLOW_ANY}")),
+        "",
+        ["yes", "unknown", "unknown"],
+    );
+    says(&(sidecar("istio-system", closed) + &sidecar("a", hosts)), "", ["yes", "yes", "unknown"]);
     says(&sidecar("istio-system", &format!("workloadSelector: {{labels: {{app: x}}}}, {closed}")), "", OPEN);
     for odd in ["outboundTrafficPolicy: 7", "outboundTrafficPolicy: []", "workloadSelector: 7, outboundTrafficPolicy: {mode: 7}"] {
         says(&sidecar("a", odd), "", ["unknown", "unknown", "yes"]);
@@ -81,6 +89,137 @@ fn a_sidecar_holds_back_only_what_its_proxies_do_not_send_on_and_only_of_its_pod
     let snapshot = snapshot(&text(&sidecar("a", closed), ""));
     let reason = Network::resolve(&snapshot, Model::Kubernetes).ask(&question("a/x", "b/z", "80")).unwrap().reason;
     assert!(reason.contains("Sidecar a/s lets proxies send to registered hosts alone"), "{reason}");
+}
+
+/// A mesh whose proxies send on nothing but what is registered: a pod in front of a Service, one of the host network in front of another
+/// one, and some that nothing leads to.
+fn closed(more: &str) -> String {
+    let service = |name: &str, spec: &str| format!("---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: a}}\nspec: {{{spec}}}\n");
+    let at = |octet: u8| format!("phase: Running, podIP: 10.1.0.{octet}");
+    "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}'}\n"
+        .to_owned()
+        + &namespace("a", "istio-injection: enabled")
+        + &namespace("b", "")
+        + "---\napiVersion: v1\nkind: Node\nmetadata: {name: one}\nstatus: {addresses: [{type: InternalIP, address: 10.0.0.1}]}\n"
+        + &pod("a", "x", "app: x", "nodeName: one", &at(1)).replace("image: i}", "image: i, ports: [{name: web, containerPort: 8080}]}")
+        + &pod("a", "w", "app: w", "nodeName: one", &at(2))
+        + &pod("b", "z", "app: z", "nodeName: one", &at(3))
+        + &pod("b", "agent", "app: agent", "nodeName: one, hostNetwork: true", "phase: Running, podIP: 10.0.0.1")
+        + &service("x", "selector: {app: x}, clusterIP: 10.96.0.1, ports: [{port: 80, targetPort: web}, {name: dns, port: 53, protocol: UDP}]")
+        + &service("api", "clusterIP: 10.96.0.2, ports: [{port: 443}]")
+        + "---\napiVersion: v1\nkind: Endpoints\nmetadata: {name: api, namespace: a}\nsubsets: [{addresses: [{ip: 192.0.2.9}], ports: [{port: 6443}]}]\n"
+        + &service("agent", "selector: {app: agent}, ports: [{port: 9100}]").replace("namespace: a}", "namespace: b}")
+        + more
+}
+
+#[test]
+fn proxies_that_send_on_what_is_registered_alone_know_services_and_what_stands_behind_them() {
+    expect(
+        &closed(""),
+        "a/w a/x 8080 yes
+         a/w a/Service/x 80 yes
+         a/w a/x 80 unknown
+         a/x a/w 8080 unknown
+         a/w b/z 80 unknown
+         a/w b/z UDP 80 yes
+         a/w a/Service/x UDP 53 yes
+         b/z a/w 80 yes
+         b/z 192.0.2.1 443 yes
+         a/w b/agent 9100 yes
+         a/w b/agent 9101 unknown
+         a/w 192.0.2.9 6443 yes
+         a/w 192.0.2.9 443 unknown
+         a/w a/Service/api 443 yes
+         a/w 192.0.2.1 443 unknown
+         a/w Node/one 80 unknown
+         a/w Node/one UDP 80 yes
+         Node/one a/w 80 yes",
+    );
+    let entry = |spec: &str| {
+        format!("---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: e, namespace: a}}\nspec: {{hosts: [e.example], {spec}}}\n")
+    };
+    let port = |protocol: &str| format!("ports: [{{number: 443, name: p, protocol: {protocol}}}]");
+    for (spec, answer) in [
+        (format!("addresses: [192.0.2.0/24], resolution: NONE, {}", port("TCP")), "yes"),
+        (format!("addresses: [192.0.2.1], {}", port("TLS")), "yes"),
+        (format!("addresses: [192.0.3.0/24], resolution: NONE, {}", port("TCP")), "unknown"),
+        (format!("addresses: [192.0.2.0/24], resolution: NONE, exportTo: [b], {}", port("TCP")), "unknown"),
+        (format!("addresses: [192.0.2.0/24], resolution: NONE, exportTo: ['.'], {}", port("TCP")), "yes"),
+        // Where a name leads is not known, and of entries without addresses one may take the place of the other.
+        (format!("resolution: DNS, {}", port("TLS")), "unknown"),
+        (format!("resolution: STATIC, endpoints: [{{address: 192.0.2.1}}], {}", port("TLS")), "yes"),
+        (format!("resolution: STATIC, endpoints: [{{address: 192.0.2.1, ports: {{p: 8443}}}}], {}", port("TLS")), "unknown"),
+        (format!("resolution: STATIC, endpoints: [{{address: 192.0.2.1}}], {}", port("TCP")), "unknown"),
+        (format!("resolution: STATIC, addresses: [240.0.0.1], endpoints: [{{address: 192.0.2.1}}], {}", port("TCP")), "yes"),
+        ("addresses: 7, ports: [7, {number: 99999}, {}], endpoints: {}, resolution: STATIC".to_owned(), "unknown"),
+    ] {
+        expect(&closed(&entry(&spec)), &format!("a/w 192.0.2.1 443 {answer}\na/w 192.0.2.1 80 unknown\na/w 198.51.100.1 443 unknown\na/w a/x 8080 yes"));
+    }
+}
+
+#[test]
+fn what_a_sidecar_names_is_known_to_its_proxies_and_nothing_else() {
+    let says = |egress: &str, answer: &str| {
+        let sidecar = format!("---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: s, namespace: a}}\nspec: {{egress: {egress}}}\n");
+        expect(&closed(&sidecar), &format!("a/w a/Service/x 80 {answer}\na/w a/x 8080 {answer}\na/w a/x UDP 8080 yes"));
+    };
+    for hosts in ["*/*", "./*", "a/*", "a/x.a.svc.cluster.local", "*/*.a.svc.cluster.local"] {
+        says(&format!("[{{hosts: ['{hosts}']}}]"), "yes");
+        says(&format!("[{{port: {{number: 80, protocol: TCP, name: p}}, hosts: ['{hosts}']}}]"), "yes");
+        says(&format!("[{{port: {{number: 81, protocol: TCP, name: p}}, hosts: ['{hosts}']}}]"), "unknown");
+        says(&format!("[{{bind: 127.0.0.1, hosts: ['{hosts}']}}]"), "unknown");
+        says(&format!("[{{captureMode: NONE, hosts: ['{hosts}']}}]"), "unknown");
+        // A port with a listener of its own is none of those that the listener for all of them takes.
+        says(&format!("[{{port: {{number: 80, protocol: HTTP, name: p}}, hosts: ['b/*']}}, {{hosts: ['{hosts}']}}]"), "unknown");
+        for out in ["~a/*", "~/x.a.svc.cluster.local", "~*/*", "~./*.svc.cluster.local"] {
+            says(&format!("[{{hosts: ['{hosts}', '{out}']}}]"), "unknown");
+        }
+    }
+    for hosts in ["b/*", "~/*", "a/y.a.svc.cluster.local", "x.a.svc.cluster.local", "a/x", "7"] {
+        says(&format!("[{{hosts: ['{hosts}']}}]"), "unknown");
+    }
+    says("[]", "yes");
+    says("[7]", "unknown");
+}
+
+#[test]
+fn some_go_past_a_proxy_and_some_proxies_send_on_everything() {
+    let of_y = |from: &str, to: &str, answer: &str| {
+        assert!(closed("").contains(from), "{from}");
+        expect(&closed("").replace(from, to), &format!("a/w 192.0.2.1 443 {answer}\na/w a/x 8080 yes"));
+    };
+    of_y("app: w", "app: w, sidecar.istio.io/inject: 'false'", "yes");
+    let annotated = |annotation: &str| format!("{{name: w, namespace: a, annotations: {{{annotation}}}, ");
+    for (annotation, answer) in [
+        ("traffic.sidecar.istio.io/excludeOutboundPorts: '443, 444'", "yes"),
+        ("traffic.sidecar.istio.io/excludeOutboundPorts: '444'", "unknown"),
+        ("traffic.sidecar.istio.io/includeOutboundIPRanges: ''", "yes"),
+        ("traffic.sidecar.istio.io/includeOutboundIPRanges: 10.0.0.0/8", "unknown"),
+        ("sidecar.istio.io/interceptionMode: NONE", "yes"),
+        ("inject.istio.io/templates: gateway", "yes"),
+    ] {
+        let text = closed("");
+        let place = "{name: w, namespace: a, ";
+        assert!(text.contains(place), "{text}");
+        of_y(place, &annotated(annotation), answer);
+    }
+    of_y("mode: REGISTRY_ONLY", "mode: ALLOW_ANY", "yes");
+    // Of namespaces that nobody watches nothing is registered, and what is not said to be seen may not be.
+    for setting in ["discoverySelectors: []", "defaultServiceExportTo: ['.']"] {
+        let text = closed("").replace(
+            "{mesh: 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}'}",
+            &format!("{{mesh: \"outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}\\n{setting}\\n\"}}"),
+        );
+        expect(&text, "a/w a/x 8080 unknown\na/w a/Service/x 80 unknown\na/w b/z UDP 80 yes");
+    }
+    // What operators are asked for counts as well.
+    for (kind, wish) in [("install.istio.io/v1alpha1\nkind: IstioOperator", "meshConfig"), ("sailoperator.io/v1\nkind: Istio", "values: {meshConfig")] {
+        let end = if wish.starts_with("values") { "}" } else { "" };
+        let text = closed(&format!(
+            "---\napiVersion: {kind}\nmetadata: {{name: default}}\nspec: {{{wish}: {{outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}}}{end}}}\n"
+        ));
+        expect(&text.replace("'outboundTrafficPolicy: {mode: REGISTRY_ONLY}'", "''"), "a/w 192.0.2.1 443 unknown\na/w a/x 8080 yes");
+    }
 }
 
 #[test]

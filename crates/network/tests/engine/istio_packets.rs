@@ -1,5 +1,6 @@
 //! A slow and obvious evaluator of clusters with a mesh: one packet, one proxy, every policy of it in the order of Istio's own rules.
-//! What depends on requests, and on whether sidecars know tunnels, is asked in every way in which it may turn out.
+//! What depends on requests, on whether sidecars know tunnels, and on whether somebody goes past a proxy that holds something back, is
+//! asked in every way in which it may turn out.
 
 use std::fmt::Write as _;
 
@@ -41,11 +42,52 @@ enum Proxy {
     OfNode,
 }
 
-/// One way in which things may turn out: whether requests are such that most passes, and whether sidecars use tunnels.
+/// One way in which things may turn out: whether requests are such that most passes, whether sidecars use tunnels, and whether who sends
+/// goes past the proxy.
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     opens: bool,
     tunnels: bool,
+    goes_past: bool,
+}
+
+/// What proxies are told of where they send things.
+#[derive(Debug, Clone, Default)]
+struct Outlets {
+    /// Whether those that nothing else is told send on nothing but what is registered.
+    mesh_is_closed: Option<bool>,
+    sidecars: Vec<Sidecar>,
+    services: Vec<Service>,
+    entries: Vec<Registered>,
+}
+
+#[derive(Debug, Clone)]
+struct Sidecar {
+    /// None for the root namespace.
+    namespace: Option<usize>,
+    app: Option<&'static str>,
+    is_closed: Option<bool>,
+    /// Each a port or none, and namespaces and names of hosts.
+    egress: Vec<(Option<u16>, Vec<(&'static str, &'static str)>)>,
+}
+
+#[derive(Debug, Clone)]
+struct Service {
+    name: &'static str,
+    namespace: usize,
+    app: &'static str,
+    port: u16,
+    target: u16,
+    seen_from: Option<&'static str>,
+}
+
+/// A block of addresses that is registered as it is, under a name.
+#[derive(Debug, Clone)]
+struct Registered {
+    namespace: usize,
+    name: String,
+    block: Block,
+    port: u16,
 }
 
 #[derive(Debug, Clone)]
@@ -72,6 +114,7 @@ pub(crate) struct Mesh {
     proxies: Vec<Proxy>,
     policies: Vec<Policy>,
     demands: Vec<Demand>,
+    outlets: Outlets,
 }
 
 fn is_like(pattern: &str, text: &str) -> bool {
@@ -105,7 +148,47 @@ impl Mesh {
             let ports = if app.is_some() { dice.some(1, |dice| (dice.one_of(&PORTS), dice.one_of(&["STRICT", "PERMISSIVE", "DISABLE"]))) } else { Vec::new() };
             demands.push(Demand { namespace, app, mode, ports });
         }
-        Self { world, accounts, proxies, policies, demands }
+        let outlets = if dice.once_in(2) { outlets(&mut dice, world.namespaces.len()) } else { Outlets::default() };
+        Self { world, accounts, proxies, policies, demands, outlets }
+    }
+
+    /// Whether the proxy of a pod sends on nothing but what it knows, and if so, what that is.
+    fn sends_on(&self, from: usize, packet: Packet) -> bool {
+        let own = self.world.pods[from].namespace;
+        let here = self.world.namespaces[own].name;
+        let sidecars = || self.outlets.sidecars.iter();
+        let told = sidecars()
+            .find(|sidecar| sidecar.namespace == Some(own) && sidecar.app.is_some() && self.is_for(sidecar.namespace, sidecar.app, from))
+            .or_else(|| sidecars().find(|sidecar| sidecar.namespace == Some(own) && sidecar.app.is_none()))
+            .or_else(|| sidecars().find(|sidecar| sidecar.namespace.is_none() && sidecar.app.is_none()));
+        if !told.and_then(|sidecar| sidecar.is_closed).or(self.outlets.mesh_is_closed).unwrap_or(false) {
+            return true;
+        }
+        let is_told = |namespace: usize, host: &str, port: u16| {
+            let home = self.world.namespaces[namespace].name;
+            let egress = told.map_or(&[][..], |sidecar| &sidecar.egress);
+            let is_among = |(place, name): &(&str, &str)| {
+                let is_place = *place == "*" || *place == home || (*place == "." && home == here);
+                is_place && (*name == "*" || *name == host || name.strip_prefix('*').is_some_and(|end| host.ends_with(end)))
+            };
+            let own_listener = egress.iter().find(|(of, _)| *of == Some(port)).or_else(|| egress.iter().find(|(of, _)| of.is_none()));
+            egress.is_empty() || own_listener.is_some_and(|(_, hosts)| hosts.iter().any(is_among))
+        };
+        let is_service = |service: &Service| {
+            let End::Pod(to) = packet.to else { return false };
+            let host = format!("{}.{}.svc.cluster.local", service.name, self.world.namespaces[service.namespace].name);
+            let is_seen = match service.seen_from {
+                None | Some("*") => true,
+                Some(".") => service.namespace == own,
+                Some(other) => other == here,
+            };
+            let leads = self.world.pods[to].namespace == service.namespace && self.app(to) == Some(service.app) && packet.port == service.target;
+            leads && is_seen && is_told(service.namespace, &host, service.port)
+        };
+        let is_entry = |entry: &Registered| {
+            packet.port == entry.port && is_inside(&entry.block, self.world.address_of(packet.to)) && is_told(entry.namespace, &entry.name, entry.port)
+        };
+        self.outlets.services.iter().any(is_service) || self.outlets.entries.iter().any(is_entry)
     }
 
     fn proxy(&self, at: usize) -> Proxy {
@@ -130,8 +213,10 @@ impl Mesh {
 
     /// The verdict that holds however things turn out.
     fn verdict(&self, packet: Packet) -> Option<bool> {
-        let turns = [true, false].map(|opens| [true, false].map(|tunnels| Turn { opens, tunnels })).concat();
-        let found: Vec<bool> = turns.into_iter().map(|turn| self.lets_through(packet, turn)).collect();
+        let both = [true, false];
+        let turns = both.into_iter().flat_map(|opens| both.map(|tunnels| (opens, tunnels)));
+        let turns = turns.flat_map(|(opens, tunnels)| both.map(|goes_past| Turn { opens, tunnels, goes_past }));
+        let found: Vec<bool> = turns.map(|turn| self.lets_through(packet, turn)).collect();
         found.iter().all(|one| *one == found[0]).then_some(found[0])
     }
 
@@ -158,6 +243,12 @@ impl Mesh {
     fn lets_through(&self, packet: Packet, turn: Turn) -> bool {
         if !self.world.lets_through(self.seen(packet, turn)) {
             return false;
+        }
+        if let End::Pod(from) = packet.from {
+            let is_held = packet.from != packet.to && packet.protocol == "TCP" && self.proxy(from) == Proxy::Sidecar && !turn.goes_past;
+            if is_held && !self.sends_on(from, packet) {
+                return false;
+            }
         }
         let End::Pod(to) = packet.to else { return true };
         if packet.from == packet.to || packet.protocol != "TCP" || !self.has_proxy(to) {
@@ -253,6 +344,80 @@ impl Mesh {
                 selector(demand.app)
             )
             .unwrap();
+        }
+        text + &self.outlets.yaml(&home)
+    }
+}
+
+fn outlets(dice: &mut Dice, namespaces: usize) -> Outlets {
+    let host = |dice: &mut Dice| {
+        (
+            dice.one_of(&["*", "*", ".", "alpha", "beta"]),
+            dice.one_of(&["*", "*", "*", "*.beta.svc.cluster.local", "shop.alpha.svc.cluster.local", "e0.example"]),
+        )
+    };
+    let mut sidecars: Vec<Sidecar> = Vec::new();
+    for _ in 0..dice.below(4) {
+        let namespace = if dice.once_in(4) { None } else { Some(dice.below(namespaces)) };
+        let app = if dice.once_in(2) { None } else { Some(dice.one_of(&random::VALUES)) };
+        // Of several for the same pods the oldest counts, and these have no age.
+        if sidecars.iter().any(|other| other.namespace == namespace && other.app.is_some() == app.is_some()) {
+            continue;
+        }
+        let is_closed = if dice.once_in(3) { None } else { Some(!dice.once_in(4)) };
+        let mut egress: Vec<_> = dice.some(1, |dice| (Some(dice.one_of(&PORTS)), dice.one_or_more(1, host)));
+        egress.extend(dice.some(1, |dice| (None, dice.one_or_more(1, host))));
+        sidecars.push(Sidecar { namespace, app, is_closed, egress });
+    }
+    let mut services: Vec<Service> = Vec::new();
+    for name in ["shop", "bank", "mint", "desk"] {
+        let seen_from = if dice.once_in(2) { None } else { Some(dice.one_of(&["*", ".", "alpha"])) };
+        let (port, target) = (dice.one_of(&PORTS), dice.one_of(&PORTS));
+        services.push(Service { name, namespace: dice.below(namespaces), app: dice.one_of(&random::VALUES), port, target, seen_from });
+    }
+    let traits = Traits { hosts: true, cluster_policies: false, ipv6: true };
+    let mut entries = dice.some(2, |dice| Registered {
+        namespace: dice.below(namespaces),
+        name: String::new(),
+        block: random::block(dice, traits),
+        port: dice.one_of(&PORTS),
+    });
+    entries.iter_mut().enumerate().for_each(|(at, entry)| entry.name = format!("e{at}.example"));
+    Outlets { mesh_is_closed: dice.one_of(&[None, Some(false), Some(true), Some(true)]), sidecars, services, entries }
+}
+
+impl Outlets {
+    fn yaml(&self, home: &dyn Fn(Option<usize>) -> &'static str) -> String {
+        let mode = |is_closed: bool| format!("outboundTrafficPolicy: {{mode: {}}}", if is_closed { "REGISTRY_ONLY" } else { "ALLOW_ANY" });
+        let mut text = String::new();
+        if let Some(is_closed) = self.mesh_is_closed {
+            let mode = mode(is_closed);
+            write!(text, "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: istio-system}}\ndata:\n  mesh: |\n    {mode}\n").unwrap();
+        }
+        for (at, sidecar) in self.sidecars.iter().enumerate() {
+            let mut parts: Vec<String> = sidecar.app.iter().map(|app| format!("workloadSelector: {{labels: {{app: {app}}}}}")).collect();
+            parts.extend(sidecar.is_closed.map(mode));
+            let listener = |(port, hosts): &(Option<u16>, Vec<(&str, &str)>)| {
+                let hosts: Vec<String> = hosts.iter().map(|(place, name)| format!("'{place}/{name}'")).collect();
+                let port = port.map_or_else(String::new, |port| format!("port: {{number: {port}, protocol: TCP, name: own}}, "));
+                format!("{{{port}hosts: [{}]}}", hosts.join(", "))
+            };
+            if !sidecar.egress.is_empty() {
+                parts.push(format!("egress: [{}]", sidecar.egress.iter().map(listener).collect::<Vec<_>>().join(", ")));
+            }
+            let home = home(sidecar.namespace);
+            let spec = parts.join(", ");
+            write!(text, "---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: told-{at}, namespace: {home}}}\nspec: {{{spec}}}\n")
+                .unwrap();
+        }
+        for Service { name, namespace, app, port, target, seen_from } in &self.services {
+            let seen = seen_from.map_or_else(String::new, |seen| format!(", annotations: {{networking.istio.io/exportTo: '{seen}'}}"));
+            let home = home(Some(*namespace));
+            write!(text, "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {home}{seen}}}\nspec: {{selector: {{app: {app}}}, ports: [{{port: {port}, targetPort: {target}}}]}}\n").unwrap();
+        }
+        for Registered { namespace, name, block, port } in &self.entries {
+            let (home, block) = (home(Some(*namespace)), block_yaml(block));
+            write!(text, "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}, namespace: {home}}}\nspec: {{hosts: [{name}], addresses: [{block}], resolution: NONE, ports: [{{number: {port}, name: tcp, protocol: TCP}}]}}\n").unwrap();
         }
         text
     }
@@ -355,8 +520,8 @@ fn claims_hold(mesh: &Mesh) -> Result<usize, TestCaseError> {
             None => _ = policies.remove(at),
         }
         // What selects nobody, or stands in front of nobody, can go as well.
-        let without =
-            Mesh { world: mesh.world.clone(), accounts: mesh.accounts.clone(), proxies: mesh.proxies.clone(), policies, demands: mesh.demands.clone() };
+        let (world, accounts, proxies) = (mesh.world.clone(), mesh.accounts.clone(), mesh.proxies.clone());
+        let without = Mesh { world, accounts, proxies, policies, demands: mesh.demands.clone(), outlets: mesh.outlets.clone() };
         for (from, to) in mesh.world.pairs() {
             for (protocol, port) in ["TCP", "UDP"].into_iter().flat_map(|protocol| PORTS.map(|port| (protocol, port))) {
                 let packet = Packet { from, to, protocol, port };
@@ -381,7 +546,7 @@ proptest! {
 /// two pods of which one needs anything of the other.
 fn tunnels_are_opened(seed: u64) -> Result<(), TestCaseError> {
     let mut mesh = Mesh::roll(seed);
-    (mesh.policies, mesh.demands) = (Vec::new(), Vec::new());
+    (mesh.policies, mesh.demands, mesh.outlets) = (Vec::new(), Vec::new(), Outlets::default());
     mesh.world.policies.clear();
     let mut dice = Dice(seed ^ 0x5eed);
     let wanted: Vec<_> = wanted(&mut dice, &mesh.world).into_iter().filter(|wanted| wanted.to.is_some()).collect();
@@ -404,7 +569,7 @@ fn tunnels_are_opened(seed: u64) -> Result<(), TestCaseError> {
         for (protocol, port) in ["TCP", "UDP"].into_iter().flat_map(|protocol| PORTS.map(|port| (protocol, port))) {
             for tunnels in [true, false] {
                 let packet = Packet { from, to, protocol, port };
-                let seen = mesh.seen(packet, Turn { opens: true, tunnels });
+                let seen = mesh.seen(packet, Turn { opens: true, tunnels, goes_past: true });
                 let expected = if seen.port == port {
                     without.lets_through(packet)
                 } else {
@@ -453,4 +618,24 @@ fn random_meshes_are_worth_asking() {
         }
     }
     assert!((all / 5..all / 5 * 4).contains(&refused), "proxies refuse {refused} of {all} packets");
+}
+
+#[test]
+fn random_meshes_hold_some_back_and_send_some_on() {
+    let (mut held, mut known) = (0u32, 0u32);
+    for seed in 0..80 {
+        let mesh = Mesh::roll(seed);
+        let is_limited = |from: usize| PORTS.iter().any(|&port| !mesh.sends_on(from, Packet { from: End::Pod(from), to: End::Node(0), protocol: "TCP", port }));
+        for (from, to) in mesh.world.pairs() {
+            let End::Pod(at) = from else { continue };
+            if mesh.proxy(at) != Proxy::Sidecar || !is_limited(at) {
+                continue;
+            }
+            for port in PORTS {
+                let packet = Packet { from, to, protocol: "TCP", port };
+                if mesh.sends_on(at, packet) { known += 1 } else { held += 1 }
+            }
+        }
+    }
+    assert!(held > 1_000 && known > 60, "{held} held back, {known} sent on");
 }

@@ -249,7 +249,7 @@ fn calico(dice: &mut Dice) -> String {
 fn mesh(dice: &mut Dice) -> String {
     let (one, two) = (label(dice), label(dice));
     let root = dice.one_of(&["NAMESPACE", "NAMESPACE", "istio-system"]);
-    match dice.below(9) {
+    match dice.below(10) {
         0 | 1 => {
             let selector = if root == "NAMESPACE" && dice.once_in(2) {
                 format!(
@@ -293,6 +293,13 @@ fn mesh(dice: &mut Dice) -> String {
                 "'istio.io/dataplane-mode': ambient, 'istio.io/use-waypoint': waypoint"
             ])
         ),
-        _ => "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: alpha}\ndata: {mesh: \"trustDomain: elsewhere\\n\"}\n".to_owned(),
+        8 => format!(
+            "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: known, namespace: NAMESPACE}}\nspec: {{hosts: [known.example], addresses: [10.1.0.{}/30], ports: [{{number: 80, name: p, protocol: TCP}}]}}\n",
+            dice.below(4)
+        ),
+        _ => format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: alpha}}\ndata: {{mesh: \"trustDomain: elsewhere\\n{}\"}}\n",
+            dice.one_of(&["", "outboundTrafficPolicy: {mode: REGISTRY_ONLY}\\n"])
+        ),
     }
 }
