@@ -9,6 +9,7 @@ mod chain;
 mod endpoint;
 mod faults;
 mod holder;
+mod istio;
 mod name;
 mod path;
 mod permission;

@@ -80,7 +80,10 @@ fn places(gateway: ObjectView<'_>) -> BTreeMap<String, Value<'_>> {
     let spec = gateway.spec();
     let tls_of = |name: &str| spec.and_then(|spec| spec.entry(name)).into_iter().flat_map(Value::items).filter_map(|item| item.get(field::TLS));
     let of_listeners = tls_of("listeners").filter_map(|tls| tls.entry("certificateRefs")).flat_map(Value::items);
-    let of_servers = tls_of("servers").filter_map(|tls| tls.entry("credentialName"));
+    let of_servers = tls_of("servers").flat_map(|tls| {
+        let listed = tls.entry("credentialNames").into_iter().flat_map(Value::items);
+        listed.chain(["credentialName", "caCertCredentialName"].into_iter().filter_map(move |name| tls.entry(name)))
+    });
     let parent = spec.and_then(|spec| spec.entry("parentRef"));
     of_listeners.chain(of_servers).chain(parent).map(|place| (place.path().as_str().to_owned(), place)).collect()
 }
@@ -91,6 +94,7 @@ fn message(judgement: &Judgement) -> Option<Msg> {
     Some(match judgement.fault.id {
         "secret-missing" => msg!("missing", secret = text("secret")),
         "secret-incomplete" => msg!("incomplete", secret = text("secret"), key = text("key")),
+        "client-authorities-missing" => msg!("clients", secret = text("secret")),
         "secret-wrong-type" => msg!("kind", secret = text("secret"), kind = text("kind")),
         "host-not-covered" => msg!("host", secret = text("secret"), host = text("host"), names = text("names")),
         "reference-not-granted" => msg!("grant", secret = text("secret"), namespace = text("namespace")),

@@ -144,6 +144,23 @@ fault!(
     ("create it with the authority as `ca.crt`, or name one that exists", "以 `ca.crt` 写入 CA 来创建它，或引用已存在的对象"),
 );
 fault!(
+    CLIENT_AUTHORITIES_MISSING,
+    "client-authorities-missing",
+    High,
+    (
+        "{secret} holds no authority by which clients could prove who they are (`cacert` or `ca.crt`)",
+        "{secret} 中没有可用于校验客户端的 CA（`cacert` 或 `ca.crt`）"
+    ),
+    (
+        "The server asks its clients for certificates and has nothing to verify them by: nobody gets in.",
+        "服务器要求客户端出示证书，却没有可用于校验的内容：谁也无法连接。"
+    ),
+    (
+        "write the authority of the clients under `cacert` (or `ca.crt`), into that Secret or into one of its name with `-cacert`",
+        "把签发客户端证书的 CA 以 `cacert`（或 `ca.crt`）写入该 Secret，或写入名称加 `-cacert` 的 Secret"
+    ),
+);
+fault!(
     LISTENERS_NOT_ALLOWED,
     "listeners-not-allowed",
     Medium,
@@ -458,8 +475,9 @@ fault!(
 );
 
 /// Every fault, sorted by its name.
-pub(super) static ALL: [&Fault; 43] = [
+pub(super) static ALL: [&Fault; 44] = [
     &AUTHORITIES_MISSING,
+    &CLIENT_AUTHORITIES_MISSING,
     &LISTENERS_NOT_ALLOWED,
     &MAY_NOT_SIGN,
     &PATH_TOO_LONG,

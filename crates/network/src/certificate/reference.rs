@@ -1,10 +1,10 @@
-//! Who refers to certificates from outside of them: Ingresses, Gateways of the Gateway API with their sets of listeners and of Istio, and
-//! what must be covered.
+//! Who refers to certificates from outside of them: Ingresses, and Gateways of the Gateway API with their sets of listeners; and what must
+//! be covered. Those of Istio are followed in `istio`.
 
 use std::collections::BTreeSet;
 
 use bartizan_cluster::secret::{Certificate, Content};
-use bartizan_cluster::{Fact, Kind, ObjectView, Snapshot, Value, field, selector};
+use bartizan_cluster::{Fact, Kind, ObjectView, Snapshot, Value, field};
 use bartizan_report::fault::{Judgement, Place};
 
 use super::holder::{CERTIFICATE, Holder, KEY};
@@ -41,19 +41,19 @@ pub(super) fn promised(snapshot: &Snapshot) -> BTreeSet<(&str, &str)> {
 }
 
 /// A Secret that somebody means to show to clients.
-struct Wanted<'a> {
-    user: ObjectView<'a>,
-    place: Place,
-    hosts: Vec<String>,
-    namespace: &'a str,
-    name: &'a str,
-    shown_by: ShownBy,
-    port: u16,
+pub(super) struct Wanted<'a> {
+    pub(super) user: ObjectView<'a>,
+    pub(super) place: Place,
+    pub(super) hosts: Vec<String>,
+    pub(super) namespace: &'a str,
+    pub(super) name: &'a str,
+    pub(super) shown_by: ShownBy,
+    pub(super) port: u16,
 }
 
 /// Who shows a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ShownBy {
+pub(super) enum ShownBy {
     Ingress,
     /// Takes one type of Secret.
     Gateway,
@@ -63,18 +63,15 @@ enum ShownBy {
 
 impl ShownBy {
     /// The keys of certificate and private key that are read from a Secret.
-    fn keys(self, secret: ObjectView<'_>) -> [&'static str; 2] {
+    pub(super) fn keys(self, secret: ObjectView<'_>) -> [&'static str; 2] {
         const OTHERS: [&str; 2] = ["cert", "key"];
         let is_filled = |key: &str| secret.secret().and_then(|facts| facts.entry(key)).is_some_and(|entry| entry.length > 0);
         if self == ShownBy::Istio && OTHERS.into_iter().all(is_filled) { OTHERS } else { [CERTIFICATE, KEY] }
     }
 }
 
-/// The modes of Istio's servers in which the Secret that they name is shown.
-const SHOWING: [&str; 3] = ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"];
-
 /// Where hosts answer by TLS if nothing else is written.
-const HTTPS: u16 = 443;
+pub(super) const HTTPS: u16 = 443;
 
 impl<'s> Ledger<'_, 's> {
     pub(super) fn follow_ingresses(&mut self) {
@@ -118,9 +115,7 @@ impl<'s> Ledger<'_, 's> {
                 }
             }
         }
-        for gateway in self.others("networking.istio.io", "Gateway") {
-            self.follow_istio(gateway);
-        }
+        self.follow_gateways_of_istio();
     }
 
     /// Whether this is a set of listeners whose Gateway is there and lets it not in, which is told.
@@ -138,9 +133,14 @@ impl<'s> Ledger<'_, 's> {
 
     /// The certificate that a listener refers to, if it is there.
     fn leaf_of(&self, gateway: ObjectView<'s>, reference: Value<'s>) -> Option<Certificate> {
-        let namespace = reference.str(field::NAMESPACE).or(gateway.namespace())?;
-        let secret = self.snapshot.find(Kind::Secret, Some(namespace), reference.str(field::NAME)?)?;
-        let Content::Pem { certificates, .. } = &secret.secret()?.entry(CERTIFICATE)?.content else { return None };
+        self.first_of(reference.str(field::NAMESPACE).or(gateway.namespace())?, reference.str(field::NAME)?, ShownBy::Gateway)
+    }
+
+    /// The certificate in a Secret, if it is there.
+    pub(super) fn first_of(&self, namespace: &str, name: &str, shown_by: ShownBy) -> Option<Certificate> {
+        let secret = self.snapshot.find(Kind::Secret, Some(namespace), name)?;
+        let [key, _] = shown_by.keys(secret);
+        let Content::Pem { certificates, .. } = &secret.secret()?.entry(key)?.content else { return None };
         certificates.first().cloned()
     }
 
@@ -163,37 +163,8 @@ impl<'s> Ledger<'_, 's> {
         self.follow(Wanted { user: gateway, place, hosts, namespace, name, shown_by: ShownBy::Gateway, port });
     }
 
-    /// The Secrets of Istio's Gateways are in the namespace of the proxies, which their labels tell.
-    fn follow_istio(&mut self, gateway: ObjectView<'s>) {
-        let Some(spec) = gateway.spec() else { return };
-        let wanted = spec.get(field::SELECTOR);
-        let pods = self.workloads.iter().flat_map(|workload| workload.variants.iter().map(|variant| variant.pod));
-        let homes: BTreeSet<&str> = pods
-            .filter(|pod| wanted.is_some_and(|wanted| !wanted.is_empty() && selector::matches_map(wanted, pod.labels())))
-            .map(bartizan_cluster::PodView::namespace)
-            .collect();
-        for server in spec.entry("servers").into_iter().flat_map(Value::items) {
-            let Some(tls) = server.get(field::TLS).filter(|tls| text(*tls, "mode").is_none_or(|mode| SHOWING.contains(&mode))) else { continue };
-            let Some(name) = text(tls, "credentialName").filter(|name| !name.is_empty() && !name.contains("://")) else { continue };
-            // A host may carry the namespace to which it is shown.
-            let hosts = server.strings(field::HOSTS).map(|host| host.rsplit('/').next().unwrap_or(host)).filter(|host| *host != "*").map(str::to_owned);
-            let hosts: Vec<String> = hosts.collect();
-            let place = Place::field(self.snapshot, gateway, tls, "credentialName");
-            let port = server.get(field::PORT).map_or(HTTPS, |port| number(port.get(field::NUMBER)));
-            if homes.is_empty() {
-                self.leave_open(gateway, place, (hosts, port), None, name);
-                continue;
-            }
-            // Every proxy reads the Secret of its own namespace.
-            for &namespace in &homes {
-                let (place, hosts) = (place.clone(), hosts.clone());
-                self.follow(Wanted { user: gateway, place, hosts, namespace, name, shown_by: ShownBy::Istio, port });
-            }
-        }
-    }
-
     /// Notes that it is not known whether what is referred to is there.
-    fn leave_open(&mut self, user: ObjectView<'s>, place: Place, served: (Vec<String>, u16), secret: Option<(&str, &str)>, name: &str) {
+    pub(super) fn leave_open(&mut self, user: ObjectView<'s>, place: Place, served: (Vec<String>, u16), secret: Option<(&str, &str)>, name: &str) {
         let target = secret.map_or_else(|| format!("Secret {name}"), |(namespace, name)| called(namespace, name));
         self.note(user, place, served, target, ReferenceState::Unknown, Vec::new());
         if let Some(reference) = self.references.last_mut() {
@@ -209,7 +180,7 @@ impl<'s> Ledger<'_, 's> {
     }
 
     /// Looks for the Secret and judges whether it serves.
-    fn follow(&mut self, wanted: Wanted<'s>) {
+    pub(super) fn follow(&mut self, wanted: Wanted<'s>) {
         let target = called(wanted.namespace, wanted.name);
         let mut judgements = Vec::new();
         let state = match self.secret(wanted.namespace, wanted.name) {
@@ -285,13 +256,13 @@ fn port_of(listener: Value<'_>) -> u16 {
     number(listener.get(field::PORT))
 }
 
-fn number(port: Option<Value<'_>>) -> u16 {
+pub(super) fn number(port: Option<Value<'_>>) -> u16 {
     port.and_then(Value::as_i64).and_then(|port| u16::try_from(port).ok()).unwrap_or(HTTPS)
 }
 
 /// Whether a host is to be covered by the certificate with this number. Each host needs one of them: the one that covers it, or the only
 /// one there is; what none covers is asked of the first if all are known.
-fn is_asked_of(number: usize, host: &str, leaves: &[Option<Certificate>]) -> bool {
+pub(super) fn is_asked_of(number: usize, host: &str, leaves: &[Option<Certificate>]) -> bool {
     let covered = |leaf: &Option<Certificate>| leaf.as_ref().is_some_and(|leaf| covers(leaf, host));
     match leaves.iter().position(covered) {
         Some(_) => leaves.get(number).is_some_and(covered),
@@ -299,7 +270,7 @@ fn is_asked_of(number: usize, host: &str, leaves: &[Option<Certificate>]) -> boo
     }
 }
 
-fn called(namespace: &str, name: &str) -> String {
+pub(super) fn called(namespace: &str, name: &str) -> String {
     format!("Secret {namespace}/{name}")
 }
 

@@ -292,8 +292,60 @@ fn every_proxy_of_istio_reads_the_secret_of_its_own_namespace_in_either_form() {
         assert_eq!(wrong(&(gateway(mode) + &proxy("edge") + &other)), none, "{mode}");
     }
     assert_eq!(wrong(&(gateway("MUTUAL") + &proxy("edge") + &other)), ["secret-missing"]);
+    // Without a mode it is passed through as well.
+    assert_eq!(wrong(&(gateway("SIMPLE").replace("mode: SIMPLE, ", "") + &proxy("edge") + &other)), none);
     // Who serves it is not in the input.
     assert_eq!(wrong(&(gateway("SIMPLE") + &other)), none);
+}
+
+#[test]
+fn servers_of_istio_show_a_certificate_for_each_kind_of_key_and_verify_clients_by_authorities() {
+    let authority = Authority::new("root").unwrap();
+    let root = authority.identity().certificate.clone();
+    let (shop, pay) = (authority.server("shop", &["shop.example"], &[]).unwrap(), authority.server("pay", &["pay.example"], &[]).unwrap());
+    let gateway = |tls: &str| {
+        let pod = pod("edge", "proxy", "istio: door", "", "");
+        let port = "{number: 443, name: https, protocol: HTTPS}";
+        let spec = format!("{{selector: {{istio: door}}, servers: [{{port: {port}, hosts: [shop.example], tls: {{{tls}}}}}]}}");
+        format!("{pod}---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: door, namespace: shop}}\nspec: {spec}\n")
+    };
+    let tls = |name: &str, one: &Identity| secret_of("edge", name, "kubernetes.io/tls", &[("tls.crt", &one.certificate), ("tls.key", &one.key)]);
+    let with = |name: &str, more: (&str, &str)| secret_of("edge", name, "Opaque", &[("cert", &shop.certificate), ("key", &shop.key), more]);
+    let only = |name: &str, key: &str, text: &str| secret_of("edge", name, "Opaque", &[(key, text)]);
+    let none = Vec::<&str>::new();
+    let two = gateway("mode: SIMPLE, credentialNames: [one, two]");
+    assert_eq!(wrong(&(two.clone() + &tls("one", &shop) + &tls("two", &authority.server("also", &["shop.example"], &[]).unwrap()))), none);
+    assert_eq!(wrong(&(two.clone() + &tls("one", &shop))), ["secret-missing"]);
+    // Each host needs one of them.
+    assert_eq!(wrong(&(two.clone() + &tls("one", &pay) + &tls("two", &shop))), none);
+    assert_eq!(wrong(&(two + &tls("one", &pay) + &only("two", "tls.crt", ""))), ["secret-incomplete", "secret-incomplete"]);
+    for mode in ["MUTUAL", "OPTIONAL_MUTUAL"] {
+        let one = gateway(&format!("mode: {mode}, credentialName: web"));
+        assert_eq!(wrong(&(one.clone() + &tls("web", &shop))), ["client-authorities-missing"]);
+        for key in ["cacert", "ca.crt"] {
+            assert_eq!(wrong(&(one.clone() + &with("web", (key, &root)))), none, "{key}");
+            assert_eq!(wrong(&(one.clone() + &tls("web", &shop) + &only("web-cacert", key, &root))), none, "{key}");
+        }
+        // The Secret of their own goes before the other one, whatever it holds.
+        assert_eq!(wrong(&(one.clone() + &with("web", ("cacert", &root)) + &only("web-cacert", "other", &root))), ["client-authorities-missing"]);
+        assert_eq!(wrong(&(one.clone() + &with("web", ("cacert", &root)) + &only("web-cacert", "cacert", ""))), ["client-authorities-missing"]);
+        let list = gateway(&format!("mode: {mode}, credentialNames: [one, two]"));
+        let both = tls("one", &shop) + &tls("two", &authority.server("also", &["shop.example"], &[]).unwrap());
+        assert_eq!(wrong(&(list.clone() + &both + &only("two-cacert", "cacert", &root))), ["client-authorities-missing"]);
+        assert_eq!(wrong(&(list + &both + &only("one-cacert", "cacert", &root))), none);
+        let named = gateway(&format!("mode: {mode}, credentialName: web, caCertCredentialName: clients-cacert"));
+        assert_eq!(wrong(&(named.clone() + &tls("web", &shop) + &only("clients-cacert", "ca.crt", &root))), none);
+        assert_eq!(wrong(&(named.clone() + &tls("web", &shop) + &only("clients", "ca.crt", &root))), none);
+        assert_eq!(wrong(&(named.clone() + &with("web", ("cacert", &root)))), ["client-authorities-missing"]);
+        // What is not there at all is told once.
+        assert_eq!(wrong(&(one.clone() + &only("other", "a", "b"))), ["secret-missing"]);
+        // Who hands out other names is not known.
+        let other = gateway(&format!("mode: {mode}, credentialName: 'sds://web'"));
+        assert_eq!(wrong(&(other + &only("other", "a", "b"))), none);
+        let kubernetes = gateway(&format!("mode: {mode}, credentialName: 'kubernetes://web'"));
+        assert_eq!(wrong(&(kubernetes + &tls("web", &shop))), ["client-authorities-missing"]);
+    }
+    assert_eq!(wrong(&(gateway("mode: SIMPLE, credentialName: web, caCertCredentialName: clients") + &tls("web", &shop))), none);
 }
 
 pub(crate) fn webhook(bundle: &str) -> String {
