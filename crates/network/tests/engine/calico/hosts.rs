@@ -23,6 +23,26 @@ struct Endpoint {
     expects: Vec<IpAddr>,
     labels: Labels,
     profiles: Vec<&'static str>,
+    /// Whether it is in the input; else Calico makes it.
+    is_written: bool,
+}
+
+/// What Calico's controllers make endpoints by.
+#[derive(Debug, Clone)]
+struct Template {
+    name: &'static str,
+    /// Labels of the nodes of which one is made.
+    nodes: Option<Choice>,
+    blocks: Vec<Block>,
+    labels: Labels,
+}
+
+/// The controllers of Calico, where they make endpoints of nodes.
+#[derive(Debug, Clone)]
+struct Controllers {
+    /// Whether every node has one for all interfaces as well.
+    makes_default: bool,
+    templates: Vec<Template>,
 }
 
 /// When a policy for endpoints alone is asked.
@@ -36,6 +56,7 @@ enum Hook {
 struct HostWorld {
     base: CalicoWorld,
     endpoints: Vec<Endpoint>,
+    controllers: Option<Controllers>,
     /// Which of the policies of the base are asked about what is forwarded as well.
     forwarded: Vec<bool>,
     alone: Vec<(Policy, Hook)>,
@@ -66,6 +87,67 @@ fn labels(dice: &mut Dice) -> Labels {
     found
 }
 
+fn controllers(dice: &mut Dice) -> Controllers {
+    let block = |dice: &mut Dice| Block(IpAddr::from(dice.one_of(&[[10, 9, 0, 0], [10, 9, 0, 1], [10, 9, 0, 2], [10, 77, 0, 0]])), dice.one_of(&[24, 31, 32]));
+    let nodes = |dice: &mut Dice| {
+        let key = dice.one_of(&["app", "tier", "env"]).to_owned();
+        let value = dice.one_of(&VALUES);
+        dice.one_of(&[None, None, Some(Choice::Has(key.clone())), Some(Choice::Is(key.clone(), value)), Some(Choice::Not(Box::new(Choice::Is(key, value))))])
+    };
+    let template = |dice: &mut Dice| Template {
+        name: dice.one_of(&["inner", "inner", "outer", ""]),
+        nodes: nodes(dice),
+        blocks: dice.some(2, block),
+        labels: labels(dice),
+    };
+    Controllers { makes_default: dice.once_in(2), templates: dice.some(3, template) }
+}
+
+impl Controllers {
+    /// What is made of a node: of two of one name the later one stays.
+    fn made_of(&self, node: usize, name: &str, own: &Labels, address: IpAddr) -> Vec<Endpoint> {
+        let mut made: Vec<Endpoint> = Vec::new();
+        let mut make = |name: String, interface, more: &Labels| {
+            let replaces = |key: &str| more.iter().any(|(other, _)| *other == key);
+            let labels = own
+                .iter()
+                .filter(|(key, _)| !replaces(key))
+                .chain(more)
+                .copied()
+                .chain([("projectcalico.org/created-by", "calico-kube-controllers")])
+                .collect();
+            made.retain(|other| other.name != name);
+            made.push(Endpoint { name, node, interface, expects: vec![address], labels, profiles: vec!["projectcalico-default-allow"], is_written: false });
+        };
+        if self.makes_default {
+            make(format!("{name}-auto-hep"), "'*'", &Labels::new());
+        }
+        let map: Map = own.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        for template in &self.templates {
+            let is_of_node = template.nodes.as_ref().is_none_or(|nodes| matches(nodes, "", &map));
+            if is_of_node && template.blocks.iter().any(|block| is_inside(block, address)) {
+                let middle = if template.name.is_empty() { String::new() } else { format!("-{}", template.name) };
+                make(format!("{name}{middle}-auto-hep"), "", &template.labels);
+            }
+        }
+        made
+    }
+
+    fn yaml(&self) -> String {
+        let one = |Template { name, nodes, blocks, labels }: &Template| {
+            let blocks: Vec<String> = blocks.iter().map(|Block(first, length)| format!("{first}/{length}")).collect();
+            let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+            let nodes = nodes.as_ref().map_or_else(String::new, |nodes| format!("nodeSelector: \"{}\", ", nodes.text()));
+            format!("{{generateName: '{name}', {nodes}interfaceCIDRs: [{}], labels: {{{}}}}}", blocks.join(", "), labels.join(", "))
+        };
+        let templates = self.templates.iter().map(one).collect::<Vec<_>>().join(", ");
+        let default = if self.makes_default { "Enabled" } else { "Disabled" };
+        format!(
+            "---\napiVersion: projectcalico.org/v3\nkind: KubeControllersConfiguration\nmetadata: {{name: default}}\nspec: {{controllers: {{node: {{hostEndpoint: {{autoCreate: Enabled, createDefaultHostEndpoint: {default}, templates: [{templates}]}}}}}}}}\n"
+        )
+    }
+}
+
 impl HostWorld {
     fn roll(seed: u64) -> Self {
         let mut base = CalicoWorld::roll(seed);
@@ -88,11 +170,33 @@ impl HostWorld {
                     .map(|at| {
                         let (interface, expects) = dice.one_of(&kinds);
                         let profiles = dice.one_of(&[vec![], vec!["projectcalico-default-allow"], vec!["mine"], vec!["mine", "projectcalico-default-allow"]]);
-                        Endpoint { name: format!("{}-{node}-{at}", dice.one_of(&["k", "m"])), node, interface, expects, labels: labels(dice), profiles }
+                        Endpoint {
+                            name: format!("{}-{node}-{at}", dice.one_of(&["k", "m"])),
+                            node,
+                            interface,
+                            expects,
+                            labels: labels(dice),
+                            profiles,
+                            is_written: true,
+                        }
                     })
                     .collect::<Vec<_>>()
             })
             .collect();
+        let mut endpoints = endpoints;
+        let controllers = dice.once_in(2).then(|| controllers(dice));
+        if let Some(controllers) = &controllers {
+            for (number, node) in base.base.nodes.iter().enumerate() {
+                let mut made = controllers.made_of(number, node.name, &node.labels, node.address);
+                // What is in the input under that name counts instead.
+                for endpoint in &mut made {
+                    if dice.once_in(4) {
+                        (endpoint.labels, endpoint.is_written) = (labels(dice), true);
+                    }
+                }
+                endpoints.extend(made);
+            }
+        }
         for policy in base.policies.iter_mut().filter(|policy| policy.namespace.is_none()) {
             if dice.once_in(2) {
                 continue;
@@ -140,7 +244,7 @@ impl HostWorld {
             })
         };
         let always = [ports(), ports()];
-        Self { base, endpoints, forwarded, alone, mine, always }
+        Self { base, endpoints, controllers, forwarded, alone, mine, always }
     }
 
     fn yaml(&self) -> String {
@@ -159,7 +263,10 @@ impl HostWorld {
         let [ingress, egress] = self.mine.each_ref().map(|rules| rules.iter().map(Rule::yaml).collect::<Vec<_>>().join(", "));
         write!(text, "---\napiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {{name: mine}}\nspec: {{ingress: [{ingress}], egress: [{egress}]}}\n")
             .unwrap();
-        for endpoint in &self.endpoints {
+        if let Some(controllers) = &self.controllers {
+            text += &controllers.yaml();
+        }
+        for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.is_written) {
             let labels: Vec<String> = endpoint.labels.iter().map(|(key, value)| format!("{key}: {value}")).collect();
             let expects: Vec<String> = endpoint.expects.iter().map(ToString::to_string).collect();
             let interface = if endpoint.interface.is_empty() { String::new() } else { format!("interfaceName: {}, ", endpoint.interface) };
@@ -562,6 +669,19 @@ proptest! {
     fn every_packet_past_host_endpoints_meets_the_same_verdict(seed: u64) {
         agrees(&HostWorld::roll(seed))?;
     }
+}
+
+#[test]
+fn random_controllers_make_endpoints_of_some_nodes() {
+    let (mut made, mut written, mut nodes) = (0u32, 0u32, 0u32);
+    for seed in 0..80 {
+        let world = HostWorld::roll(seed);
+        let of_templates = |endpoint: &&Endpoint| endpoint.name.ends_with("-auto-hep") && endpoint.interface.is_empty();
+        made += u32::try_from(world.endpoints.iter().filter(of_templates).filter(|endpoint| !endpoint.is_written).count()).unwrap();
+        written += u32::try_from(world.endpoints.iter().filter(of_templates).filter(|endpoint| endpoint.is_written).count()).unwrap();
+        nodes += u32::try_from(world.base.base.nodes.len()).unwrap();
+    }
+    assert!((nodes / 8..nodes).contains(&made) && written > 5, "{made} made and {written} written for {nodes} nodes");
 }
 
 #[test]

@@ -220,7 +220,8 @@ fn calico(dice: &mut Dice) -> String {
             dice.below(7),
             if one.starts_with("app") { "env" } else { "app" }
         ),
-        7 => match dice.below(5) {
+        7 => match dice.below(6) {
+            5 => format!("apiVersion: projectcalico.org/v3\nkind: KubeControllersConfiguration\nmetadata: {{name: default}}\nspec: {{controllers: {{node: {{hostEndpoint: {{autoCreate: Enabled, createDefaultHostEndpoint: Disabled, templates: [{{generateName: inner, nodeSelector: \"{selector}\", interfaceCIDRs: [10.9.0.0/24], labels: {{{one}}}}}]}}}}}}}}\n"),
             0 => "apiVersion: projectcalico.org/v3\nkind: KubeControllersConfiguration\nmetadata: {name: default}\nspec: {controllers: {node: {hostEndpoint: {autoCreate: Enabled}}}}\n".to_owned(),
             1 => format!("apiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {{name: kns.NAMESPACE}}\nspec: {{ingress: [{{action: Deny, source: {end}}}], egress: [{{action: Allow}}]}}\n"),
             _ => format!("apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: {{name: node-1, labels: {{{one}}}}}\nspec: {{node: node-1, interfaceName: '*', expectedIPs: [10.9.0.1]}}\n"),
