@@ -57,11 +57,32 @@ impl<T: Clone> Pages<T> {
         if let Some(page) = self.pages.last_mut().filter(|page| page.len() < PAGE) {
             Arc::make_mut(page).push(item);
         } else {
-            let mut page = Vec::with_capacity(PAGE);
+            // What is small stays so.
+            let mut page = Vec::with_capacity(if self.pages.is_empty() { 0 } else { PAGE });
             page.push(item);
             self.pages.push(Arc::new(page));
         }
         number
+    }
+
+    /// Puts something new at these places, which are sorted, without a look at what was there.
+    pub fn replace(&mut self, places: &[u32], make: impl Fn() -> T) {
+        for run in places.chunk_by(|one, two| *one as usize / PAGE == *two as usize / PAGE) {
+            let first = run.first().map_or(0, |place| *place as usize / PAGE);
+            let Some(page) = self.pages.get_mut(first) else { continue };
+            let places = || run.iter().map(|place| *place as usize % PAGE);
+            if let Some(own) = Arc::get_mut(page) {
+                for place in places() {
+                    if let Some(item) = own.get_mut(place) {
+                        *item = make();
+                    }
+                }
+                continue;
+            }
+            let mut replaced = places().peekable();
+            let item = |(at, item): (usize, &T)| if replaced.next_if_eq(&at).is_some() { make() } else { item.clone() };
+            *page = Arc::new(page.iter().enumerate().map(item).collect());
+        }
     }
 
     /// The item at a place, to be changed.
@@ -169,6 +190,15 @@ mod tests {
         two.push(1_000);
         assert_eq!((one.get(600), one.len()), (Some(&600), 1_000));
         assert_eq!((two.get(600), two.get(1_000), two.len()), (Some(&7), Some(&1_000), 1_001));
+
+        let mut three = two.clone();
+        for number in [7, 8] {
+            // The pages are shared for the first time, but not for the second.
+            three.replace(&[0, 255, 256, 1_000, 1_001], || number);
+            let changed: Vec<(usize, u32)> = three.iter().copied().enumerate().filter(|(at, item)| u32::try_from(*at) != Ok(*item)).collect();
+            assert_eq!(changed, [(0, number), (255, number), (256, number), (600, 7), (1_000, number)]);
+        }
+        assert_eq!([0, 255, 256].map(|at| one.get(at)), [Some(&0), Some(&255), Some(&256)]);
 
         let mut under = Layered::default();
         under.insert("a", 1);

@@ -2,13 +2,14 @@
 //!
 //! What has the same labels in the same namespace is one set, whether anybody reads them or not; sets that the same selectors select
 //! are one class. A selector that counts in one namespace divides what is there and nothing else, so that classes are of use within a
-//! namespace only: one is a kind of labels, which [`everywhere`] tells, and what the selectors of the namespace make of it. When selectors
-//! come and go, classes are divided and joined at the cost of the sets that are concerned.
+//! namespace only: one is a kind of labels, which [`everywhere`] tells, and what the selectors of the namespace make of it, which [`own`]
+//! tells once somebody asks. When selectors come and go, classes are divided and joined at the cost of the sets that are concerned.
 
 mod everywhere;
+mod own;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bartizan_cluster::Interner;
 use foldhash::{HashMap, HashMapExt as _};
@@ -17,14 +18,30 @@ use crate::inventory::count;
 use crate::label::{Label, Matcher, Scope, SelectorId, Selectors};
 use crate::sharing::{Layered, News, Pages};
 use everywhere::Kinds;
+use own::Own;
 
-/// The number of a class.
+/// A class within a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ClassId(pub(crate) u32);
+pub(crate) struct ClassId {
+    /// What the selectors that count everywhere make of it: of more than one namespace, these alone tell classes apart.
+    pub(crate) kind: u32,
+    /// What the selectors of the namespace make of it, as one of the markings there.
+    own: u32,
+}
 
 /// The number of a set of labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SetId(pub(crate) u32);
+
+/// Labels in a namespace.
+#[derive(Debug, Clone, Copy)]
+struct Set {
+    namespace: u32,
+    /// The number of the list.
+    labels: u32,
+    /// Its place among the sets of the namespace.
+    at: u32,
+}
 
 /// Sets of labels and their classes.
 #[derive(Debug, Clone, Default)]
@@ -36,20 +53,14 @@ pub(crate) struct Classes {
     lists_with: Layered<Label, Vec<u32>>,
     /// The sets with each list.
     sets_with: Pages<Vec<SetId>>,
-    /// The namespace and the labels of each set, by their numbers.
-    sets: Pages<(u32, u32)>,
+    sets: Pages<Set>,
     set_numbers: Layered<(u32, u32), SetId>,
     /// The sets of each namespace.
     of_namespace: Pages<Vec<SetId>>,
-    /// The class of each set; none before [`Classes::settle`].
-    class_of: Pages<ClassId>,
     /// What the selectors that count everywhere make of each list. A selector marks what it selects, and a broad one what it does not.
     kinds: Kinds,
-    /// The kind of the labels of each class, and behind it the selectors of the namespace that mark it, sorted.
-    classes: Pages<Arc<[u32]>>,
-    /// How many sets are of each class. One of none is never one of any again.
-    sizes: Pages<u32>,
-    by_parts: Layered<Arc<[u32]>, ClassId>,
+    /// What those of each namespace make of the sets there, where somebody has asked.
+    own: Pages<OnceLock<Arc<Own>>>,
     /// Whether each selector is broad, by its number: few things are left out by what names no label that must be there, so that
     /// these are what it marks.
     broad: Pages<bool>,
@@ -77,13 +88,15 @@ impl Classes {
         if let Some(&set) = self.set_numbers.get(&(namespace, number)) {
             return set;
         }
-        let set = SetId(self.sets.push((namespace, number)));
+        while self.of_namespace.len() <= namespace as usize {
+            self.of_namespace.push(Vec::new());
+            self.own.push(OnceLock::new());
+        }
+        let at = self.of_namespace.get(namespace as usize).map_or(0, |sets| count(sets.len()));
+        let set = SetId(self.sets.push(Set { namespace, labels: number, at }));
         self.set_numbers.insert((namespace, number), set);
         if let Some(sets) = self.sets_with.get_mut(number as usize) {
             sets.push(set);
-        }
-        while self.of_namespace.len() <= namespace as usize {
-            self.of_namespace.push(Vec::new());
         }
         if let Some(sets) = self.of_namespace.get_mut(namespace as usize) {
             sets.push(set);
@@ -96,13 +109,14 @@ impl Classes {
             if is_new {
                 self.kinds.found(marking(None));
             }
-            let own = marking(Some(namespace));
-            self.found(number, own);
+            if let Some(own) = self.told_own(namespace) {
+                own.mark(at, marking(Some(namespace)));
+            }
         }
         set
     }
 
-    /// Gives every set its class.
+    /// Tells what the selectors that count everywhere make of every list.
     pub(crate) fn settle(&mut self, selectors: &Selectors<'_>) {
         let mut marking: HashMap<u32, Vec<u32>> = HashMap::new();
         for (selector, matcher) in selectors.of_scope(None) {
@@ -113,39 +127,38 @@ impl Classes {
         for list in 0..count(self.labels.len()) {
             self.kinds.found(marking.remove(&list).unwrap_or_default());
         }
-        let mut own: Vec<Vec<u32>> = vec![Vec::new(); self.sets.len()];
-        for (namespace, sets) in (0u32..).zip(self.of_namespace.iter()) {
-            let mut scoped = selectors.of_scope(Some(namespace)).peekable();
-            if scoped.peek().is_none() {
-                continue;
-            }
-            let labels: Vec<u32> = sets.iter().filter_map(|set| self.sets.get(set.0 as usize)).map(|(_, labels)| *labels).collect();
-            let marking = self.marked(&labels, scoped, selectors.strings());
-            for (set, labels) in sets.iter().zip(&labels) {
-                if let Some(list) = own.get_mut(set.0 as usize) {
-                    list.extend(marking.get(labels).into_iter().flatten());
-                }
-            }
-        }
-        // Those of namespaces in which nothing is yet as well.
         for (number, matcher) in selectors.numbered() {
             self.learn(number, matcher);
-        }
-        for (set, own) in own.into_iter().enumerate() {
-            let labels = self.sets.get(set).map_or(u32::MAX, |(_, labels)| *labels);
-            self.found(labels, own);
         }
         self.is_settled = true;
     }
 
-    /// Gives the next set, which has these labels, its class.
-    fn found(&mut self, labels: u32, mut own: Vec<u32>) {
-        own.sort_unstable();
-        let class = self.class_with(self.kinds.of(labels), own.into_iter());
-        self.class_of.push(class);
-        if let Some(size) = self.sizes.get_mut(class.0 as usize) {
-            *size += 1;
-        }
+    /// What the selectors of a namespace make of the sets there, if somebody has asked.
+    fn told_own(&mut self, namespace: u32) -> Option<&mut Own> {
+        let told = self.own.get(namespace as usize).is_some_and(|own| own.get().is_some());
+        self.own.get_mut(namespace as usize).filter(|_| told)?.get_mut().map(Arc::make_mut)
+    }
+
+    /// The same, which is told if nobody has asked.
+    fn own(&self, namespace: u32, selectors: &Selectors<'_>) -> Option<&Own> {
+        let own = self.own.get(namespace as usize)?;
+        Some(own.get_or_init(|| {
+            let mut own = Own::default();
+            let mut scoped = selectors.of_scope(Some(namespace)).peekable();
+            if scoped.peek().is_some() {
+                let labels: Vec<u32> = self.sets_in(namespace).map(|(_, set)| set.labels).collect();
+                let mut marking = self.marked(&labels, scoped, selectors.strings());
+                for (at, labels) in (0u32..).zip(labels) {
+                    own.mark(at, marking.remove(&labels).unwrap_or_default());
+                }
+            }
+            Arc::new(own)
+        }))
+    }
+
+    fn sets_in(&self, namespace: u32) -> impl Iterator<Item = (SetId, Set)> {
+        let sets = self.of_namespace.get(namespace as usize).into_iter().flatten();
+        sets.filter_map(|&set| Some((set, *self.sets.get(set.0 as usize)?)))
     }
 
     fn list(&self, number: u32) -> &[Label] {
@@ -174,7 +187,7 @@ impl Classes {
     pub(crate) fn selected(&self, selector: SelectorId, selectors: &Selectors<'_>) -> Option<impl Iterator<Item = (u32, SetId)>> {
         let matcher = selectors.matcher(selector.0).filter(|matcher| !matcher.is_broad())?;
         let sets = self.marked_by(matcher, selectors.strings()).into_iter().filter_map(|labels| self.sets_with.get(labels as usize)).flatten();
-        Some(sets.filter_map(|&set| Some((self.sets.get(set.0 as usize)?.0, set))))
+        Some(sets.filter_map(|&set| Some((self.namespace(set)?, set))))
     }
 
     /// Of these labels, by their numbers, which selectors mark them.
@@ -215,47 +228,46 @@ impl Classes {
         }
     }
 
-    /// The class of a kind of labels with these selectors of the namespace, sorted.
-    fn class_with(&mut self, kind: u32, own: impl Iterator<Item = u32>) -> ClassId {
-        let parts: Vec<u32> = std::iter::once(kind).chain(own).collect();
-        if let Some(&class) = self.by_parts.get(parts.as_slice()) {
-            return class;
-        }
-        let parts: Arc<[u32]> = parts.into();
-        let class = ClassId(self.classes.push(Arc::clone(&parts)));
-        self.sizes.push(0);
-        self.by_parts.insert(parts, class);
-        class
-    }
-
     pub(crate) fn labels(&self, set: SetId) -> &[Label] {
-        let labels = self.sets.get(set.0 as usize).and_then(|(_, labels)| self.labels.get(*labels as usize));
-        labels.map_or(&[], |labels| labels)
+        self.sets.get(set.0 as usize).map_or(&[], |set| self.list(set.labels))
     }
 
-    pub(crate) fn class(&self, set: SetId) -> ClassId {
-        self.class_of.get(set.0 as usize).copied().unwrap_or(ClassId(u32::MAX))
+    /// The namespace of a set.
+    pub(crate) fn namespace(&self, set: SetId) -> Option<u32> {
+        self.sets.get(set.0 as usize).map(|set| set.namespace)
     }
 
-    /// Whether `selector` selects what is in `class`.
-    pub(crate) fn selects(&self, selector: SelectorId, class: ClassId) -> bool {
-        let (kind, own) = self.parts(class);
-        let is_marked = [own, self.kinds.marking(kind)].iter().any(|marking| marking.binary_search(&selector.0).is_ok());
+    /// What the selectors that count everywhere make of a set.
+    pub(crate) fn kind(&self, set: SetId) -> u32 {
+        self.sets.get(set.0 as usize).map_or(u32::MAX, |set| self.kinds.of(set.labels))
+    }
+
+    /// The class of a set in its namespace.
+    pub(crate) fn class(&self, set: SetId, selectors: &Selectors<'_>) -> ClassId {
+        let set = self.sets.get(set.0 as usize);
+        let own = set.and_then(|set| Some(self.own(set.namespace, selectors)?.of_set(set.at)));
+        ClassId { kind: set.map_or(u32::MAX, |set| self.kinds.of(set.labels)), own: own.unwrap_or(u32::MAX) }
+    }
+
+    /// Whether `selector` selects what is in a class of a namespace.
+    pub(crate) fn selects(&self, selector: SelectorId, namespace: u32, class: ClassId) -> bool {
+        let own = self.own.get(namespace as usize).and_then(OnceLock::get).map_or(&[][..], |own| own.marking(class.own));
+        self.is_selected(selector, &[own, self.kinds.marking(class.kind)])
+    }
+
+    /// The same of what the selectors that count everywhere do not tell apart, for one of them.
+    pub(crate) fn selects_kind(&self, selector: SelectorId, kind: u32) -> bool {
+        self.is_selected(selector, &[self.kinds.marking(kind)])
+    }
+
+    fn is_selected(&self, selector: SelectorId, markings: &[&[u32]]) -> bool {
+        let is_marked = markings.iter().any(|marking| marking.binary_search(&selector.0).is_ok());
         let is_broad = self.broad.get(selector.0 as usize).is_some_and(|is_broad| *is_broad);
         is_marked != is_broad
     }
 
-    /// What the selectors that count everywhere make of a class: of more than one namespace, these alone tell classes apart.
-    pub(crate) fn everywhere(&self, class: ClassId) -> u32 {
-        self.parts(class).0
-    }
-
-    /// The kind of a class, and the selectors of its namespace that mark it.
-    fn parts(&self, class: ClassId) -> (u32, &[u32]) {
-        self.classes.get(class.0 as usize).and_then(|parts| parts.split_first()).map_or((u32::MAX, &[]), |(kind, own)| (*kind, own))
-    }
-
-    /// Divides and joins classes after selectors came and went; the sets that are in another class now, sorted.
+    /// Divides and joins classes after selectors came and went; the sets that are in another class now, sorted, but for those of whose
+    /// class nobody has asked.
     pub(crate) fn change(&mut self, selectors: &Selectors<'_>, news: &News) -> Vec<SetId> {
         for &number in &news.added {
             if let Some(matcher) = selectors.matcher(number) {
@@ -283,48 +295,18 @@ impl Classes {
 
     /// The same for selectors that count in one namespace.
     fn change_in(&mut self, namespace: u32, selectors: &Selectors<'_>, news: &News) -> Vec<SetId> {
+        if self.told_own(namespace).is_none() {
+            return Vec::new();
+        }
         let added: Vec<(u32, &Matcher)> = news.added.iter().filter_map(|&number| Some((number, selectors.matcher(number)?))).collect();
-        let mut moved = Vec::new();
-        for set in self.of_namespace.get(namespace as usize).cloned().unwrap_or_default() {
-            let labels = self.labels(set);
+        let marked = self.sets_in(namespace).map(|(set, Set { labels, at, .. })| {
+            let labels = self.list(labels);
             let marking = added.iter().filter(|(_, matcher)| marks(matcher, labels, selectors.strings())).map(|(number, _)| *number);
-            let class = self.class(set);
-            let mut marking: Vec<u32> = marking.collect();
-            let (kind, own) = self.parts(class);
-            let is_gone = |number: &u32| news.gone.binary_search(number).is_ok();
-            if marking.is_empty() && !own.iter().any(is_gone) {
-                continue;
-            }
-            marking.extend(own.iter().copied().filter(|number| !is_gone(number)));
-            marking.sort_unstable();
-            let target = self.class_with(kind, marking.into_iter());
-            self.give(set, class, target);
-            moved.push(set);
-        }
-        moved
-    }
-
-    /// Moves a set from one class to another.
-    fn give(&mut self, set: SetId, from: ClassId, to: ClassId) {
-        if let Some(slot) = self.class_of.get_mut(set.0 as usize) {
-            *slot = to;
-        }
-        if let Some(size) = self.sizes.get_mut(to.0 as usize) {
-            *size += 1;
-        }
-        let Some(size) = self.sizes.get_mut(from.0 as usize) else { return };
-        *size = size.saturating_sub(1);
-        if *size == 0 {
-            self.withdraw(from);
-        }
-    }
-
-    /// From now on, nothing finds a class by its parts.
-    fn withdraw(&mut self, class: ClassId) {
-        let Some(parts) = self.classes.get(class.0 as usize).map(Arc::clone) else { return };
-        if self.by_parts.get(&*parts) == Some(&class) {
-            self.by_parts.remove(parts);
-        }
+            (set, at, marking.collect::<Vec<u32>>())
+        });
+        let marked: Vec<(SetId, u32, Vec<u32>)> = marked.collect();
+        let Some(own) = self.told_own(namespace) else { return Vec::new() };
+        marked.into_iter().filter_map(|(set, at, marking)| own.change(at, marking, &news.gone).then_some(set)).collect()
     }
 
     /// The same for selectors that count everywhere, at the cost of the lists that they mark.
@@ -338,14 +320,8 @@ impl Classes {
         touched.sort();
         touched.dedup();
         let mut moved = Vec::new();
-        for (list, kind) in self.kinds.change(&touched, news) {
-            for set in self.sets_with.get(list as usize).cloned().unwrap_or_default() {
-                let class = self.class(set);
-                let own: Vec<u32> = self.parts(class).1.to_vec();
-                let target = self.class_with(kind, own.into_iter());
-                self.give(set, class, target);
-                moved.push(set);
-            }
+        for list in self.kinds.change(&touched, news) {
+            moved.extend(self.sets_with.get(list as usize).into_iter().flatten());
         }
         moved
     }
@@ -366,9 +342,13 @@ mod tests {
         [&[(field::NAME, field::HTTP)], &[(field::NAME, field::HTTP), (field::TLS, field::KEY)], &[(field::NAME, field::CSI)], &[(field::TLS, field::KEY)]];
 
     /// Which of the four sets are in one class, as the lowest of them.
-    fn together(classes: &Classes, sets: &[SetId]) -> Vec<usize> {
-        let class = |set: &SetId| classes.class(*set);
+    fn together(classes: &Classes, sets: &[SetId], selectors: &Selectors<'_>) -> Vec<usize> {
+        let class = |set: &SetId| classes.class(*set, selectors);
         sets.iter().map(|set| sets.iter().position(|other| class(other) == class(set)).unwrap()).collect()
+    }
+
+    fn selects(classes: &Classes, id: SelectorId, set: SetId, selectors: &Selectors<'_>) -> bool {
+        classes.selects(id, classes.namespace(set).unwrap(), classes.class(set, selectors))
     }
 
     #[test]
@@ -381,29 +361,29 @@ mod tests {
         let sets: Vec<SetId> = LABELS.iter().map(|labels| classes.add(0, labels.iter().copied(), &selectors)).collect();
         let _ = selectors.news();
         classes.settle(&selectors);
-        assert_eq!(together(&classes, &sets), [0, 0, 2, 2]);
-        let selected = |classes: &Classes, id| sets.iter().map(|&set| classes.selects(id, classes.class(set))).collect::<Vec<_>>();
-        assert_eq!(selected(&classes, everything), [true; 4]);
-        assert_eq!(selected(&classes, http), [true, true, false, false]);
+        assert_eq!(together(&classes, &sets, &selectors), [0, 0, 2, 2]);
+        let selected = |classes: &Classes, id, selectors: &Selectors<'_>| sets.iter().map(|&set| selects(classes, id, set, selectors)).collect::<Vec<_>>();
+        assert_eq!(selected(&classes, everything, &selectors), [true; 4]);
+        assert_eq!(selected(&classes, http, &selectors), [true, true, false, false]);
 
         let tls = selectors.add(Selector::plain("tls", "key"));
         let news = selectors.news();
         assert_eq!(classes.change(&selectors, &news).len(), 2, "one of each pair moves");
-        assert_eq!(together(&classes, &sets), [0, 1, 2, 3]);
-        assert_eq!(selected(&classes, tls), [false, true, false, true]);
-        assert_eq!(selected(&classes, http), [true, true, false, false]);
+        assert_eq!(together(&classes, &sets, &selectors), [0, 1, 2, 3]);
+        assert_eq!(selected(&classes, tls, &selectors), [false, true, false, true]);
+        assert_eq!(selected(&classes, http, &selectors), [true, true, false, false]);
         assert_eq!(classes.add(0, [(field::CSI, field::KEY)].into_iter(), &selectors), SetId(4));
-        assert_eq!(classes.class(SetId(4)), classes.class(sets[2]), "no selector tells them apart");
+        assert_eq!(classes.class(SetId(4), &selectors), classes.class(sets[2], &selectors), "no selector tells them apart");
 
         selectors.release(http);
         let news = selectors.news();
         classes.change(&selectors, &news);
-        assert_eq!(together(&classes, &sets), [0, 1, 0, 1]);
+        assert_eq!(together(&classes, &sets, &selectors), [0, 1, 0, 1]);
         selectors.release(tls);
         let news = selectors.news();
         classes.change(&selectors, &news);
-        assert_eq!(together(&classes, &sets), [0, 0, 0, 0]);
-        assert_eq!(selected(&classes, everything), [true; 4]);
+        assert_eq!(together(&classes, &sets, &selectors), [0, 0, 0, 0]);
+        assert_eq!(selected(&classes, everything, &selectors), [true; 4]);
     }
 
     #[test]
@@ -416,23 +396,23 @@ mod tests {
         let sets: Vec<SetId> = LABELS.iter().map(|labels| classes.add(1, labels.iter().copied(), &selectors)).collect();
         let _ = selectors.news();
         classes.settle(&selectors);
-        let before: Vec<ClassId> = sets.iter().map(|&set| classes.class(set)).collect();
+        let before: Vec<ClassId> = sets.iter().map(|&set| classes.class(set, &selectors)).collect();
 
         let same = selectors.add(Selector::of_tests(vec![("name", crate::label::Test::In(vec!["http", "key"]))]));
         let rest = selectors.add(Selector::of_tests(vec![("name", crate::label::Test::NotIn(vec!["http"]))]));
         let news = selectors.news();
         assert_eq!(classes.change(&selectors, &news), []);
-        assert_eq!(sets.iter().map(|&set| classes.class(set)).collect::<Vec<_>>(), before);
-        let selected = |classes: &Classes, id| sets.iter().map(|&set| classes.selects(id, classes.class(set))).collect::<Vec<_>>();
-        assert_eq!([same, rest].map(|id| selected(&classes, id)), [[true, true, false, false], [false, false, true, true]]);
+        assert_eq!(sets.iter().map(|&set| classes.class(set, &selectors)).collect::<Vec<_>>(), before);
+        let selected = |classes: &Classes, id, selectors: &Selectors<'_>| sets.iter().map(|&set| selects(classes, id, set, selectors)).collect::<Vec<_>>();
+        assert_eq!([same, rest].map(|id| selected(&classes, id, &selectors)), [[true, true, false, false], [false, false, true, true]]);
         let new = classes.add(2, [(field::NAME, field::HTTP), (field::CSI, field::KEY)].into_iter(), &selectors);
-        assert!(classes.selects(same, classes.class(new)) && !classes.selects(rest, classes.class(new)), "what is new is told by all of them");
+        assert!(selects(&classes, same, new, &selectors) && !selects(&classes, rest, new, &selectors), "what is new is told by all of them");
 
         selectors.release(same);
         selectors.release(rest);
         let news = selectors.news();
         assert_eq!(classes.change(&selectors, &news), []);
-        assert_eq!(sets.iter().map(|&set| classes.class(set)).collect::<Vec<_>>(), before);
+        assert_eq!(sets.iter().map(|&set| classes.class(set, &selectors)).collect::<Vec<_>>(), before);
     }
 
     #[test]
@@ -444,22 +424,22 @@ mod tests {
         let mut sets = [0, 1, 2].map(|namespace| LABELS.map(|labels| classes.add(namespace, labels.iter().copied(), &selectors)));
         let _ = selectors.news();
         classes.settle(&selectors);
-        assert_eq!(sets.map(|sets| together(&classes, &sets)), [vec![0; 4], vec![0, 0, 2, 2], vec![0; 4]]);
+        assert_eq!(sets.map(|sets| together(&classes, &sets, &selectors)), [vec![0; 4], vec![0, 0, 2, 2], vec![0; 4]]);
 
         let tls = selectors.add_in(Some(2), Selector::of_tests(vec![("tls", crate::label::Test::Absent)]));
         let news = selectors.news();
         assert_eq!(classes.change(&selectors, &news), [sets[2][1], sets[2][3]], "those that it leaves out");
-        assert_eq!(sets.map(|sets| together(&classes, &sets)), [vec![0; 4], vec![0, 0, 2, 2], vec![0, 1, 0, 1]]);
-        assert!(classes.selects(tls, classes.class(sets[2][0])) && !classes.selects(tls, classes.class(sets[2][1])));
+        assert_eq!(sets.map(|sets| together(&classes, &sets, &selectors)), [vec![0; 4], vec![0, 0, 2, 2], vec![0, 1, 0, 1]]);
+        assert!(selects(&classes, tls, sets[2][0], &selectors) && !selects(&classes, tls, sets[2][1], &selectors));
         sets[2][2] = classes.add(2, [(field::CSI, field::KEY), (field::TLS, field::KEY)].into_iter(), &selectors);
-        assert_eq!(together(&classes, &sets[2]), [0, 1, 1, 1], "what is new is divided as what was there");
+        assert_eq!(together(&classes, &sets[2], &selectors), [0, 1, 1, 1], "what is new is divided as what was there");
 
         // A selector that counts everywhere comes while one of a namespace goes.
         selectors.release(http);
         let csi = selectors.add(Selector::plain("name", "csi"));
         let news = selectors.news();
         classes.change(&selectors, &news);
-        assert_eq!(sets.map(|sets| together(&classes, &sets)), [vec![0, 0, 2, 0], vec![0, 0, 2, 0], vec![0, 1, 1, 1]]);
-        assert!(classes.selects(csi, classes.class(sets[1][2])));
+        assert_eq!(sets.map(|sets| together(&classes, &sets, &selectors)), [vec![0, 0, 2, 0], vec![0, 0, 2, 0], vec![0, 1, 1, 1]]);
+        assert!(selects(&classes, csi, sets[1][2], &selectors));
     }
 }

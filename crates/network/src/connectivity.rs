@@ -8,6 +8,7 @@ mod merged;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Address, AddressSet, Family};
+use crate::grouping::UnitId;
 use crate::policy::Direction;
 use crate::reach::Reach;
 use crate::traffic::{Bounds, Traffic};
@@ -94,7 +95,7 @@ pub struct Connectivity<'n, 's> {
 pub(crate) enum Side {
     /// Ordinary pods by their units, with the nodes on which those of each run. It is one unit, but in np-guard's model, which
     /// knows no variants.
-    Units(Vec<(u32, Nodes)>),
+    Units(Vec<(UnitId, Nodes)>),
     /// Pods of the host network, by number.
     Hosts(Vec<u32>),
     /// Addresses that no rule tells apart, by one of them, and the ends of connections at which they are told.
@@ -318,7 +319,7 @@ impl Connectivity<'_, '_> {
 
     /// What Ingresses, Gateways and Routes let in, as far as the policies of the backend do.
     fn let_in(&self, target: usize, trace: &mut Trace) -> Bounds {
-        let mut by_unit: BTreeMap<u32, Traffic> = BTreeMap::new();
+        let mut by_unit: BTreeMap<UnitId, Traffic> = BTreeMap::new();
         for pod in self.pods_of(target) {
             if let (Some(traffic), Some(unit)) = (self.led_to.get(pod), self.network.unit_of(*pod)) {
                 let sum = by_unit.entry(unit).or_default();
@@ -336,7 +337,7 @@ pub(crate) type Nodes = Option<BTreeSet<u32>>;
 impl Network<'_> {
     /// The pods of one owner, by what policies can tell apart.
     fn sides_of(&self, pods: &[u32]) -> Vec<(Side, Vec<u32>)> {
-        let mut units: Vec<(u32, Nodes, Vec<u32>)> = Vec::new();
+        let mut units: Vec<(UnitId, Nodes, Vec<u32>)> = Vec::new();
         let mut hosts = Vec::new();
         for &number in pods {
             let node = self.inventory.pods.get(number as usize).and_then(|pod| pod.node);

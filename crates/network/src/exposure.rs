@@ -11,6 +11,7 @@ use bartizan_cluster::{Value, field};
 
 use crate::connectivity::{Connectivity, Side};
 use crate::door::Door;
+use crate::grouping::UnitId;
 use crate::inventory::NAMESPACE_NAME_LABEL;
 use crate::label::Selector;
 use crate::policy::formula::{Formula, Reads};
@@ -257,7 +258,7 @@ impl<'n, 's> Exposure<'n, 's> {
     }
 
     fn of(&self, workload: usize, side: &Side) -> Exposed {
-        let units: &[(u32, _)] = if let Side::Units(units) = side { units } else { &[] };
+        let units: &[(UnitId, _)] = if let Side::Units(units) = side { units } else { &[] };
         let members: Vec<Member> = units.iter().filter_map(|(unit, _)| self.network.member_party(*unit).member).collect();
         let guards = |direction| members.iter().any(|&member| self.network.guards(member, direction));
         let mut reaches = Vec::new();

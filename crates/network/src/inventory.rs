@@ -309,7 +309,7 @@ pub(crate) fn count(length: usize) -> u32 {
 }
 
 /// Puts a number where it belongs in a sorted list.
-pub(crate) fn insert_sorted(list: &mut Vec<u32>, number: u32) {
+pub(crate) fn insert_sorted<T: Copy + Ord>(list: &mut Vec<T>, number: T) {
     if list.last().is_none_or(|last| *last < number) {
         list.push(number);
     } else if let Err(at) = list.binary_search(&number) {
@@ -318,7 +318,7 @@ pub(crate) fn insert_sorted(list: &mut Vec<u32>, number: u32) {
 }
 
 /// Takes a number out of a sorted list.
-pub(crate) fn remove_sorted(list: &mut Vec<u32>, number: u32) {
+pub(crate) fn remove_sorted<T: Copy + Ord>(list: &mut Vec<T>, number: T) {
     if let Ok(at) = list.binary_search(&number) {
         list.remove(at);
     }

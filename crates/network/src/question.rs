@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::{BehindNode, End, Named, Target, Translation};
+use crate::grouping::UnitId;
 use crate::policy::{Action, Direction, Policy, Tier};
 use crate::profile::{Does, Point};
 use crate::traffic::{Bounds, Protocol, Traffic};
@@ -425,7 +426,7 @@ struct PairKind {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum EndKind {
-    Unit { unit: u32, node: Option<u32>, finished: bool },
+    Unit { unit: UnitId, node: Option<u32>, finished: bool },
     Host { pod: u32, finished: bool },
     Single(End),
 }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::Network;
+use crate::grouping::{GroupId, UnitId};
 use crate::policy::{Action, Direction, Peer, PodMatch, Tier};
 use crate::profile::{Does, Point};
 
@@ -16,26 +17,29 @@ use crate::profile::{Does, Point};
 const MOST: usize = 256;
 
 /// Units by number, sorted; `None` for any.
-type Bound = Option<Rc<[u32]>>;
+type Bound = Option<Rc<[UnitId]>>;
+
+/// The bounds of groups.
+type Bounds = HashMap<GroupId, Bound>;
 
 /// The bound of every group of pods, in each direction.
 #[derive(Debug)]
 pub(crate) struct Reach {
-    out: Vec<Bound>,
-    into: Vec<Bound>,
+    out: Bounds,
+    into: Bounds,
 }
 
 impl Reach {
     pub(crate) fn of(network: &Network<'_>) -> Self {
         let mut reader = Reader { network, of_pods: HashMap::new(), of_block: HashMap::new() };
-        let mut bounds = |direction| (0..).map_while(|number| network.group(number).map(|_| reader.bound(number, direction))).collect();
+        let mut bounds = |direction| network.groups().map(|group| (group.id, reader.bound(group.id, direction))).collect();
         Self { out: bounds(Direction::Egress), into: bounds(Direction::Ingress) }
     }
 
     /// Whether pods of one unit may reach those of another.
-    pub(crate) fn may(&self, network: &Network<'_>, source: u32, target: u32) -> bool {
-        let within = |bounds: &[Bound], subject: u32, peer: u32| {
-            let bound = network.unit(subject).and_then(|unit| bounds.get(unit.key.group as usize)).and_then(Option::as_ref);
+    pub(crate) fn may(&self, network: &Network<'_>, source: UnitId, target: UnitId) -> bool {
+        let within = |bounds: &Bounds, subject: UnitId, peer: UnitId| {
+            let bound = network.unit(subject).and_then(|unit| bounds.get(&unit.key.group)).and_then(Option::as_ref);
             bound.is_none_or(|bound| bound.binary_search(&peer).is_ok())
         };
         within(&self.out, source, target) && within(&self.into, target, source)
@@ -51,9 +55,9 @@ struct Reader<'n, 's> {
 impl Reader<'_, '_> {
     /// The units that the rules of a group name, where policies of namespaces are the only ones and isolate it, and where it is known
     /// what they do.
-    fn bound(&mut self, number: u32, direction: Direction) -> Bound {
+    fn bound(&mut self, group: GroupId, direction: Direction) -> Bound {
         let network = self.network;
-        let (regime, applied) = (network.regime(number)?, network.applied_to(number, direction)?);
+        let (regime, applied) = (network.regime(group)?, network.applied_to(group, direction)?);
         let is_plain = !network.policies.are_ordered
             && network.gates.is_none()
             && !network.fabric.enforces_nothing()
@@ -88,6 +92,6 @@ impl Reader<'_, '_> {
     }
 }
 
-fn bounded(units: Vec<u32>) -> Bound {
+fn bounded(units: Vec<UnitId>) -> Bound {
     (units.len() <= MOST).then(|| units.into())
 }

@@ -14,6 +14,7 @@ use bartizan_cluster::ObjectView;
 use crate::address::{self, Address, AddressSet, Cidr, Family};
 use crate::door::{Door, Way};
 use crate::exposure::Imagined;
+use crate::grouping::UnitId;
 use crate::policy::{Action, Direction, Entity, Peer, Tier};
 use crate::service::{Backend, WrittenEndpoints};
 use crate::traffic::{Bounds, Protocol, Traffic};
@@ -172,10 +173,10 @@ impl<'s> Network<'s> {
         let classes = self.classes_of_interest();
         let asked = self.asked(&classes);
         let doors = self.doors_for(classes);
-        let mut known: BTreeMap<u32, Answers> = BTreeMap::new();
+        let mut known: BTreeMap<UnitId, Answers> = BTreeMap::new();
         let owners = self.inventory.owners_by_name().into_iter().filter(|owner| !owner.pods().is_empty());
         let standings = owners.map(|owner| {
-            let mut units: Vec<u32> = owner.pods().iter().filter_map(|&pod| self.unit_of(pod)).collect();
+            let mut units: Vec<UnitId> = owner.pods().iter().filter_map(|&pod| self.unit_of(pod)).collect();
             units.sort_unstable();
             units.dedup();
             let mut answers: Option<Answers> = None;
@@ -309,7 +310,7 @@ impl<'s> Network<'s> {
     }
 
     /// Whether some rule lets a unit begin something towards pods, or towards everybody, that is not DNS.
-    fn calls_by_name(&self, unit: u32) -> bool {
+    fn calls_by_name(&self, unit: UnitId) -> bool {
         let Some(applied) = self.member_party(unit).member.and_then(|member| self.applied(member, Direction::Egress)) else { return false };
         let rules = applied.of(Tier::Namespace).into_iter().flat_map(|tier| &tier.rules).filter_map(|&number| self.policies.rules.get(number as usize));
         let dns = DNS.iter().fold(Traffic::none(), |sum, (_, _, port)| sum.union(&dns_traffic(*port)));

@@ -80,9 +80,9 @@ impl Kinds {
     }
 
     /// Divides and joins kinds after selectors came and went. `touched` are the lists that selectors marked which are gone, and those that
-    /// new ones mark, with these, sorted. The lists that are of another kind now, each with that; a kind of which all lists are treated
+    /// new ones mark, with these, sorted. The lists that are of another kind now; a kind of which all lists are treated
     /// alike keeps its number.
-    pub(super) fn change(&mut self, touched: &[(u32, Option<u32>)], news: &News) -> Vec<(u32, u32)> {
+    pub(super) fn change(&mut self, touched: &[(u32, Option<u32>)], news: &News) -> Vec<u32> {
         // Of each kind that is touched: its lists by the selectors that mark them newly.
         let mut markings: Vec<Vec<u32>> = vec![Vec::new()];
         let mut numbers: HashMap<Vec<u32>, u32> = HashMap::from_iter([(Vec::new(), 0)]);
@@ -137,7 +137,7 @@ impl Kinds {
         staying
     }
 
-    fn divide(&mut self, parts: Parts, markings: &[Vec<u32>], staying: BTreeSet<u32>, news: &News) -> Vec<(u32, u32)> {
+    fn divide(&mut self, parts: Parts, markings: &[Vec<u32>], staying: BTreeSet<u32>, news: &News) -> Vec<u32> {
         let mut parts: Vec<((u32, u32), Vec<u32>)> = parts.into_iter().collect();
         // The largest part of a kind keeps its number, so that the fewest things move.
         parts.sort_by(|(one, lists), (two, others)| others.len().cmp(&lists.len()).then_with(|| one.cmp(two)));
@@ -168,7 +168,7 @@ impl Kinds {
             }
             for list in lists {
                 self.give(list, kind, target);
-                moved.push((list, target));
+                moved.push(list);
             }
         }
         moved

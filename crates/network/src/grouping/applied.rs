@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::Grouping;
+use super::{GroupId, Grouping};
 use crate::Network;
 use crate::class::ClassId;
 use crate::label::Scope;
@@ -22,8 +22,11 @@ pub(crate) struct Regime {
     pub(crate) guards: Vec<u32>,
 }
 
-/// That of every group, where somebody has asked for it.
-pub(super) type Regimes = Pages<OnceLock<Arc<Regime>>>;
+/// That of every group of a namespace, by the number of the group, where somebody has asked for it.
+type RegimesOfPlace = Vec<OnceLock<Arc<Regime>>>;
+
+/// The same for every namespace.
+pub(super) type Regimes = Pages<OnceLock<Arc<RegimesOfPlace>>>;
 
 /// The rules that apply to a group in one direction: those of each tier, in the order in which tiers are asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,25 +84,32 @@ impl Grouping<'_> {
     /// Forgets what policies make of groups in these namespaces, or of all groups.
     pub(super) fn forget_regimes(&mut self, scopes: &[Scope]) {
         if scopes.contains(&None) {
-            self.regimes = self.groups.iter().map(|_| OnceLock::new()).collect();
+            self.regimes = self.places.iter().map(|_| OnceLock::new()).collect();
             return;
         }
         for namespace in scopes.iter().flatten() {
-            for &group in self.namespace_groups.get(*namespace as usize).into_iter().flatten() {
-                if let Some(regime) = self.regimes.get_mut(group as usize) {
-                    *regime = OnceLock::new();
-                }
-            }
+            self.regimes.replace(&[*namespace], OnceLock::new);
+        }
+    }
+
+    /// Makes room for so many groups of a namespace.
+    pub(super) fn make_room(&mut self, namespace: u32, groups: usize) {
+        if let Some(regimes) = self.regimes.get_mut(namespace as usize).and_then(OnceLock::get_mut)
+            && regimes.len() < groups
+        {
+            Arc::make_mut(regimes).resize_with(groups, OnceLock::new);
         }
     }
 }
 
 impl Network<'_> {
     /// What policies make of a group.
-    pub(crate) fn regime(&self, group: u32) -> Option<&Regime> {
-        let told = self.grouping.regimes.get(group as usize)?;
-        let group = self.group(group)?;
-        Some(told.get_or_init(|| Arc::new(self.regime_of(group.namespace, group.labels))))
+    pub(crate) fn regime(&self, group: GroupId) -> Option<&Regime> {
+        let place = self.place(group.namespace)?;
+        let told = self.grouping.regimes.get(group.namespace as usize)?;
+        let told = told.get_or_init(|| Arc::new(vec![OnceLock::new(); place.group_numbers()]));
+        let labels = place.group(group.number)?.labels;
+        Some(told.get(group.number as usize)?.get_or_init(|| Arc::new(self.regime_of(group.namespace, labels))))
     }
 
     /// What policies make of pods of a namespace with labels of this class.
@@ -119,7 +129,7 @@ impl Network<'_> {
     }
 
     /// The rules that apply to a group in one direction.
-    pub(crate) fn applied_to(&self, group: u32, direction: Direction) -> Option<&Applied> {
+    pub(crate) fn applied_to(&self, group: GroupId, direction: Direction) -> Option<&Applied> {
         let regime = self.regime(group)?;
         Some(match direction {
             Direction::Ingress => &regime.ingress,

@@ -3,6 +3,7 @@
 use super::need::Side;
 use crate::Network;
 use crate::gate::tunnel;
+use crate::grouping::UnitId;
 use crate::traffic::{Protocol, Traffic};
 use crate::verdict::Match;
 
@@ -14,7 +15,7 @@ impl Network<'_> {
     pub(super) fn tunnels_between(&self, from: u32, to: u32) -> Match {
         let units = |owner: u32| {
             let pods = self.inventory.owners.get(owner as usize).into_iter().flat_map(crate::inventory::Owner::pods);
-            let mut units: Vec<u32> = pods.filter_map(|&pod| self.unit_of(pod)).collect();
+            let mut units: Vec<UnitId> = pods.filter_map(|&pod| self.unit_of(pod)).collect();
             units.sort_unstable();
             units.dedup();
             units

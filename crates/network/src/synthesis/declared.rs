@@ -7,6 +7,7 @@ use super::need::{Evidence, Gap, Needs, Side};
 use super::{Request, Scope, place};
 use crate::Network;
 use crate::endpoint::End;
+use crate::grouping::UnitId;
 use crate::label::Selector;
 use crate::policy::{Action, Direction, Peer, PodMatch, Rule};
 use crate::traffic::{Bounds, Traffic};
@@ -62,13 +63,13 @@ impl Network<'_> {
             Peer::Pods(wanted) if self.tells_pods_apart(*wanted) => Some(self.units_of(*wanted)),
             _ => None,
         });
-        let others: Vec<u32> = others.flatten().collect();
+        let others: Vec<UnitId> = others.flatten().collect();
         if own.len().saturating_mul(others.len()) > PAIRS_MAX {
             return found;
         }
         for (&one, &other) in own.iter().flat_map(|one| others.iter().map(move |other| (one, other))) {
             let (source, target) = if rule.direction == Direction::Ingress { (other, one) } else { (one, other) };
-            let owner = |unit: u32| self.guarded_owner(End::Pod(self.representative(unit)?));
+            let owner = |unit: UnitId| self.guarded_owner(End::Pod(self.representative(unit)?));
             let (Some(from), Some(to)) = (owner(source), owner(target)) else { continue };
             if from == to {
                 continue;

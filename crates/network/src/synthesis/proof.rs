@@ -15,6 +15,7 @@ use crate::Network;
 use crate::address::{Address, AddressSet};
 use crate::door::Way;
 use crate::gate::tunnel;
+use crate::grouping::UnitId;
 use crate::intent::Intents;
 use crate::policy::{Direction, Tier};
 use crate::reach::Reach;
@@ -439,7 +440,7 @@ impl Prover<'_, '_> {
     }
 
     /// What is allowed between a unit and an address, which is the one that begins on the way in.
-    fn at_address(&self, unit: u32, address: Address, direction: Direction) -> Bounds {
+    fn at_address(&self, unit: UnitId, address: Address, direction: Direction) -> Bounds {
         let host = if self.nodes.contains(address) { Host::Somewhere } else { Host::No };
         at(self.after, unit, &Party { host, ..Party::outside(&[address]) }, direction)
     }
@@ -459,7 +460,7 @@ impl Prover<'_, '_> {
 }
 
 /// What is allowed between a unit and somebody who is no pod, who is the one that begins on the way in.
-fn at(network: &Network<'_>, unit: u32, outside: &Party<'_>, direction: Direction) -> Bounds {
+fn at(network: &Network<'_>, unit: UnitId, outside: &Party<'_>, direction: Direction) -> Bounds {
     let inside = network.member_party(unit);
     let (from, to) = if direction == Direction::Ingress { (outside, &inside) } else { (&inside, outside) };
     network.allowed(from, to, &Traffic::all(), &mut Trace::default())
@@ -471,15 +472,15 @@ struct Matrix<'n, 's> {
     network: &'n Network<'s>,
     reach: Reach,
     /// The units of the ordinary pods of each workload.
-    units: Vec<Vec<u32>>,
-    known: HashMap<(u32, u32), Bounds>,
+    units: Vec<Vec<UnitId>>,
+    known: HashMap<(UnitId, UnitId), Bounds>,
 }
 
 impl<'n, 's> Matrix<'n, 's> {
     fn of(network: &'n Network<'s>) -> Self {
         let units_of = |owner: u32| {
             let pods = network.inventory.owners.get(owner as usize).into_iter().flat_map(crate::inventory::Owner::pods);
-            let mut units: Vec<u32> = pods.filter_map(|&pod| network.unit_of(pod)).collect();
+            let mut units: Vec<UnitId> = pods.filter_map(|&pod| network.unit_of(pod)).collect();
             units.sort_unstable();
             units.dedup();
             units
@@ -488,19 +489,19 @@ impl<'n, 's> Matrix<'n, 's> {
     }
 
     /// The units of the ordinary pods of a workload.
-    fn units_of(&self, owner: u32) -> &[u32] {
+    fn units_of(&self, owner: u32) -> &[UnitId] {
         self.units.get(owner as usize).map_or(&[], Vec::as_slice)
     }
 
     /// Each two kinds of pods of two workloads.
-    fn kinds(&self, from: u32, to: u32) -> impl Iterator<Item = (u32, u32)> {
+    fn kinds(&self, from: u32, to: u32) -> impl Iterator<Item = (UnitId, UnitId)> {
         self.units_of(from).iter().flat_map(move |&source| self.units_of(to).iter().map(move |&target| (source, target)))
     }
 
     /// What is allowed between each two kinds of pods of two workloads, where anything may be.
     fn each(&mut self, from: u32, to: u32) -> impl Iterator<Item = &Bounds> {
         let network = self.network;
-        let asked: Vec<(u32, u32)> = self.kinds(from, to).filter(|(source, target)| self.reach.may(network, *source, *target)).collect();
+        let asked: Vec<(UnitId, UnitId)> = self.kinds(from, to).filter(|(source, target)| self.reach.may(network, *source, *target)).collect();
         for &(source, target) in &asked {
             let judge = || network.allowed(&network.member_party(source), &network.member_party(target), &Traffic::all(), &mut Trace::default());
             self.known.entry((source, target)).or_insert_with(judge);

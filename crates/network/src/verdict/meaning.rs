@@ -2,6 +2,7 @@
 
 use super::{Addresses, Cause, Host, Member, Party, Presence, Trace};
 use crate::address::{AddressSet, Family};
+use crate::grouping::UnitId;
 use crate::policy::demand::{Demand, Members};
 use crate::policy::{Entity, NamespaceMatch, Peer, PodMatch, Rule};
 use crate::profile::{Does, Point};
@@ -155,9 +156,11 @@ impl Network<'_> {
     }
 
     /// The units of which some pod may have an address that a block means, by number.
-    pub(crate) fn units_at(&self, block: u32, speaks_of_pods: bool) -> Vec<u32> {
-        let may_be_meant = |unit: &u32| self.is_in_block(block, speaks_of_pods, &self.member_party(*unit), &mut Vec::new()) != Match::No;
-        (0..crate::inventory::count(self.grouping.units.len())).filter(may_be_meant).collect()
+    pub(crate) fn units_at(&self, block: u32, speaks_of_pods: bool) -> Vec<UnitId> {
+        let may_be_meant = |unit: &UnitId| self.is_in_block(block, speaks_of_pods, &self.member_party(*unit), &mut Vec::new()) != Match::No;
+        let mut found: Vec<UnitId> = self.units().filter(may_be_meant).collect();
+        found.sort_unstable();
+        found
     }
 
     fn is_in_block(&self, block: u32, speaks_of_pods: bool, party: &Party<'_>, causes: &mut Vec<Cause>) -> Match {

@@ -4,6 +4,7 @@ use crate::Network;
 use crate::address::Address;
 use crate::class::ClassId;
 use crate::exposure::Imagined;
+use crate::grouping::{GroupId, UnitId};
 
 /// One end of a connection as policies see it.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,7 @@ pub(crate) enum Presence<'n> {
 /// An ordinary pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Member {
-    pub(crate) group: u32,
+    pub(crate) group: GroupId,
     pub(crate) namespace: u32,
     pub(crate) labels: ClassId,
     pub(crate) ports: u32,
@@ -65,7 +66,7 @@ pub(crate) enum Host {
 
 impl Network<'_> {
     /// The party that a unit is.
-    pub(crate) fn member_party(&self, unit: u32) -> Party<'_> {
+    pub(crate) fn member_party(&self, unit: UnitId) -> Party<'_> {
         let key = self.unit(unit).map(|unit| unit.key);
         let group = key.and_then(|key| self.group(key.group));
         let pod = self.representative(unit).and_then(|pod| self.inventory.pods.get(pod as usize));
@@ -73,7 +74,7 @@ impl Network<'_> {
         Party {
             member: key.zip(group).map(|(key, group)| Member {
                 group: key.group,
-                namespace: group.namespace,
+                namespace: group.id.namespace,
                 labels: group.labels,
                 ports: key.ports,
                 bearing: key.bearing,

@@ -10,6 +10,7 @@ use crate::Network;
 use crate::address::{self, Address, AddressSet, Family};
 use crate::exposure::Imagined;
 use crate::gate::{Gates, Looks, Pattern, Standin};
+use crate::grouping::UnitId;
 use crate::policy::istio::{Test, Trait};
 use crate::verdict::{Addresses, Host, Party};
 
@@ -19,7 +20,7 @@ const FEW: usize = 64;
 /// Somebody who connects.
 #[derive(Debug)]
 enum Client {
-    Unit(u32),
+    Unit(UnitId),
     Node(u32),
     Outside(Address),
     /// A pod that nobody has started yet, without an identity or with this one: namespace and account.
@@ -141,7 +142,7 @@ fn everybody<'n, 's>(network: &'n Network<'s>, subjects: &[Subject<'n, 's>]) -> 
     let mut clients = Vec::new();
     let mut known: BTreeSet<(u32, u32, u32)> = BTreeSet::new();
     for unit in network.units_by_pod() {
-        let key = network.unit(unit).filter(|unit| !unit.pods.is_empty()).map(|unit| unit.key);
+        let key = network.unit(unit).map(|unit| unit.key);
         let namespace = network.member_party(unit).member.map(|member| member.namespace);
         if let Some((key, namespace)) = key.zip(namespace)
             && known.insert((namespace, key.bearing, key.signature))

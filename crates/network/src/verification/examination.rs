@@ -11,6 +11,7 @@ use crate::Network;
 use crate::address::{self, Address, AddressSet};
 use crate::exposure::Imagined;
 use crate::grouping::Applied;
+use crate::grouping::UnitId;
 use crate::policy::{Action, Direction, Entity, NamespaceMatch, Peer, Policy, Rule, Tier};
 use crate::traffic::{Bounds, Traffic};
 use crate::verdict::{Addresses, Ground, Host, Match, Party, Trace, Without};
@@ -28,7 +29,7 @@ pub struct Examined {
 #[derive(Debug)]
 enum Other {
     /// By a unit, and up to two of the pods.
-    Pods(u32, Vec<u32>),
+    Pods(UnitId, Vec<u32>),
     Node(u32),
     /// The node of the pod itself.
     OwnNode,
@@ -40,7 +41,7 @@ enum Other {
 struct Subject<'n> {
     applied: &'n Applied,
     /// The unit that stands for them and up to two of the pods; none for a pod that does not exist yet.
-    pods: Option<(u32, Vec<u32>)>,
+    pods: Option<(UnitId, Vec<u32>)>,
     imagined: Option<Imagined>,
     /// The policies that guard them in this direction.
     policies: BTreeSet<u32>,
@@ -130,7 +131,7 @@ impl Network<'_> {
         let idle = self.policies.guards.numbered().filter_map(|(_, guard)| {
             let units = self.units_of(guard.subject);
             let claim = if units.is_empty() { Claim::SelectsNothing } else { Claim::Vacuous };
-            let may_have_proxy = |unit: &u32| self.member_party(*unit).member.is_some_and(|member| self.may_have_gate(member));
+            let may_have_proxy = |unit: &UnitId| self.member_party(*unit).member.is_some_and(|member| self.may_have_gate(member));
             (!guard.is_for_gateways && !units.iter().any(may_have_proxy)).then(|| self.about_policy(claim, guard.object))
         });
         idle.collect()
@@ -161,7 +162,7 @@ impl<'n, 's> Examination<'n, 's> {
         &self,
         direction: Direction,
         policy: u32,
-        units: &[u32],
+        units: &[UnitId],
         newcomer: &'a (Imagined, [Applied; 2]),
         subjects: &mut BTreeMap<(&'a Applied, &'a [u32], u32), Subject<'a>>,
     ) where

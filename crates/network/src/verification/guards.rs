@@ -11,6 +11,7 @@ use super::{Claim, Verified};
 use crate::Network;
 use crate::exposure::Imagined;
 use crate::gate::{Asked, Bearing, Gates, Overlooked, Standin};
+use crate::grouping::UnitId;
 use crate::inventory::count;
 use crate::mesh::Proxy;
 use crate::policy::NamespaceMatch;
@@ -24,7 +25,7 @@ pub(super) struct Subject<'n, 's> {
     pub(super) guards: Vec<u32>,
     bearing: &'n Bearing<'s>,
     /// Its unit; none for a pod that nobody has started yet.
-    unit: Option<u32>,
+    unit: Option<UnitId>,
     imagined: Option<Imagined>,
 }
 
@@ -106,8 +107,8 @@ impl<'s> Network<'s> {
     }
 
     /// Units in the order of their pods: their numbers are others after a change than in a network resolved anew.
-    pub(super) fn units_by_pod(&self) -> Vec<u32> {
-        let mut units: Vec<u32> = (0..count(self.grouping.units.len())).collect();
+    pub(super) fn units_by_pod(&self) -> Vec<UnitId> {
+        let mut units: Vec<UnitId> = self.units().collect();
         units.sort_by_key(|&unit| self.representative(unit));
         units
     }
@@ -119,14 +120,14 @@ impl<'s> Network<'s> {
         let mut guarding: BTreeSet<u32> = BTreeSet::new();
         let mut bearings: BTreeMap<u32, &Bearing<'s>> = BTreeMap::new();
         for unit in self.units_by_pod() {
-            let Some(key) = self.unit(unit).filter(|unit| !unit.pods.is_empty()).map(|unit| unit.key) else { continue };
+            let Some(key) = self.unit(unit).map(|unit| unit.key) else { continue };
             let Some((guards, group)) = self.regime(key.group).map(|regime| &regime.guards).zip(self.group(key.group)) else { continue };
             let Some(bearing) = self.grouping.bearing(key.bearing).filter(|bearing| bearing.proxy() != Proxy::None) else { continue };
             if guards.is_empty() {
                 continue;
             }
             guarding.extend(guards);
-            bearings.entry(group.namespace).or_insert(bearing);
+            bearings.entry(group.id.namespace).or_insert(bearing);
             if known.insert((guards.as_slice(), key.bearing, key.signature)) {
                 subjects.push(Subject { guards: guards.clone(), bearing, unit: Some(unit), imagined: None });
             }

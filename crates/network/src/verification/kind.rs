@@ -11,7 +11,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use crate::Network;
 use crate::address::Family;
-use crate::grouping::NamedPort;
+use crate::grouping::{NamedPort, UnitId};
 use crate::inventory::count;
 use crate::policy::{NamespaceMatch, Peer, PodMatch};
 
@@ -22,7 +22,7 @@ const FEW: usize = 64;
 const SHOWN: usize = 2;
 
 /// Units that cluster-wide selectors, named ports and blocks do not tell apart, with the ranks of their namespaces, sorted by these.
-type Kind = Vec<(u32, u32)>;
+type Kind = Vec<(u32, UnitId)>;
 
 /// By what all kinds are divided.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,7 +34,7 @@ struct Division {
 }
 
 /// Units that stand for kinds which a division does not tell apart, in the order of their first pods, with the kind of each.
-type Cell = Vec<(u32, u32)>;
+type Cell = Vec<(UnitId, u32)>;
 
 pub(super) struct Kinds<'n, 's> {
     network: &'n Network<'s>,
@@ -43,7 +43,7 @@ pub(super) struct Kinds<'n, 's> {
     ranks: Vec<u32>,
     list: Vec<Kind>,
     /// The kind of each unit.
-    of_unit: HashMap<u32, u32>,
+    of_unit: HashMap<UnitId, u32>,
     /// The kinds that have units in a namespace, by its rank.
     of_namespace: HashMap<u32, Vec<u32>>,
     /// The kinds with addresses in a block.
@@ -85,7 +85,7 @@ impl<'n, 's> Kinds<'n, 's> {
 
     /// Units of every kind that these peers tell apart: those of the namespaces that they name by themselves, and elsewhere up to two of
     /// each kind, of which enough stand for all that are alike.
-    pub(super) fn among(&mut self, peers: &[&Peer<'_>], has_names: bool) -> Vec<u32> {
+    pub(super) fn among(&mut self, peers: &[&Peer<'_>], has_names: bool) -> Vec<UnitId> {
         let network = self.network;
         let (mut named, mut selected) = (BTreeSet::new(), BTreeSet::new());
         for pods in peers.iter().flat_map(|peer| peer.pods()) {
@@ -94,7 +94,7 @@ impl<'n, 's> Kinds<'n, 's> {
                 NamespaceMatch::Selected(_) => _ = selected.insert(pods),
             }
         }
-        let mut units: Vec<u32> = named.iter().flat_map(|&namespace| network.units_in(namespace)).collect();
+        let mut units: Vec<UnitId> = named.iter().flat_map(|&namespace| network.units_in(namespace)).collect();
         let named: BTreeSet<u32> = named.iter().filter_map(|&namespace| self.ranks.get(namespace as usize).copied()).collect();
         let mut own: BTreeSet<u32> = named.iter().filter_map(|rank| self.of_namespace.get(rank)).flatten().copied().collect();
         let mut division = Division { pods: Vec::new(), blocks: Vec::new(), has_names };
@@ -167,7 +167,7 @@ impl<'n, 's> Kinds<'n, 's> {
 }
 
 /// Up to two units of a kind that stand in none of these namespaces.
-fn outside(kind: &Kind, namespaces: &BTreeSet<u32>) -> Vec<u32> {
+fn outside(kind: &Kind, namespaces: &BTreeSet<u32>) -> Vec<UnitId> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(&(rank, unit)) = kind.get(at).filter(|_| found.len() < 2) {
@@ -196,14 +196,13 @@ fn ranks(network: &Network<'_>) -> Vec<u32> {
 /// All units, those together that only rules about their own namespace can tell apart.
 fn list(network: &Network<'_>, ranks: &[u32]) -> Vec<Kind> {
     let mut kinds: HashMap<_, Kind> = HashMap::new();
-    for group in network.grouping.groups.iter().filter(|group| !group.units.is_empty()) {
-        let labels = network.grouping.pod_classes.everywhere(group.labels);
+    for group in network.groups().filter(|group| !group.units.is_empty()) {
         for &number in &group.units {
             let Some(key) = network.unit(number).map(|unit| unit.key) else { continue };
             let ports: Vec<NamedPort<'_>> =
                 network.port_map(key.ports).iter().copied().filter(|port| network.policies.port_names.are_read(None, port.name)).collect();
-            let kind = (network.grouping.namespace_class(group.namespace), labels, ports, key.signature);
-            kinds.entry(kind).or_default().push((ranks.get(group.namespace as usize).copied().unwrap_or(0), number));
+            let kind = (network.grouping.kind_of_namespace(group.id.namespace), group.labels.kind, ports, key.signature);
+            kinds.entry(kind).or_default().push((ranks.get(group.id.namespace as usize).copied().unwrap_or(0), number));
         }
     }
     let mut kinds: Vec<Kind> = kinds.into_values().collect();

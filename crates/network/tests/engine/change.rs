@@ -12,7 +12,7 @@ mod further;
 use crate::calico::random::CalicoWorld;
 use crate::cilium_packets::Cluster;
 use crate::istio_packets::Mesh;
-use crate::random::{Dice, Traits, World};
+use crate::random::{Dice, KEYS, Traits, VALUES, World};
 use crate::world::{question, snapshot, with_missing};
 use further::{Flavour, further};
 
@@ -87,11 +87,30 @@ fn change(dice: &mut Dice, before: &Snapshot, kind: Kind) -> (Vec<ObjectRef>, St
     (removed, added.join("---\n"))
 }
 
+/// More pods of one namespace, so many that a change of one of them is taken over in what is told of the namespace, as long as these are
+/// there: one with fewer is told anew.
+fn crowd(dice: &mut Dice) -> String {
+    let pod = |number: usize| {
+        let (key, value) = (dice.one_of(&KEYS), dice.one_of(&VALUES));
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: crowd-{number}, namespace: alpha, labels: {{{key}: {value}}}}}\nspec: {{nodeName: node-1, containers: [{{name: c, image: i, ports: [{{name: http, containerPort: 80}}]}}]}}\nstatus: {{phase: Running, podIP: 10.1.{}.{number}, podIPs: [{{ip: 10.1.{}.{number}}}]}}\n",
+            number % 2,
+            number % 2
+        )
+    };
+    (100..116).map(pod).collect()
+}
+
 /// Of so many changes in a row, how many were taken over.
 fn check(seed: u64, kind: Kind, changes: usize) -> u32 {
     let mut dice = Dice(seed ^ 0x5eed);
+    let mut world = (kind.yaml)(seed);
+    if dice.once_in(2) {
+        world += &crowd(&mut dice);
+    }
     let missing = kind.read.map(|read| Missing::elsewhere(bartizan_cluster::Kind::NetworkPolicy, read, Reason::Forbidden));
-    let mut snapshot: &'static Snapshot = Box::leak(Box::new(with_missing(&(kind.yaml)(seed), missing.into_iter().collect())));
+    let mut snapshot: &'static Snapshot = Box::leak(Box::new(with_missing(&world, missing.into_iter().collect())));
+
     let mut network = Network::resolve(snapshot, Model::Kubernetes);
     let mut taken_over = 0;
     let mut story = String::new();
@@ -101,6 +120,11 @@ fn check(seed: u64, kind: Kind, changes: usize) -> u32 {
         let later = after(snapshot, removed, text);
         let next = network.with(later);
         taken_over += u32::from(next.steps() > network.steps());
+        if dice.once_in(3) {
+            // What is not told yet is told after more changes.
+            (snapshot, network) = (later, next);
+            continue;
+        }
         let anew = Network::resolve(later, Model::Kubernetes);
         let (told, expected) = (answers(&next), answers(&anew));
         if told != expected {
