@@ -183,6 +183,7 @@ fn read_word(word: &str, is_announced: bool, line: usize, scheme: &mut Option<St
         None => word,
     };
     let own_scheme = word.contains("://");
+    let rest = target_of_grpc(word, rest, scheme.as_deref().filter(|_| own_scheme));
     let authority = rest.split(['/', '#', '?']).next().unwrap_or(rest);
     let has_user = authority.contains('@');
     let host_port = authority.rsplit('@').next().unwrap_or(authority);
@@ -203,6 +204,15 @@ fn read_word(word: &str, is_announced: bool, line: usize, scheme: &mut Option<St
     // A second path of a list is no host: `/a,/b`.
     let continues = scheme.is_some() && (own_scheme || port.is_some());
     (is_host && !is_mail && port != Some(0)).then(|| Mention { scheme: scheme.clone().filter(|_| continues), host, port, is_announced, line })
+}
+
+/// What gRPC calls a target: `dns:///host:port`, where a server of names may stand before the third slash, and `dns:host:port`.
+fn target_of_grpc<'w>(word: &'w str, rest: &'w str, scheme: Option<&str>) -> &'w str {
+    match scheme {
+        Some("dns" | "xds" | "passthrough") => rest.split_once('/').map_or(rest, |(_, target)| target),
+        Some(_) => rest,
+        None => word.strip_prefix("dns:").filter(|target| target.contains(':')).unwrap_or(rest),
+    }
 }
 
 /// Whether `host` may be a name in the DNS: labels of letters, digits and dashes.
@@ -290,6 +300,11 @@ mod tests {
             ("X", "postgresql+asyncpg://db/x", vec!["postgresql db"]),
             ("SMTP_USER", "orders@shop.example.com", vec![]),
             ("X", "http://[fd00::1]:8080/", vec!["http fd00::1 8080"]),
+            ("X", "dns:///api.shop.svc:9090", vec!["dns api.shop.svc 9090"]),
+            ("X", "dns://10.96.0.10/api:9090", vec!["dns api 9090"]),
+            ("X", "dns:api:9090", vec!["api 9090"]),
+            ("X", "dns:53", vec!["dns 53"]),
+            ("X", "xds:///api:9090", vec!["xds api 9090"]),
             ("X", "busybox:1.37.0", vec![]),
             ("X", ":9252", vec![]),
         ] {
