@@ -1,5 +1,6 @@
 //! What a connection can be: a protocol and a destination port, and sets of them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -198,6 +199,16 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// Whether there is nothing that is not known.
+    pub(crate) fn is_known(&self) -> bool {
+        self.sure == self.possible
+    }
+
+    /// Everything that may be, as something to ask about.
+    pub(crate) fn asked(&self) -> Cow<'_, Self> {
+        if self.is_known() { Cow::Borrowed(self) } else { Cow::Owned(Self::known(self.possible.clone())) }
+    }
+
     pub(crate) fn known(traffic: Traffic) -> Self {
         Self { sure: traffic.clone(), possible: traffic }
     }

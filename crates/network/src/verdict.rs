@@ -301,6 +301,7 @@ impl<'s> Network<'s> {
         let veiled = is_far && self.fabric.does(Point::NodesKeepTheirAddress) != Does::Yes;
         let peer = if veiled { &Party { addresses: Addresses::Unknown, ..*peer } } else { peer };
         let decided = self.tiers(direction, applied, subject, peer, asked, trace);
+        let decided = if decided.is_known() { decided } else { self.allowed_either_way(direction, applied, subject, peer, whole, decided, trace) };
         let decided = if applied.is_empty() { decided } else { self.softened(whole, decided, trace) };
         let decided = self.blur(direction, subject, whole, decided, trace);
         // Of a pod that does not exist only this side is asked.
@@ -340,6 +341,29 @@ impl<'s> Network<'s> {
         allowed.union(&open)
     }
 
+    /// Of what may be allowed, what nothing that may mean it refuses: which of the others decides does not matter.
+    #[expect(clippy::too_many_arguments, reason = "both ends, what is asked, and what is known of it")]
+    fn allowed_either_way(
+        &self,
+        direction: Direction,
+        applied: &Applied,
+        subject: &Party<'_>,
+        peer: &Party<'_>,
+        asked: &Traffic,
+        decided: Bounds,
+        trace: &Trace,
+    ) -> Bounds {
+        let mut told = Trace { without: trace.without, ignores_hosts: trace.ignores_hosts, is_translated: trace.is_translated, ..Trace::of_deciding() };
+        self.tiers(direction, applied, subject, peer, Bounds::known(asked.clone()), &mut told);
+        let refuses = |step: &&Step| match step.ground {
+            Ground::Rule(number) => self.denies(number),
+            Ground::Isolated(_) | Ground::IsolatedNode => true,
+            _ => false,
+        };
+        let refused = told.steps.iter().flatten().filter(refuses).fold(Traffic::none(), |sum, step| sum.union(&step.traffic.possible));
+        Bounds { sure: decided.sure.union(&asked.difference(&refused)), ..decided }
+    }
+
     /// Whether the policy without which a verdict is wanted is alone in isolating the pods: without it they are not isolated.
     fn is_overlooked(&self, applied: &AppliedTier, direction: Direction, trace: &Trace) -> bool {
         let Some(Without::Policy(policy)) = trace.without else { return false };
@@ -354,14 +378,16 @@ impl<'s> Network<'s> {
         if !is_isolated && !self.fabric.isolates_everybody() {
             return Said { allowed: Bounds::none(), rest: open };
         }
+        // What a rule allows for certain is not refused, whether it is asked or not.
+        let whole = open.asked();
         let mut allowed = Bounds::none();
         for number in tier.rules.iter().copied().filter(|&number| !self.policies.has_denials || !self.denies(number)) {
-            let hit = self.hit(number, peer, target, &open, trace);
+            let hit = self.hit(number, peer, target, &whole, trace);
             if !hit.is_empty() {
-                trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
+                trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.intersection(&open) });
                 allowed = allowed.union(&hit);
                 // Nothing can be added to everything, unless somebody wants to know who else would.
-                if allowed == open && !trace.is_exhaustive {
+                if allowed == *whole && !trace.is_exhaustive {
                     break;
                 }
             }
@@ -370,7 +396,7 @@ impl<'s> Network<'s> {
         if !refused.is_empty() {
             trace.note(|| Step { direction, ground: Ground::Isolated(Tier::Namespace), traffic: refused });
         }
-        Said { allowed, rest: Bounds::none() }
+        Said { allowed: if open.is_known() { allowed } else { allowed.intersection(&open) }, rest: Bounds::none() }
     }
 
     /// Of `asked`, what no rule refuses before any other allows it.
@@ -425,15 +451,17 @@ impl<'s> Network<'s> {
             if open.is_empty() {
                 break;
             }
-            let hit = self.hit_of(number, subject, peer, &open, trace);
-            let Some(action) = self.policies.rules.get(number as usize).map(|rule| rule.action).filter(|_| !hit.is_empty()) else { continue };
+            // What a rule decides for certain is left to none behind it, whether it is asked or not.
+            let found = self.hit_of(number, subject, peer, &open.asked(), trace);
+            let Some(action) = self.policies.rules.get(number as usize).map(|rule| rule.action).filter(|_| !found.is_empty()) else { continue };
+            let hit = if open.is_known() { found.clone() } else { found.intersection(&open) };
             trace.note(|| Step { direction, ground: Ground::Rule(number), traffic: hit.clone() });
             match action {
                 Action::Allow => allowed = allowed.union(&hit),
                 Action::Pass => passed = passed.union(&hit),
                 Action::Deny => {}
             }
-            open = open.difference(&hit);
+            open = open.difference(&found);
         }
         if applied.isolating == 0 || self.is_overlooked(applied, direction, trace) {
             return Said { allowed, rest: open.union(&passed) };

@@ -139,3 +139,19 @@ fn what_the_schema_refuses_does_not_count_and_equal_priorities_are_told() {
     let problems: Vec<String> = Network::resolve(&snapshot, Model::Kubernetes).problems().iter().map(ToString::to_string).collect();
     assert!(problems.iter().any(|problem| problem.contains("priority 1 is also that of AdminNetworkPolicy p")), "{problems:?}");
 }
+
+#[test]
+fn what_every_rule_that_may_decide_allows_is_allowed() {
+    let out = |rules: &str| three() + &cluster("p", &format!("tier: Admin, priority: 5, subject: {{namespaces: {{}}}}, egress: [{rules}]"));
+    let named = "{action: Accept, to: [{domainNames: [example.com]}], protocols: [{tcp: {destinationPort: {number: 443}}}]}";
+    // Whether the address is one of the domain or not, nobody refuses it.
+    expect(&out(named), "a/x 192.0.2.1 443 yes\n a/x 192.0.2.1 80 yes");
+    let refusing = |cidr: &str| format!("{named}, {{action: Deny, to: [{{networks: [{cidr}]}}]}}");
+    expect(&out(&refusing("0.0.0.0/0")), "a/x 192.0.2.1 443 unknown\n a/x 192.0.2.1 80 no\n a/x 2001:db8::1 443 yes");
+    expect(&out(&refusing("198.51.100.0/24")), "a/x 192.0.2.1 443 yes\n a/x 198.51.100.1 443 unknown");
+    let allowing = format!("{named}, {{action: Accept, to: [{{networks: [192.0.2.0/24]}}]}}, {{action: Deny, to: [{{networks: [0.0.0.0/0]}}]}}");
+    expect(&out(&allowing), "a/x 192.0.2.1 443 yes\n a/x 198.51.100.1 443 unknown\n a/x 198.51.100.1 80 no");
+    // What follows for it may be refused by a policy of the namespace.
+    let isolated = policy("a", "out", "podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 192.0.2.0/25}}]}]");
+    expect(&(out(named) + &isolated), "a/x 192.0.2.1 443 yes\n a/x 192.0.2.200 443 unknown\n a/x 192.0.2.200 80 no");
+}
