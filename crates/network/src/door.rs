@@ -82,7 +82,7 @@ const ROUTE_SOURCE_RANGES: [&str; 4] = [
 
 /// How the policies of a pod see who comes through a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
+pub(crate) enum Seen {
     /// With the address that it has.
     AsItself,
     /// With that, or with the address of another node.
@@ -128,6 +128,28 @@ impl Network<'_> {
         doors.of_hosts();
         doors.of_routes();
         doors.found
+    }
+
+    /// Whether the policies of a pod let somebody in, as they see him.
+    pub(crate) fn enters(&self, pod: u32, address: Address, protocol: Protocol, port: u16, seen: Seen, trace: &mut Trace) -> Option<bool> {
+        let target = self.pod_party(pod);
+        let asked = Traffic::ports(protocol, port, port);
+        let mut ask = |source: &Party<'_>| self.allowed(source, &target, &asked, trace);
+        if seen == Seen::AsStranger {
+            return ask(&Party::somewhere_outside()).holds(protocol, port);
+        }
+        let own = ask(&Party::outside(&[address]));
+        if seen == Seen::AsItself {
+            return own.holds(protocol, port);
+        }
+        let nodes = self.inventory.nodes.iter().zip(0u32..).filter(|(node, _)| node.object.is_some());
+        let as_nodes = nodes.map(|(_, number)| ask(&self.node_party(number))).reduce(|sum, one| sum.either(&one));
+        let as_node = as_nodes.unwrap_or_else(|| ask(&Party { addresses: Addresses::Unknown, host: Host::Somewhere, ..Party::nowhere() }));
+        let either = own.either(&as_node);
+        if own != as_node {
+            trace.causes.insert(Cause::SourceRewritten);
+        }
+        either.holds(protocol, port)
     }
 }
 
@@ -261,7 +283,7 @@ impl<'s> Doors<'_, 's> {
     /// Whether somebody gets through: past host endpoints where nodes send on what comes, and past the policies of the pod.
     fn comes_through(&self, pod: u32, address: Address, frame: &Frame, port: u16, seen: Seen, trace: &mut Trace) -> Option<bool> {
         trace.ignores_hosts = !matches!(frame.way, Way::HostNetwork | Way::Route);
-        let enters = self.enters(pod, address, frame.protocol, port, seen, trace);
+        let enters = self.network.enters(pod, address, frame.protocol, port, seen, trace);
         if enters == Some(false) || !trace.ignores_hosts || !self.network.tells_nodes_apart() {
             return enters;
         }
@@ -298,28 +320,6 @@ impl<'s> Doors<'_, 's> {
         says.first().copied().flatten().filter(|_| says.len() == 1)
     }
 
-    /// Whether the policies of a pod let somebody in.
-    fn enters(&self, pod: u32, address: Address, protocol: Protocol, port: u16, seen: Seen, trace: &mut Trace) -> Option<bool> {
-        let target = self.network.pod_party(pod);
-        let asked = Traffic::ports(protocol, port, port);
-        let mut ask = |source: &Party<'_>| self.network.allowed(source, &target, &asked, trace);
-        if seen == Seen::AsStranger {
-            return ask(&Party::somewhere_outside()).holds(protocol, port);
-        }
-        let own = ask(&Party::outside(&[address]));
-        if seen == Seen::AsItself {
-            return own.holds(protocol, port);
-        }
-        let nodes = self.network.inventory.nodes.iter().zip(0u32..).filter(|(node, _)| node.object.is_some());
-        let as_nodes = nodes.map(|(_, number)| ask(&self.network.node_party(number))).reduce(|sum, one| sum.either(&one));
-        let as_node = as_nodes.unwrap_or_else(|| ask(&Party { addresses: Addresses::Unknown, host: Host::Somewhere, ..Party::nowhere() }));
-        let either = own.either(&as_node);
-        if own != as_node {
-            trace.causes.insert(Cause::SourceRewritten);
-        }
-        either.holds(protocol, port)
-    }
-
     fn node_addresses(&self) -> Vec<String> {
         let nodes = &self.network.inventory.nodes;
         let mut found: Vec<String> = (0u32..).take(nodes.len()).flat_map(|number| self.addresses_of(number)).collect();
@@ -349,6 +349,20 @@ fn has_proxy(service: ObjectView<'_>) -> bool {
 
 fn balancer_addresses(service: ObjectView<'_>) -> Vec<String> {
     balancers(service).filter_map(|entry| entry.entry("ip").or_else(|| entry.entry("hostname"))?.as_str()).map(str::to_owned).collect()
+}
+
+/// How pods behind a Service see who comes to one of its addresses from outside; `None` if that is one of the cluster's own.
+pub(crate) fn seen_at(service: ObjectView<'_>, address: Address) -> Option<Seen> {
+    let claimed = service.spec().into_iter().flat_map(|spec| spec.strings(field::EXTERNAL_IPS).map(str::to_owned).collect::<Vec<_>>());
+    let is_outer = claimed.chain(balancer_addresses(service)).any(|text| text.parse() == Ok(address));
+    let seen = if keeps_source(service) { Seen::AsItself } else { Seen::MaybeAsNode };
+    is_outer.then_some(seen)
+}
+
+/// Whether the load balancer that has `address` lets in none of those who have another one.
+pub(crate) fn keeps_out(service: ObjectView<'_>, address: Address, other: Address) -> bool {
+    let is_balancer = balancer_addresses(service).iter().any(|text| text.parse() == Ok(address));
+    is_balancer && service.spec().is_some_and(|spec| !source_ranges(service, spec).contains(other))
 }
 
 /// Who may come to a load balancer: no ranges mean everybody.

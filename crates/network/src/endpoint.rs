@@ -1,11 +1,13 @@
 //! The words with which questions name what sends and receives: `namespace/pod`, `namespace/Kind/name`, `Node/name` or an address.
 
+use std::collections::BTreeSet;
+
 use bartizan_cluster::{ObjectView, Value};
 
 use crate::address::Address;
 use crate::inventory::Owner;
 use crate::label::Matcher;
-use crate::service::{Backend, Service, ServicePort, TargetPort};
+use crate::service::{Backend, Service, ServicePort, TargetPort, cluster_addresses};
 use crate::traffic::Protocol;
 use crate::verdict::Cause;
 use crate::{Network, QuestionError};
@@ -63,12 +65,16 @@ impl<'s> Network<'s> {
         if let Some(service) = self.services.at(address) {
             return Named::Service(service);
         }
-        let end = match (self.inventory.pod_at(address), self.inventory.node_at(address)) {
+        Named::Ends(vec![self.end_at(address)])
+    }
+
+    /// Whoever has an address.
+    fn end_at(&self, address: Address) -> End {
+        match (self.inventory.pod_at(address), self.inventory.node_at(address)) {
             (Some(pod), _) => End::Pod(pod),
             (None, Some(node)) => End::Node(node),
             (None, None) => End::Outside(address),
-        };
-        Named::Ends(vec![end])
+        }
     }
 
     fn object(&self, namespace: &str, kind: &str, name: &str) -> Result<Named<'_, 's>, QuestionError> {
@@ -171,29 +177,41 @@ impl<'s> Network<'s> {
                 _ => break,
             }
         }
+        // Clients of a Service without an address find its pods by name and connect to the port that they know, whatever `targetPort` says.
+        if let PortName::Number(number) = port
+            && is_name_of_pods(service)
+        {
+            let ends: BTreeSet<End> = match &service.backend {
+                Backend::Pods(_) => self.pods_behind(service).into_iter().map(End::Pod).collect(),
+                Backend::Written(groups) => groups.iter().flat_map(|group| &group.addresses).map(|&address| self.end_at(address)).collect(),
+                _ => return Ok(Translation::Unknown(Cause::EndpointsUnknown)),
+            };
+            return Ok(reached(service, ends.into_iter().map(|end| (end, Some(*number))).collect()));
+        }
         let Some(written) = service.port(protocol, port) else {
             return match port {
                 PortName::Name(name) => Err(QuestionError::NoPort(name.clone())),
                 PortName::Number(number) => Ok(Translation::Nowhere(format!("Service {} has no port {protocol} {number}", label(service)))),
             };
         };
-        Ok(match &service.backend {
+        Ok(self.behind_port(service, written))
+    }
+
+    /// Where a port of a Service leads, by what `targetPort` or its written endpoints say.
+    pub(crate) fn behind_port(&self, service: &Service<'s>, written: &ServicePort<'_>) -> Translation {
+        match &service.backend {
             Backend::Written(endpoints) => {
-                let at = |address: Address, port: u16| match self.inventory.pod_at(address) {
-                    Some(pod) => (End::Pod(pod), Some(port)),
-                    None => (self.inventory.node_at(address).map_or(End::Outside(address), End::Node), Some(port)),
-                };
                 let mut targets: Vec<Target> = Vec::new();
                 for group in endpoints {
-                    for (_, _, port) in group.ports.iter().filter(|(name, found, _)| *name == written.name && *found == protocol) {
-                        targets.extend(group.addresses.iter().map(|&address| at(address, *port)));
+                    for (_, _, port) in group.ports.iter().filter(|(name, found, _)| *name == written.name && *found == written.protocol) {
+                        targets.extend(group.addresses.iter().map(|&address| (self.end_at(address), Some(*port))));
                     }
                 }
                 reached(service, targets)
             }
             Backend::Pods(_) => reached(service, self.endpoints(service, written)),
             Backend::Unknown | Backend::Alias(..) | Backend::Domain => Translation::Unknown(Cause::EndpointsUnknown),
-        })
+        }
     }
 
     /// The pods behind a Service with a selector, and the port of each.
@@ -256,6 +274,11 @@ pub(crate) enum Translation {
     /// At nothing, for this reason.
     Nowhere(String),
     Unknown(Cause),
+}
+
+/// Whether a Service has no address, and its name is that of its pods.
+pub(crate) fn is_name_of_pods(service: &Service<'_>) -> bool {
+    cluster_addresses(service.object).is_none()
 }
 
 fn label(service: &Service<'_>) -> String {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::{Answer, PAIRS_MAX, Question};
 use crate::Network;
 use crate::address::{Address, Family};
-use crate::endpoint::{BehindNode, End, Target};
+use crate::door::{Seen, keeps_out, seen_at};
+use crate::endpoint::{BehindNode, End, Named, Target, is_name_of_pods};
 use crate::gate::by_waypoint;
 use crate::policy::Direction;
 use crate::profile::{Does, Point};
@@ -15,7 +16,7 @@ use crate::verdict::{Cause, Party, Trace};
 
 /// How a connection is addressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// To whom it ends at.
     Straight,
     /// To a Service.
@@ -24,11 +25,25 @@ pub(super) enum Way {
     SentOn,
 }
 
+impl Way {
+    /// How what a question names is reached. What has no address of its own is but a name.
+    pub(crate) fn to(named: &Named<'_, '_>) -> Self {
+        match named {
+            Named::Service(service) if !is_name_of_pods(service) => Way::Translated,
+            Named::Service(_) | Named::Ends(_) => Way::Straight,
+        }
+    }
+}
+
 impl<'s> Network<'s> {
     /// What passes through a Service: where policies may be asked before its address is translated, the answer is known if it is the
     /// same in both cases.
     pub(super) fn judge_translated(&self, sources: &[End], service: &Service<'s>, targets: &[Target], question: &Question) -> Answer {
-        let after = self.judge_pairs(sources, targets, question.protocol, Way::Translated);
+        let way = Way::to(&Named::Service(service));
+        let after = self.judge_pairs(sources, targets, question.protocol, way);
+        if let ([End::Outside(from)], Ok(address)) = (sources, question.to.parse::<Address>()) {
+            return self.judge_from_outside(*from, address, service, targets, question.protocol, after);
+        }
         if question.protocol == Protocol::Tcp && self.goes_by_waypoint(sources, service, targets) {
             let is_open = after.allowed == Some(true) && self.is_unguarded(sources, service, targets);
             return if is_open { after } else { Answer { allowed: None, reason: by_waypoint().to_string(), variants: Vec::new() } };
@@ -68,6 +83,23 @@ impl<'s> Network<'s> {
             return after;
         }
         Answer { allowed: None, reason: Cause::Undefined(self.fabric.undefined(Point::TranslatesFirst)).to_string(), variants: Vec::new() }
+    }
+
+    /// What comes from outside to an address of a Service: a load balancer may keep it out, and on its way through a node its address may
+    /// become that of the node. Where that changes the answer, it is not known.
+    fn judge_from_outside(&self, from: Address, at: Address, service: &Service<'s>, targets: &[Target], protocol: Protocol, after: Answer) -> Answer {
+        if keeps_out(service.object, at, from) {
+            let reason = format!("the load balancer of {} does not let it in", service.object.reference());
+            return Answer { allowed: Some(false), reason, variants: Vec::new() };
+        }
+        let Some(seen) = seen_at(service.object, at) else { return after };
+        let mut trace = Trace::default();
+        let mut enters = targets.iter().filter_map(|target| if let (End::Pod(pod), Some(port)) = *target { Some((pod, port)) } else { None });
+        let is_sure = enters.all(|(pod, port)| {
+            let direct = self.enters(pod, from, protocol, port, Seen::AsItself, &mut Trace::default());
+            self.enters(pod, from, protocol, port, seen, &mut trace) == direct
+        });
+        if is_sure { after } else { Answer { allowed: None, reason: Cause::SourceRewritten.to_string(), variants: Vec::new() } }
     }
 
     /// What host endpoints of Calico leave of an answer about a port of a node that leads to pods.

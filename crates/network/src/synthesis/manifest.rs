@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use bartizan_cluster::{Kind, ObjectView, Value, field};
+use bartizan_cluster::{Kind, Value, field};
 
 use super::mention::{self, Mention};
 use super::need::{Block, Evidence, Gap, Needs, Side};
 use super::setting::{Setting, port_key, ports_told};
 use super::{Request, place};
-use crate::endpoint::{End, Named, PortName, Translation};
+use crate::endpoint::{End, Named, PortName, Translation, is_name_of_pods};
 use crate::service::{ALIASES_MAX, Backend, Service, ServicePort};
 use crate::traffic::{Protocol, Traffic};
 use crate::{Network, address::Address};
@@ -162,7 +162,7 @@ impl<'n, 's> Reader<'n, 's> {
                 _ => break,
             }
         }
-        let direct = direct || is_headless(service.object);
+        let direct = direct || is_name_of_pods(service);
         let scheme_protocol = match mention.scheme.as_deref() {
             Some("udp") => Some(Protocol::Udp),
             Some(_) => Some(Protocol::Tcp),
@@ -205,7 +205,12 @@ impl<'n, 's> Reader<'n, 's> {
     fn reach_written(&mut self, owner: u32, service: &Service<'s>, ports: &[ServicePort<'_>], mention: &Mention, evidence: &Evidence) {
         let mut is_reached = false;
         for written in ports {
-            let found = self.network.targets(&Named::Service(service), written.protocol, &PortName::Number(written.port));
+            // Who names no port of a Service without an address means the one on which its pods listen.
+            let found = if is_name_of_pods(service) {
+                Ok(self.network.behind_port(service, written))
+            } else {
+                self.network.targets(&Named::Service(service), written.protocol, &PortName::Number(written.port))
+            };
             let Ok(Translation::To(targets)) = found else { continue };
             for (end, number) in targets {
                 let Some(number) = number else { continue };
@@ -287,7 +292,7 @@ impl<'n, 's> Reader<'n, 's> {
         let name = spec.str(field::SERVICE_NAME).unwrap_or("");
         let service =
             object.namespace().and_then(|namespace| network.inventory.namespace(namespace)).and_then(|namespace| network.services.find(namespace, name));
-        let Some(service) = service.filter(|service| is_headless(service.object)) else { return };
+        let Some(service) = service.filter(|service| is_name_of_pods(service)) else { return };
         let evidence = Evidence { text: format!("replicas meet by Service {name}"), place: place(network, object, spec) };
         for written in &service.ports {
             for (end, number) in network.endpoints(service, written) {
@@ -342,8 +347,4 @@ impl<'n, 's> Reader<'n, 's> {
 /// The name of one pod of a `StatefulSet`: `redis-0`.
 fn is_member(label: &str) -> bool {
     label.rsplit_once('-').is_some_and(|(_, ordinal)| !ordinal.is_empty() && ordinal.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn is_headless(service: ObjectView<'_>) -> bool {
-    service.spec().and_then(|spec| spec.str(field::CLUSTER_IP)) == Some("None")
 }

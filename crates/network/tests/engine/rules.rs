@@ -260,6 +260,50 @@ fn a_service_is_its_port_and_then_the_endpoints_behind_it() {
 }
 
 #[test]
+fn a_service_without_an_address_is_a_name_for_its_pods() {
+    let only_8080 = policy("m", "p", "podSelector: {matchLabels: {app: web}}, ingress: [{ports: [{port: 8080}]}]");
+    let world = with_ports("m", "one", "{name: http, containerPort: 8080}")
+        + &pod("m", "client", "", "", "")
+        + &only_8080
+        + &service("selector: {app: web}, clusterIP: None, ports: [{name: web, port: 80, targetPort: http}]");
+    // The name leads to the pods, at whatever port is asked for; who asks for a port by name is told that of the pods.
+    expect(&world, "m/client m/Service/s 80 no\n m/client m/Service/s 8080 yes\n m/client m/Service/s web yes");
+    let written = "---\napiVersion: v1\nkind: Endpoints\nmetadata: {name: s, namespace: m}\nsubsets: [{addresses: [{ip: 192.0.2.7}], ports: [{port: 5432}]}]\n";
+    let out = policy("m", "p", "podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 192.0.2.0/24}}], ports: [{port: 5432}]}]");
+    let by_hand = pod("m", "client", "", "", "") + &service("clusterIP: None, ports: [{port: 80, targetPort: 5432}]") + written + &out;
+    expect(&by_hand, "m/client m/Service/s 80 no\n m/client m/Service/s 5432 yes");
+    expect(&(pod("m", "client", "", "", "") + &service("clusterIP: None, ports: [{port: 80}]")), "m/client m/Service/s 80 unknown");
+}
+
+#[test]
+fn who_comes_to_an_outer_address_of_a_service_may_be_kept_out_or_seen_as_a_node() {
+    let balancer = |more: &str, from: &str| {
+        let spec = format!(
+            "type: LoadBalancer, clusterIP: 10.96.0.9, externalIPs: [192.0.2.77], selector: {{app: web}}, ports: [{{port: 80, targetPort: 8080}}]{more}"
+        );
+        let status = "status: {loadBalancer: {ingress: [{ip: 192.0.2.10}]}}\n";
+        with_ports("m", "one", "{name: http, containerPort: 8080}")
+            + &service(&spec)
+            + status
+            + &policy("m", "p", &format!("podSelector: {{}}, ingress: [{from}]"))
+    };
+    let office = "{from: [{ipBlock: {cidr: 203.0.113.0/24}}]}";
+    let words = |answers: [&str; 3]| {
+        let ends = ["203.0.113.5 192.0.2.10 80", "203.0.113.200 192.0.2.10 80", "203.0.113.200 192.0.2.77 80"];
+        ends.iter().zip(answers).map(|(ends, answer)| format!("{ends} {answer}\n")).collect::<String>()
+    };
+    let ranges = ", loadBalancerSourceRanges: [203.0.113.0/25]";
+    expect(&balancer("", "{}"), &words(["yes", "yes", "yes"]));
+    expect(&balancer(ranges, "{}"), &words(["yes", "no", "yes"]));
+    expect(&balancer("", office), &words(["unknown", "unknown", "unknown"]));
+    expect(&balancer(", externalTrafficPolicy: Local", office), &words(["yes", "yes", "yes"]));
+    expect(&balancer(&format!("{ranges}, externalTrafficPolicy: Local"), office), &words(["yes", "no", "yes"]));
+    expect(&balancer("", "{from: [{podSelector: {}}]}"), &words(["no", "no", "no"]));
+    // By its name, a Service is its pods.
+    expect(&balancer(ranges, office), "203.0.113.200 m/Service/s 80 yes\n 203.0.113.200 10.96.0.9 80 yes");
+}
+
+#[test]
 fn endpoints_that_were_written_by_hand_are_followed() {
     let slice = "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s-1, namespace: m, labels: {kubernetes.io/service-name: s}}\naddressType: IPv4\nendpoints: [{addresses: [192.0.2.7]}]\nports: [{port: 5432, protocol: TCP}]\n";
     let text = pod("m", "client", "", "", "") + &service("ports: [{port: 80}]") + slice;
