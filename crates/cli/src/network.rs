@@ -14,10 +14,10 @@ use bartizan_cluster::{Kind, KubernetesVersion, Snapshot};
 use bartizan_gather::{Gathered, files};
 use bartizan_network::render::{self, np_guard};
 use bartizan_network::{
-    ChangeKind, Claim, Compared, Direction, Doubts, Explanation, Focus, Intents, Model, Network, Protocol, Query, Question, QuestionError, Relation, Traffic,
-    Verified, WrittenPort, difference, relation,
+    ChangeKind, Claim, Compared, Direction, Doubts, Explanation, Focus, Intents, Model, Network, Plane, Protocol, Query, Question, QuestionError, Relation,
+    Traffic, Verified, WrittenPort, attached_networks, difference, relation,
 };
-use bartizan_report::{Language, Outcome};
+use bartizan_report::{Language, Outcome, suggest};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -26,7 +26,8 @@ use crate::clock::Clock;
 use crate::output::{self, Terminal, loss_word, tell_reading};
 use crate::{lines, progress, source};
 use args::{
-    Compat, Connectivity, ConnectivityFormat, Diff, Eval, Exposure, FocusDirection, FocusOptions, Network as Command, TableFormat, Verify, Wanted, Why,
+    Carrier, Compat, Connectivity, ConnectivityFormat, Diff, Enforcer, Eval, Exposure, FocusDirection, FocusOptions, Network as Command, TableFormat, Verify,
+    Wanted, Why,
 };
 
 /// What a cluster is asked for, beside everything that runs pods.
@@ -69,6 +70,32 @@ fn tell_problems(snapshot: &Snapshot, network: &Network<'_>, terminal: &Terminal
     is_lost || network.problems().iter().any(|problem| problem.is_loss)
 }
 
+/// What concerns the network that is asked about. That there are others is said, where what is told is not about them.
+fn on_network<'s>(snapshot: &'s Snapshot, model: Model, enforcer: &Enforcer, carrier: &Carrier, terminal: &Terminal) -> Result<Network<'s>> {
+    let attached = attached_networks(snapshot);
+    let Some(wanted) = &carrier.network else {
+        if !attached.is_empty() && model == Model::Kubernetes {
+            let names: Vec<&str> = attached.iter().map(String::as_str).collect();
+            terminal.note(&said_of_others(&names.join(", "), terminal.language));
+        }
+        return Ok(Network::resolve_under(snapshot, model, enforcer.cni));
+    };
+    if !attached.contains(wanted) {
+        let near = suggest::nearest(wanted, attached.iter().map(String::as_str)).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        bail!("there is no attached network `{wanted}`{near}");
+    }
+    Ok(Network::resolve_on(snapshot, model, Plane::Attached(wanted)))
+}
+
+fn said_of_others(names: &str, language: Language) -> String {
+    match language {
+        Language::English => {
+            format!("note: this is about the network of the cluster; pods are attached to others as well, which `--network` asks about: {names}")
+        }
+        Language::Chinese => format!("提示：此处只涉及集群网络；Pod 还接入了其他网络，可用 `--network` 询问：{names}"),
+    }
+}
+
 fn outcome(is_incomplete: bool) -> Outcome {
     if is_incomplete { Outcome::Incomplete } else { Outcome::Clean }
 }
@@ -81,7 +108,7 @@ fn eval(eval: &Eval, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let mut clock = Clock::start(eval.timings);
     let gathered = gather(&eval.sources.to_sources(), global, terminal)?;
     clock.stage("read", terminal);
-    let network = Network::resolve_under(&gathered.snapshot, Model::Kubernetes, eval.enforcer.cni);
+    let network = on_network(&gathered.snapshot, Model::Kubernetes, &eval.enforcer, &eval.carrier, terminal)?;
     clock.stage("resolve", terminal);
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     if let Some(file) = &eval.batch {
@@ -118,7 +145,7 @@ fn answer(network: &Network<'_>, question: Result<Question, QuestionError>, out:
 
 fn explain(why: &Why, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let gathered = gather(&why.sources.to_sources(), global, terminal)?;
-    let network = Network::resolve_under(&gathered.snapshot, Model::Kubernetes, why.enforcer.cni);
+    let network = on_network(&gathered.snapshot, Model::Kubernetes, &why.enforcer, &why.carrier, terminal)?;
     let is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let query = Query { from: why.from.clone(), to: why.to.clone(), port: WrittenPort::Text(why.port.clone()), protocol: Some(why.protocol.clone()) };
     let explanation = Question::try_from(query).and_then(|question| network.explain(&question))?;
@@ -154,7 +181,7 @@ fn write_explanation(explanation: &Explanation, language: Language, out: &mut im
 
 fn connectivity(options: &Connectivity, global: &Global, terminal: &Terminal) -> Result<Outcome> {
     let gathered = gather(&options.sources, global, terminal)?;
-    let network = Network::resolve_under(&gathered.snapshot, model(options.compat), options.enforcer.cni);
+    let network = on_network(&gathered.snapshot, model(options.compat), &options.enforcer, &options.carrier, terminal)?;
     let mut is_incomplete = tell_problems(&gathered.snapshot, &network, terminal);
     let connectivity = network.connectivity().focus(&focus(&options.focus)?)?;
     let mut out = output::result();

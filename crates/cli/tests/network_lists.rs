@@ -62,3 +62,25 @@ fn a_scan_is_told_what_enforces_policies() {
     let (open, passed, failed) = verdicts(&["--cni", "calico"]);
     assert_eq!((open.unwrap() + 1, passed.unwrap() - 1, failed), (verdicts(&[]).0.unwrap(), verdicts(&[]).1.unwrap(), Vec::new()));
 }
+
+#[test]
+fn an_attached_network_is_asked_about_by_its_name_and_told_of_otherwise() {
+    let attached = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: a, labels: {{app: {name}}}, annotations: {{k8s.v1.cni.cncf.io/networks: more}}}}\nspec: {{containers: [{{name: c, image: i}}]}}\n---\n"
+        )
+    };
+    let policy = "apiVersion: k8s.cni.cncf.io/v1beta1\nkind: MultiNetworkPolicy\nmetadata: {name: m, namespace: a, annotations: {k8s.v1.cni.cncf.io/policy-for: more}}\nspec: {podSelector: {matchLabels: {app: one}}, ingress: [{ports: [{port: 80}]}]}\n";
+    let world = attached("one") + &attached("two") + policy;
+    let ask = |arguments: &[&str]| run(&root(), &[&["network"], arguments].concat(), &world, &[]);
+    let beside = ask(&["connectivity", "--network", "a/more", "--focus", "a/one", "--direction", "ingress", "-"]);
+    assert_eq!((beside.code, beside.stdout.lines().next()), (0, Some("a/Pod/two -> a/Pod/one : TCP 80")), "{}", beside.stderr);
+    let cluster = ask(&["connectivity", "-"]);
+    assert!(cluster.stdout.contains("a/Pod/two -> a/Pod/one : all") && cluster.stderr.contains("asks about: a/more"), "{}", cluster.stderr);
+    for (port, expected) in [("80", "\"allowed\":true"), ("81", "\"allowed\":false")] {
+        let answered = ask(&["eval", "a/two", "a/one", port, "--network", "a/more", "-f", "-"]);
+        assert!(answered.stdout.contains(expected), "{}", answered.stdout);
+    }
+    let unknown = ask(&["explain", "a/two", "a/one", "80", "--network", "a/mode", "-f", "-"]);
+    assert!(unknown.code == 2 && unknown.stderr.contains("there is no attached network `a/mode`; did you mean `a/more`?"), "{}", unknown.stderr);
+}

@@ -20,6 +20,8 @@ pub(crate) struct Fabric<'s> {
     profile: &'static Profile,
     engine: Engine<'s>,
     seen: Seen,
+    /// Whether it is about a network that is attached beside the cluster's.
+    is_attached: bool,
 }
 
 /// How many objects tell that somebody is there.
@@ -143,7 +145,7 @@ pub(crate) fn is_of_calico(object: ObjectView<'_>) -> bool {
 
 impl Default for Fabric<'_> {
     fn default() -> Self {
-        Self { chosen: None, profile: &UNTOLD, engine: Engine::Standard, seen: Seen::default() }
+        Self { chosen: None, profile: &UNTOLD, engine: Engine::Standard, seen: Seen::default(), is_attached: false }
     }
 }
 
@@ -166,7 +168,12 @@ impl<'s> Fabric<'s> {
             Cni::Calico => Engine::Calico(Felix::of(snapshot)),
             _ => Engine::Standard,
         };
-        Self { chosen, profile: cni.profile(), engine, seen }
+        Self { chosen, profile: cni.profile(), engine, seen, is_attached: false }
+    }
+
+    /// Who enforces on an attached network: blocks mean the addresses that pods have there, whether they are known or not.
+    pub(crate) fn of_attached(model: Model) -> Self {
+        Self { is_attached: model == Model::Kubernetes, ..Self::default() }
     }
 
     /// Takes over a change; `None` if somebody else may enforce from now on, or by other settings.
@@ -268,9 +275,9 @@ impl<'s> Fabric<'s> {
         self.profile.undefined(point)
     }
 
-    /// Whether somebody, or what is in the input, says who enforces.
+    /// Whether somebody, or what is in the input, says who enforces; who attaches networks is said by attaching them.
     pub(crate) fn is_told(&self) -> bool {
-        self.profile.is_of_somebody()
+        self.is_attached || self.profile.is_of_somebody()
     }
 
     /// Whether a node takes what its own pods send and their policies allow; `None` if that is left to policies for nodes.

@@ -76,7 +76,7 @@ pub use exposure::{Exposed, Exposure, Newcomer, Reach};
 pub use intent::{Captured, CapturedDirection, Intent, Intents};
 pub use mesh::{MtlsMode, Proxy};
 pub use migration::{Document, Feature, IMPLEMENTATIONS, Implementation, Migration, Note, Proof, Reason, Refused, Remark, Support, migrate};
-pub use plane::Plane;
+pub use plane::{Plane, attached_networks};
 pub use policy::{Action, Direction, is_policy};
 pub use profile::{Cni, NoSuchCni, Point, Undefined};
 pub use question::{Answer, PortName, Query, Question, QuestionError, Variant, WrittenPort};
@@ -185,10 +185,11 @@ impl<'s> Network<'s> {
     fn read(snapshot: &'s Snapshot, model: Model, plane: Plane<'_>, cni: Option<Cni>, servers: &AddressSet) -> Self {
         let inventory = Inventory::read(snapshot, model, plane);
         let mut policies = Policies::new(snapshot.strings());
-        let services = Services::read(snapshot, &inventory);
+        let is_beside = plane != Plane::Cluster && model == Model::Kubernetes;
+        let services = if is_beside { Services::none() } else { Services::read(snapshot, &inventory) };
         let mut attached = None;
         let mut frame = None;
-        let fabric = if plane == Plane::Cluster { Fabric::of(snapshot, model, cni) } else { Fabric::default() };
+        let fabric = if plane == Plane::Cluster { Fabric::of(snapshot, model, cni) } else { Fabric::of_attached(model) };
         let gates = if plane == Plane::Cluster { Gates::read(snapshot, model, &services) } else { None };
         match plane {
             Plane::Cluster => {

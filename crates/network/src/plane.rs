@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bartizan_cluster::{Kind, ObjectView, PodView, Snapshot, Value, field};
 
 use crate::Model;
+use crate::address::Address;
 use crate::inventory::{Inventory, NAMESPACE_NAME_LABEL, count};
 use crate::label::Selector;
 
@@ -31,6 +32,9 @@ pub(crate) fn is_policy(object: ObjectView<'_>) -> bool {
 /// Where a pod names the networks that it is attached to.
 const ATTACHED: &str = "k8s.v1.cni.cncf.io/networks";
 
+/// Where it is told what a pod got on them.
+const STATUS: &str = "k8s.v1.cni.cncf.io/network-status";
+
 /// Where a policy names the attached networks that it is for.
 const POLICY_FOR: &str = "k8s.v1.cni.cncf.io/policy-for";
 
@@ -40,7 +44,7 @@ pub enum Plane<'p> {
     /// The cluster's own, and those in its place.
     #[default]
     Cluster,
-    /// The attached network of this name.
+    /// The attached network of this name: `namespace/name`, or the name alone for those of all namespaces, as np-guard takes them for one.
     Attached(&'p str),
 }
 
@@ -145,33 +149,84 @@ fn is_primary(spec: Value<'_>) -> bool {
 
 /// The names of the attached networks that are defined.
 pub(crate) fn attachments(snapshot: &Snapshot) -> BTreeSet<&str> {
-    let objects = snapshot.of_kind(Kind::Other).filter(|object| object.group() == ATTACHMENT_GROUP && object.kind_name() == "NetworkAttachmentDefinition");
-    objects.map(ObjectView::name).collect()
+    definitions(snapshot).map(ObjectView::name).collect()
+}
+
+/// The attached networks that are defined, or that pods name, as `namespace/name`.
+pub fn attached_networks(snapshot: &Snapshot) -> BTreeSet<String> {
+    let defined = definitions(snapshot).filter_map(|object| Some(format!("{}/{}", object.namespace()?, object.name())));
+    let named = snapshot.objects().flat_map(|object| PodView::of(object).into_iter().chain(PodView::of_machine(object))).flat_map(attached_to);
+    defined.chain(named).collect()
+}
+
+fn definitions(snapshot: &Snapshot) -> impl Iterator<Item = ObjectView<'_>> {
+    snapshot.of_kind(Kind::Other).filter(|object| object.group() == ATTACHMENT_GROUP && object.kind_name() == "NetworkAttachmentDefinition")
 }
 
 /// The policies for an attached network.
 pub(crate) fn policies_for<'s>(snapshot: &'s Snapshot, network: &str) -> impl Iterator<Item = ObjectView<'s>> {
     let objects = snapshot.of_kind(Kind::Other).filter(|object| is_policy(*object));
-    objects.filter(move |object| object.annotation(POLICY_FOR).is_some_and(|names| short_names(names).any(|name| name == network)))
+    objects.filter(move |object| {
+        let named = object.annotation(POLICY_FOR).zip(object.namespace());
+        named.is_some_and(|(names, home)| full_names(names, home).iter().any(|name| is_called(name, network)))
+    })
 }
 
-/// The names of the attached networks of a pod, by what it says itself and, of a virtual machine, by its interfaces.
-pub(crate) fn attached_to(pod: PodView<'_>) -> BTreeSet<String> {
-    let written = pod.annotations().and_then(|annotations| annotations.entry(ATTACHED)).and_then(Value::as_str).unwrap_or("").trim();
-    let mut names: BTreeSet<String> = if written.starts_with('[') {
-        let listed: Vec<serde_json::Value> = serde_json::from_str(written).unwrap_or_default();
-        listed.iter().filter_map(|item| item.get("name")?.as_str()).map(str::to_owned).collect()
-    } else {
-        short_names(written).map(str::to_owned).collect()
-    };
+/// Whether a pod is attached to a network.
+pub(crate) fn is_attached(pod: PodView<'_>, network: &str) -> bool {
+    attached_to(pod).iter().any(|name| is_called(name, network))
+}
+
+/// Whether the network with this full name is meant by a name with or without a namespace.
+fn is_called(full: &str, name: &str) -> bool {
+    full == name || (!name.contains('/') && full.rsplit_once('/').is_some_and(|(_, own)| own == name))
+}
+
+/// The full names of the attached networks of a pod, by what it says itself and, of a virtual machine, by its interfaces.
+fn attached_to(pod: PodView<'_>) -> BTreeSet<String> {
+    let home = pod.namespace();
+    let written = annotation(pod, ATTACHED);
+    let mut names: BTreeSet<String> =
+        if written.starts_with('[') { listed(written).iter().filter_map(|item| full_name_of(item, home)).collect() } else { full_names(written, home) };
     let interfaces = pod.spec().entry("networks").into_iter().flat_map(Value::items);
     let multus = interfaces.filter_map(|network| network.entry("multus")?.entry("networkName")?.as_str());
-    names.extend(multus.flat_map(short_names).map(str::to_owned));
+    names.extend(multus.flat_map(|text| full_names(text, home)));
     names
 }
 
-/// `namespace/name@interface`, several with commas between, as names alone.
-fn short_names(text: &str) -> impl Iterator<Item = &str> {
+/// The addresses of a pod on an attached network: those that it got, or those that it asks for.
+pub(crate) fn addresses_on(pod: PodView<'_>, network: &str) -> Vec<Address> {
+    let told = |name: &str| {
+        let items = listed(annotation(pod, name));
+        let items = items.iter().filter(|item| full_name_of(item, pod.namespace()).is_some_and(|full| is_called(&full, network)));
+        let texts = items.flat_map(|item| item.get("ips").and_then(serde_json::Value::as_array).into_iter().flatten()).filter_map(serde_json::Value::as_str);
+        let mut found: Vec<Address> = texts.filter_map(|text| text.split('/').next()?.parse().ok()).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    };
+    let got = told(STATUS);
+    if got.is_empty() { told(ATTACHED) } else { got }
+}
+
+fn annotation<'s>(pod: PodView<'s>, name: &str) -> &'s str {
+    pod.annotations().and_then(|annotations| annotations.entry(name)).and_then(Value::as_str).unwrap_or("").trim()
+}
+
+/// The entries of a list that is written as JSON.
+fn listed(text: &str) -> Vec<serde_json::Value> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// The full name of the network of an entry, which may carry its namespace in its name or beside it.
+fn full_name_of(item: &serde_json::Value, home: &str) -> Option<String> {
+    let text = |key: &str| item.get(key).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
+    full_names(text("name")?, text("namespace").unwrap_or(home)).into_iter().next()
+}
+
+/// `namespace/name@interface`, several with commas between, as full names.
+fn full_names(text: &str, home: &str) -> BTreeSet<String> {
     let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    words.map(|word| word.rsplit_once('/').map_or(word, |(_, name)| name)).map(|name| name.split_once('@').map_or(name, |(name, _)| name))
+    let plain = words.map(|word| word.split_once('@').map_or(word, |(name, _)| name));
+    plain.map(|name| if name.contains('/') { name.to_owned() } else { format!("{home}/{name}") }).collect()
 }

@@ -125,14 +125,19 @@ fn writes_for(object: ObjectView<'_>) -> Option<(&str, &str)> {
 }
 
 impl<'s> Services<'s> {
-    pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>) -> Self {
-        let mut services = Self {
+    /// None at all.
+    pub(crate) fn none() -> Self {
+        Self {
             list: Slots::default(),
             by_name: Layered::default(),
             by_address: Layered::default(),
             by_node_port: Layered::default(),
             written: Layered::default(),
-        };
+        }
+    }
+
+    pub(crate) fn read(snapshot: &'s Snapshot, inventory: &Inventory<'s>) -> Self {
+        let mut services = Self::none();
         for object in [Kind::EndpointSlice, Kind::Endpoints].into_iter().flat_map(|kind| snapshot.of_kind(kind)) {
             services.write(object);
         }

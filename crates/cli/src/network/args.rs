@@ -81,6 +81,14 @@ pub(crate) struct Enforcer {
     pub(crate) cni: Option<Cni>,
 }
 
+/// The network that a question is about.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Carrier {
+    /// Network to which pods are attached beside the cluster's, as `namespace/name`, with the policies for it; default the cluster's.
+    #[arg(long, value_name = "NETWORK", help_heading = "Model", conflicts_with = "cni")]
+    pub(crate) network: Option<String>,
+}
+
 /// Where facts come from, for commands whose plain arguments are something else.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NamedSources {
@@ -155,6 +163,8 @@ pub(crate) struct Eval {
     pub(crate) sources: NamedSources,
     #[command(flatten)]
     pub(crate) enforcer: Enforcer,
+    #[command(flatten)]
+    pub(crate) carrier: Carrier,
 }
 
 /// `bartizan network explain`
@@ -176,6 +186,8 @@ pub(crate) struct Why {
     pub(crate) sources: NamedSources,
     #[command(flatten)]
     pub(crate) enforcer: Enforcer,
+    #[command(flatten)]
+    pub(crate) carrier: Carrier,
 }
 
 /// `bartizan network connectivity`
@@ -187,12 +199,14 @@ pub(crate) struct Connectivity {
     #[arg(short, long, value_enum, default_value_t = ConnectivityFormat::Text, help_heading = "Output")]
     pub(crate) output: ConnectivityFormat,
     /// Answer as another tool does: its model of a cluster, and its format.
-    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output", conflicts_with = "cni")]
+    #[arg(long, value_enum, value_name = "TOOL", help_heading = "Output", conflicts_with_all = ["cni", "network"])]
     pub(crate) compat: Option<Compat>,
     #[command(flatten)]
     pub(crate) focus: FocusOptions,
     #[command(flatten)]
     pub(crate) enforcer: Enforcer,
+    #[command(flatten)]
+    pub(crate) carrier: Carrier,
 }
 
 /// What of a list is looked at.

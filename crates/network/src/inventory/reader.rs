@@ -34,6 +34,8 @@ pub(super) struct Reader<'i, 's> {
     chains: HashMap<Reference<'s>, Chain<'s>>,
     symbols: StatusSymbols,
     have_nodes_changed: bool,
+    /// The attached network that is read, where Kubernetes is meant: nodes are not on it, and pods have addresses of it.
+    attached: Option<String>,
 }
 
 /// Names of status fields; none where no object of the snapshot has the field.
@@ -61,10 +63,14 @@ impl<'i, 's> Reader<'i, 's> {
                 address: strings.find("address"),
             },
             have_nodes_changed: false,
+            attached: None,
         }
     }
 
     pub(super) fn read_all(mut self, plane: Plane<'_>) {
+        if let (Plane::Attached(network), Model::Kubernetes) = (plane, self.model) {
+            self.attached = Some(network.to_owned());
+        }
         for object in self.snapshot.of_kind(Kind::Namespace) {
             self.namespace_object(object.name(), Some(object));
         }
@@ -74,14 +80,15 @@ impl<'i, 's> Reader<'i, 's> {
                 self.mention(object, true);
             }
         }
-        for object in self.snapshot.of_kind(Kind::Node) {
+        let has_nodes = self.attached.is_none();
+        for object in self.snapshot.of_kind(Kind::Node).filter(|_| has_nodes) {
             self.node_object(object.name(), Some(object));
         }
         for object in self.snapshot.objects() {
             for view in pods_of(object) {
                 let is_there = match plane {
                     Plane::Cluster => true,
-                    Plane::Attached(network) => plane::attached_to(view).contains(network),
+                    Plane::Attached(network) => plane::is_attached(view, network),
                 };
                 if is_there {
                     self.pod(view);
@@ -250,7 +257,11 @@ impl<'i, 's> Reader<'i, 's> {
         let is_finished = matches!(status.and_then(|status| status.str(field::PHASE)), Some("Succeeded" | "Failed"));
         let host_network = view.spec().bool(field::HOST_NETWORK) == Some(true);
         let node = view.spec().str(field::NODE_NAME).filter(|name| !name.is_empty()).map(|name| self.node(name));
-        let addresses = status.map_or_else(Vec::new, |status| self.addresses(status));
+        let addresses = match (&self.attached, status) {
+            (Some(network), _) => plane::addresses_on(view, network),
+            (None, Some(status)) => self.addresses(status),
+            (None, None) => Vec::new(),
+        };
         let obeys_phase = self.model == Model::Kubernetes;
         let pod = Pod {
             view,
@@ -371,7 +382,7 @@ impl<'i, 's> Reader<'i, 's> {
 
     /// A pod of the host network, and the status of any pod, tell an address of their node.
     fn tell_node(&mut self, pod: &Pod<'s>, is_there: bool) {
-        let Some(number) = pod.node else { return };
+        let Some(number) = pod.node.filter(|_| self.attached.is_none()) else { return };
         let status = pod.view.object().root().get(field::STATUS).filter(|_| !pod.is_template);
         let host_ip = status.and_then(|status| status.str(field::HOST_IP)).and_then(|text| text.parse().ok());
         let has_host_network = pod.view.spec().bool(field::HOST_NETWORK) == Some(true);

@@ -1,7 +1,7 @@
 //! Networks beside the cluster's own: those that namespaces have in its place, attached ones, and virtual machines on them.
 
 use bartizan_network::render::np_guard::{self, Format};
-use bartizan_network::{Model, Network, Plane};
+use bartizan_network::{Model, Network, Plane, attached_networks};
 
 use crate::world::{check, expect, namespace, pod, policy, snapshot};
 
@@ -93,4 +93,40 @@ fn an_attached_network_is_a_world_by_itself() {
     np_guard::connections(&Network::resolve(&snapshot, Model::NpGuard).connectivity(), Format::Text, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("analyzed in secondary NAD more:\n") && text.contains("\na/vm[VirtualMachine] => a/two[Pod] : TCP 5432\n"), "{text}");
+}
+
+#[test]
+fn an_attached_network_has_addresses_of_its_own_and_the_namespace_of_its_definition() {
+    let attached = |namespace: &str, name: &str, annotations: &str| {
+        pod(namespace, name, &format!("app: {name}"), "nodeName: n1", "podIP: 10.0.0.9").replace("labels:", &format!("annotations: {{{annotations}}}, labels:"))
+    };
+    let to_more = "k8s.v1.cni.cncf.io/networks: 'a/more'";
+    let got = format!(
+        "{to_more}, k8s.v1.cni.cncf.io/network-status: '[{{\"name\": \"cluster\", \"ips\": [\"10.0.0.9\"]}}, {{\"name\": \"a/more\", \"ips\": [\"192.168.5.7\"]}}]'"
+    );
+    let asking = "k8s.v1.cni.cncf.io/networks: '[{\"name\": \"more\", \"ips\": [\"192.168.5.200/24\"]}]'";
+    let world = attached("a", "one", "k8s.v1.cni.cncf.io/networks: more")
+        + &attached("a", "known", &got)
+        + &attached("a", "asking", asking)
+        + &attached("b", "other", "k8s.v1.cni.cncf.io/networks: more")
+        + "---\napiVersion: v1\nkind: Node\nmetadata: {name: n1}\nstatus: {addresses: [{type: InternalIP, address: 172.20.0.1}]}\n"
+        + "---\napiVersion: v1\nkind: Service\nmetadata: {name: one, namespace: a}\nspec: {selector: {app: one}, ports: [{port: 80}]}\n"
+        + "---\napiVersion: k8s.cni.cncf.io/v1beta1\nkind: MultiNetworkPolicy\nmetadata: {name: m, namespace: a, annotations: {k8s.v1.cni.cncf.io/policy-for: more}}\nspec: {podSelector: {matchLabels: {app: one}}, ingress: [{from: [{ipBlock: {cidr: 192.168.5.0/25}}]}]}\n"
+        + "---\napiVersion: k8s.cni.cncf.io/v1beta1\nkind: MultiNetworkPolicy\nmetadata: {name: m, namespace: b, annotations: {k8s.v1.cni.cncf.io/policy-for: more}}\nspec: {podSelector: {}, ingress: []}\n";
+    let snapshot = snapshot(&world);
+    assert_eq!(snapshot.problems(), []);
+    assert_eq!(attached_networks(&snapshot).into_iter().collect::<Vec<_>>(), ["a/more", "b/more"]);
+    let beside = Network::resolve_on(&snapshot, Model::Kubernetes, Plane::Attached("a/more"));
+    check(
+        &beside,
+        "a/known a/one 80 yes\n a/asking a/one 80 no\n 192.168.5.7 a/one 80 yes\n a/one 192.168.5.7 80 yes\n a/one a/known 80 yes\n 10.0.0.9 a/one 80 no\n 172.20.0.1 a/one 80 no",
+    );
+    for (from, to) in [("b/other", "a/one"), ("a/known", "a/Service/one"), ("Node/n1", "a/one")] {
+        assert!(beside.ask(&crate::world::question(from, to, "80")).is_err(), "{from} and {to} are not on the network");
+    }
+    // Of a pod whose address there is not known, neither is whether a block means it.
+    let unknown = world.replace("ips\": [\"192.168.5.200/24\"]", "mac\": \"02:00:00:00:00:01\"");
+    let snapshot = crate::world::snapshot(&unknown);
+    check(&Network::resolve_on(&snapshot, Model::Kubernetes, Plane::Attached("a/more")), "a/asking a/one 80 unknown");
+    check(&Network::resolve_on(&snapshot, Model::Kubernetes, Plane::Attached("b/more")), "b/other b/other 80 yes");
 }
