@@ -219,8 +219,12 @@ impl<'s> Doors<'_, 's> {
                 }
                 continue;
             }
-            for (port, host) in pod.host_ports() {
-                self.open(number, frame(Way::HostPort, port.protocol, host), port.port, Seen::AsItself);
+            for host in pod.host_ports() {
+                let mut frame = frame(Way::HostPort, host.port.protocol, host.number);
+                if let Some(address) = host.address {
+                    frame.listens_at = vec![address.to_string()];
+                }
+                self.open(number, frame, host.port.port, Seen::AsItself);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bartizan_cluster::{ObjectView, Value};
 
 use crate::address::Address;
-use crate::inventory::Owner;
+use crate::inventory::{HostPort, Owner};
 use crate::label::Matcher;
 use crate::service::{Backend, Service, ServicePort, TargetPort, cluster_addresses};
 use crate::traffic::Protocol;
@@ -133,11 +133,15 @@ impl<'s> Network<'s> {
         }
     }
 
-    /// What a port of a node leads to, if `named` is a node and the port one that a Service with pods behind it has on all nodes.
+    /// What a port of a node leads to, if `named` is a node and the port one that a Service with pods behind it has on all nodes, or that a
+    /// pod has on its own.
     pub(crate) fn behind_node(&self, named: &Named<'_, 's>, protocol: Protocol, port: &PortName) -> Option<BehindNode> {
         let (Named::Ends(ends), PortName::Number(port)) = (named, port) else { return None };
         let [End::Node(node)] = *ends.as_slice() else { return None };
-        let (service, written) = self.services.at_node_port(protocol, *port)?;
+        let Some((service, written)) = self.services.at_node_port(protocol, *port) else {
+            let targets = self.at_host_port(node, protocol, *port);
+            return (!targets.is_empty()).then_some(BehindNode { node, port: *port, targets, keeps_source: true });
+        };
         if !matches!(service.backend, Backend::Pods(_)) {
             return None;
         }
@@ -146,6 +150,13 @@ impl<'s> Network<'s> {
         // Such a node leads to its own pods and to no others.
         targets.retain(|(end, _)| !keeps_source || self.node_of(*end).is_none_or(|other| other == node));
         Some(BehindNode { node, port: *port, targets, keeps_source })
+    }
+
+    /// The pods of a node that have one of its ports.
+    fn at_host_port(&self, node: u32, protocol: Protocol, number: u16) -> Vec<Target> {
+        let pods = self.inventory.pods.numbered().filter(|(_, pod)| pod.node == Some(node) && !pod.host_network && !pod.is_finished);
+        let is_asked = |host: &HostPort<'_>| host.port.protocol == protocol && host.number == number;
+        pods.filter_map(|(pod, view)| Some((End::Pod(pod), Some(view.host_ports().find(is_asked)?.port.port)))).collect()
     }
 
     fn port_at(&self, end: End, protocol: Protocol, port: &PortName) -> Result<Option<u16>, QuestionError> {

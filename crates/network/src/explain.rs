@@ -7,7 +7,7 @@ use crate::endpoint::{End, Named, Translation};
 use crate::gate::GateGround;
 use crate::policy::istio::{Guard, Verb};
 use crate::policy::{Action, Direction, Tier};
-use crate::question::{Question, QuestionError};
+use crate::question::{Question, QuestionError, Way};
 use crate::traffic::Traffic;
 use crate::verdict::{Ground, Step, Trace};
 use crate::{Answer, Network};
@@ -66,14 +66,22 @@ impl Network<'_> {
         };
         let named = self.named(&question.to)?;
         let mut pairs: Vec<ExplainedPair> = Vec::new();
-        let translation = match self.behind_node(&named, question.protocol, &question.port) {
-            Some(behind) => Translation::To(behind.targets),
-            None => self.targets(&named, question.protocol, &question.port)?,
+        let (translation, way) = match self.behind_node(&named, question.protocol, &question.port) {
+            Some(behind) => (Translation::To(behind.targets), Way::SentOn),
+            None => (self.targets(&named, question.protocol, &question.port)?, Way::to(&named)),
         };
         if let Translation::To(targets) = translation {
+            let only_itself = self.is_about_itself(&sources, &targets);
+            let are_several = sources.len() > 1 || targets.len() > 1;
             for (source, (target, port)) in sources.iter().flat_map(|&source| targets.iter().map(move |&target| (source, target))) {
+                if source == target && are_several {
+                    continue;
+                }
                 let is_same = |pair: &ExplainedPair, says: &[Say]| pair.says == says && pair.port == port;
-                let (allowed, says) = self.says(source, target, question, port);
+                let (allowed, says) = match self.beside_policies(source, target, only_itself, way) {
+                    Some((allowed, text)) => (Some(allowed), beside(allowed, &text)),
+                    None => self.says(source, target, question, port),
+                };
                 if !pairs.iter().any(|pair| is_same(pair, &says)) {
                     pairs.push(ExplainedPair { from: self.name_of(source), to: self.name_of(target), port, allowed, says });
                 }
@@ -177,6 +185,13 @@ impl Network<'_> {
             })
             .collect()
     }
+}
+
+/// What is said where policies are not asked.
+fn beside(allowed: bool, text: &str) -> Vec<Say> {
+    let verdict = if allowed { "allow" } else { "deny" };
+    let say = |direction| Say { direction, verdict, text: text.to_owned(), policy: None, rule: None, location: None };
+    vec![say("egress"), say("ingress")]
 }
 
 /// More different pairs than this say nothing more to a person.

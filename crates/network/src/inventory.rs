@@ -2,6 +2,7 @@
 
 mod reader;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bartizan_cluster::snapshot::Changes;
@@ -106,17 +107,31 @@ pub(crate) struct DeclaredPort<'s> {
     pub(crate) is_of_sidecar: bool,
 }
 
+/// A port that a container has on its node as well.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HostPort<'s> {
+    /// That of the container.
+    pub(crate) port: DeclaredPort<'s>,
+    /// The number on the node.
+    pub(crate) number: u16,
+    /// The address of the node, if it is not every one.
+    pub(crate) address: Option<IpAddr>,
+}
+
 impl<'s> Pod<'s> {
     /// The ports that running containers declare, in the order in which names are looked up.
     pub(crate) fn ports(&self) -> impl Iterator<Item = DeclaredPort<'s>> {
         self.written_ports().filter_map(|(port, is_of_sidecar)| declared(port, is_of_sidecar))
     }
 
-    /// The ports that containers have on the node as well, with the number there.
-    pub(crate) fn host_ports(&self) -> impl Iterator<Item = (DeclaredPort<'s>, u16)> {
+    /// The ports that containers have on the node as well. What has one on the loopback interface is there for the node alone, and left out.
+    pub(crate) fn host_ports(&self) -> impl Iterator<Item = HostPort<'s>> {
         self.written_ports().filter_map(|(port, is_of_sidecar)| {
-            let host = port.int(field::HOST_PORT).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)?;
-            Some((declared(port, is_of_sidecar)?, host))
+            let number = port.int(field::HOST_PORT).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)?;
+            let address: Option<IpAddr> = port.str(field::HOST_IP).and_then(|text| text.parse().ok());
+            let is_near = address.is_some_and(|address| address.is_loopback());
+            let address = address.filter(|address| !address.is_unspecified());
+            declared(port, is_of_sidecar).filter(|_| !is_near).map(|port| HostPort { port, number, address })
         })
     }
 

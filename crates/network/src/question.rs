@@ -15,7 +15,7 @@ use crate::verdict::{Addresses, Cause, Ground, Host, Party, Step, Trace};
 use crate::{Network, address::Address};
 
 pub use crate::endpoint::PortName;
-use translated::Way;
+pub(crate) use translated::Way;
 
 /// A question as a machine writes it: one line of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -33,7 +33,7 @@ pub struct Query {
 
 /// A port as people write it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`port` is neither a number nor a name")]
 pub enum WrittenPort {
     /// A number.
     Number(i64),
@@ -202,7 +202,7 @@ impl<'s> Network<'s> {
 
     /// Judges every pair, those that cannot differ once, and sums up.
     fn judge_pairs(&self, sources: &[End], targets: &[Target], protocol: Protocol, way: Way) -> Answer {
-        let only_itself = matches!((sources, targets), ([source], [(target, _)]) if source == target && self.is_alone(*source));
+        let only_itself = self.is_about_itself(sources, targets);
         let mut known: BTreeMap<PairKind, usize> = BTreeMap::new();
         let mut outcomes: Vec<Variant> = Vec::new();
         for (&source, &(target, port)) in sources.iter().flat_map(|source| targets.iter().map(move |target| (source, target))).take(PAIRS_MAX) {
@@ -249,14 +249,8 @@ impl<'s> Network<'s> {
     }
 
     fn judge(&self, source: End, target: End, protocol: Protocol, port: Option<u16>, only_itself: bool, way: Way) -> (Option<bool>, String) {
-        let finished = |end: End| matches!(end, End::Pod(number) if self.inventory.pods.get(number as usize).is_some_and(|pod| pod.is_finished));
-        if let Some(end) = [source, target].into_iter().find(|&end| finished(end)) {
-            return (Some(false), format!("{} is finished and has no traffic", self.name_of(end)));
-        }
-        let is_pod_itself = source == target && (only_itself || !self.is_template(source));
-        let passes = if way == Way::Translated { self.fabric.does(Point::PassesLoops) } else { Does::Yes };
-        if is_pod_itself && passes == Does::Yes {
-            return (Some(true), "a pod always reaches itself".to_owned());
+        if let Some((allowed, reason)) = self.beside_policies(source, target, only_itself, way) {
+            return (Some(allowed), reason);
         }
         let Some(port) = port else { return (None, format!("{} has no port of this name", self.name_of(target))) };
         let asked = Traffic::ports(protocol, port, port);
@@ -264,10 +258,30 @@ impl<'s> Network<'s> {
         (trace.ignores_hosts, trace.is_translated) = (way == Way::SentOn, way == Way::Translated);
         let bounds = self.between(source, target, &asked, &mut trace);
         let allowed = bounds.holds(protocol, port);
-        if is_pod_itself && passes == Does::Unknown && allowed != Some(true) {
+        let is_looped = self.is_pod_itself(source, target, only_itself) && way == Way::Translated;
+        if is_looped && self.fabric.does(Point::PassesLoops) == Does::Unknown && allowed != Some(true) {
             return (None, Cause::Undefined(self.fabric.undefined(Point::PassesLoops)).to_string());
         }
         (allowed, self.reason(allowed, source, target, &trace))
+    }
+
+    /// What holds of two ends whatever policies say, and why.
+    pub(crate) fn beside_policies(&self, source: End, target: End, only_itself: bool, way: Way) -> Option<(bool, String)> {
+        let finished = |end: End| matches!(end, End::Pod(number) if self.inventory.pods.get(number as usize).is_some_and(|pod| pod.is_finished));
+        if let Some(end) = [source, target].into_iter().find(|&end| finished(end)) {
+            return Some((false, format!("{} is finished and has no traffic", self.name_of(end))));
+        }
+        let passes = way != Way::Translated || self.fabric.does(Point::PassesLoops) == Does::Yes;
+        (passes && self.is_pod_itself(source, target, only_itself)).then(|| (true, "a pod always reaches itself".to_owned()))
+    }
+
+    fn is_pod_itself(&self, source: End, target: End, only_itself: bool) -> bool {
+        source == target && (only_itself || !self.is_template(source))
+    }
+
+    /// Whether both ends of a question are one pod, and no other is meant.
+    pub(crate) fn is_about_itself(&self, sources: &[End], targets: &[Target]) -> bool {
+        matches!((sources, targets), ([source], [(target, _)]) if source == target && self.is_alone(*source))
     }
 
     fn is_template(&self, end: End) -> bool {

@@ -7,7 +7,7 @@ use bartizan_report::Language;
 use serde::Serialize;
 
 use super::{quoted, ranges, words_of};
-use crate::door::Door;
+use crate::door::{Door, Way};
 use crate::doubt::Doubts;
 use crate::exposure::{Exposed, Exposure, Newcomer, Reach};
 use crate::policy::Direction;
@@ -183,7 +183,12 @@ fn newcomer(newcomer: &Newcomer, words: &Words) -> String {
 
 fn door(door: &Door, words: &Words) -> String {
     let object = door.object.as_ref().map_or_else(String::new, |object| format!(" {object}"));
-    let port = door.port.map_or_else(String::new, |port| format!("{port} -> "));
+    let port = match (door.port, door.way) {
+        (Some(port), _) => format!("{port} -> "),
+        // The cluster chooses it.
+        (None, Way::NodePort) => "? -> ".to_owned(),
+        (None, _) => String::new(),
+    };
     let at = if door.listens_at.is_empty() { String::new() } else { format!(" @ {}", door.listens_at.join(", ")) };
     let internal = if door.is_internal { format!(" ({})", words.internal) } else { String::new() };
     format!("{}{object}{internal}{at} {} {port}{}, {} {}", door.way.name(), door.protocol, door.target_port, words.from, door.sources.join(", "))

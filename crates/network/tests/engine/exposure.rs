@@ -205,6 +205,12 @@ fn ports_of_hosts_claimed_addresses_and_routes_lead_in() {
     assert_eq!(doors(&host_port, "a/Pod/x"), ["host-port 80 -> 8080 : 0.0.0.0/0,::/0 => 0.0.0.0/0,::/0 ? "]);
     let closed = policy("a", "p", "podSelector: {}");
     assert_eq!(doors(&(host_port.clone() + &closed), "a/Pod/x"), ["host-port 80 -> 8080 : 0.0.0.0/0,::/0 =>  ? "]);
+    // What is on the loopback interface of its node is there for nobody else, and what is on one address at no other.
+    assert_eq!(doors(&host_port.replace("hostPort: 80", "hostPort: 80, hostIP: 127.0.0.1"), "a/Pod/x"), Vec::<String>::new());
+    for (address, expected) in [("192.0.2.9", vec!["192.0.2.9"]), ("0.0.0.0", vec![])] {
+        let snapshot = snapshot(&host_port.replace("hostPort: 80", &format!("hostPort: 80, hostIP: {address}")));
+        assert_eq!(exposed(&Network::resolve(&snapshot, Model::Kubernetes), "a/Pod/x").doors[0].listens_at, expected);
+    }
     let on_host = pod("a", "x", "app: web", "hostNetwork: true", "").replace("image: i}", "image: i, ports: [{containerPort: 8080}]}");
     assert_eq!(doors(&(on_host + &closed), "a/Pod/x"), ["host-network 8080 -> 8080 : 0.0.0.0/0,::/0 => 0.0.0.0/0,::/0 ? "]);
     let route = web()

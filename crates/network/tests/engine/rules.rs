@@ -1,6 +1,6 @@
 //! What NetworkPolicies mean, rule by rule: each test is a sentence that is easily got wrong.
 
-use crate::world::{self, check, expect, namespace, pod, policy, snapshot, with_missing};
+use crate::world::{self, check, expect, namespace, pod, policy, question, snapshot, with_missing};
 use bartizan_cluster::{Kind, Missing, Reason};
 use bartizan_network::{Model, Network};
 
@@ -301,6 +301,42 @@ fn who_comes_to_an_outer_address_of_a_service_may_be_kept_out_or_seen_as_a_node(
     expect(&balancer("", "{from: [{podSelector: {}}]}"), &words(["no", "no", "no"]));
     // By its name, a Service is its pods.
     expect(&balancer(ranges, office), "203.0.113.200 m/Service/s 80 yes\n 203.0.113.200 10.96.0.9 80 yes");
+}
+
+#[test]
+fn a_port_of_a_node_that_a_pod_takes_leads_to_the_pod() {
+    let node = "---\napiVersion: v1\nkind: Node\nmetadata: {name: n1}\nstatus: {addresses: [{type: InternalIP, address: 192.168.0.1}]}\n";
+    let taken = |more: &str| {
+        pod("m", "x", "app: web", "nodeName: n1", "podIP: 10.0.0.1")
+            .replace("image: i}", &format!("image: i, ports: [{{containerPort: 8080, hostPort: 80{more}}}]}}"))
+            + node
+            + &policy("m", "p", "podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 203.0.113.0/24}}], ports: [{port: 8080}]}]")
+    };
+    expect(
+        &taken(""),
+        "203.0.113.5 192.168.0.1 80 yes\n 203.0.113.5 Node/n1 80 yes\n 198.51.100.5 Node/n1 80 no\n 198.51.100.5 192.168.0.1 80 no\n 198.51.100.5 Node/n1 81 yes\n 198.51.100.5 Node/n1 UDP 80 yes",
+    );
+    // On its loopback interface nobody else finds it.
+    expect(&taken(", hostIP: 127.0.0.1"), "198.51.100.5 Node/n1 80 yes");
+}
+
+#[test]
+fn why_says_what_the_answer_says_where_policies_are_not_asked() {
+    let done = pod("m", "done", "app: web", "", "phase: Succeeded");
+    let text = with_ports("m", "one", "{name: http, containerPort: 8080}") + &done + &pod("m", "client", "", "", "") + &policy("m", "p", "podSelector: {}");
+    let snapshot = snapshot(&text);
+    let network = Network::resolve(&snapshot, Model::Kubernetes);
+    for (from, to, allowed, reason) in [
+        ("m/one", "m/one", Some(true), "a pod always reaches itself"),
+        ("m/client", "m/done", Some(false), "m/done is finished and has no traffic"),
+        ("m/done", "m/client", Some(false), "m/done is finished and has no traffic"),
+    ] {
+        let explained = network.explain(&question(from, to, "80")).unwrap();
+        assert_eq!((explained.answer.allowed, explained.answer.reason.as_str()), (allowed, reason));
+        let [pair] = explained.pairs.as_slice() else { panic!("{explained:?}") };
+        assert_eq!(pair.allowed, allowed);
+        assert!(pair.says.iter().all(|say| say.text == reason && (say.verdict == "allow") == (allowed == Some(true))), "{pair:?}");
+    }
 }
 
 #[test]
