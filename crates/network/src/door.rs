@@ -162,7 +162,8 @@ impl<'s> Doors<'_, 's> {
         if !has_ports_on_nodes && (claimed.is_empty() || kind == "ExternalName") {
             return;
         }
-        let seen = if keeps_source(service.object) { Seen::AsItself } else { Seen::MaybeAsNode };
+        let is_kept = keeps_source(service.object) || self.network.fabric.shows_strangers();
+        let seen = if is_kept { Seen::AsItself } else { Seen::MaybeAsNode };
         for written in &service.ports {
             let frame = |way, port: Option<u16>, listens_at, sources| Frame {
                 way,

@@ -95,6 +95,8 @@ pub(crate) struct Felix {
     lets_pods_in: bool,
     /// Whether what nodes send to pods of other nodes has the address of the node: no pool is encapsulated.
     is_flat: bool,
+    /// Whether its agents guard by programs in the kernel, which translate addresses as well.
+    uses_bpf: bool,
 }
 
 /// Which pods are isolated.
@@ -289,6 +291,11 @@ impl<'s> Fabric<'s> {
         }
     }
 
+    /// Whether pods see who comes from outside through a port of any node, and never that node.
+    pub(crate) fn shows_strangers(&self) -> bool {
+        matches!(self.engine, Engine::Calico(felix) if felix.uses_bpf)
+    }
+
     fn enforcement(&self) -> Enforcement {
         self.cilium().map_or(Enforcement::Selected, |settings| settings.enforcement)
     }
@@ -366,12 +373,22 @@ pub(crate) fn told_to_calico<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&
     agents(snapshot, CALICO_AGENTS).filter_map(of_containers).last()
 }
 
+/// Whether what pods send to their node is handed back to whatever else guards it.
+pub(crate) fn hands_pods_back(snapshot: &Snapshot) -> bool {
+    action_towards_node(snapshot).eq_ignore_ascii_case("return")
+}
+
+/// What becomes of what pods send to their node. What agents are told goes before what is configured; the manifests and the operator of
+/// Calico tell them to accept.
+fn action_towards_node(snapshot: &Snapshot) -> &str {
+    let written = || calico::configurations(snapshot, "default").filter_map(|spec| spec.entry("defaultEndpointToHostAction")?.as_str()).last();
+    told_to_calico(snapshot, TO_HOST).or_else(written).unwrap_or("Accept")
+}
+
 impl Felix {
     fn of(snapshot: &Snapshot) -> Self {
-        let written = calico::configurations(snapshot, "default").filter_map(|spec| spec.entry("defaultEndpointToHostAction")?.as_str()).last();
-        // What agents are told goes before what is configured; the manifests and the operator of Calico tell them to accept. What is
-        // handed back is no business of Calico's any more.
-        let action = told_to_calico(snapshot, TO_HOST).or(written).unwrap_or("Accept");
-        Self { lets_pods_in: !action.eq_ignore_ascii_case("drop"), is_flat: calico::is_flat(snapshot) }
+        // What is handed back is no business of Calico's any more.
+        let action = action_towards_node(snapshot);
+        Self { lets_pods_in: !action.eq_ignore_ascii_case("drop"), is_flat: calico::is_flat(snapshot), uses_bpf: calico::uses_bpf(snapshot) }
     }
 }

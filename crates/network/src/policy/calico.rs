@@ -31,6 +31,7 @@ use bartizan_cluster::{ObjectView, Snapshot, Value, field};
 use super::unmodelled::Blur;
 use super::{Direction, Draft, Isolates, Policies, Policy, Reads, shape};
 use crate::custom::Ground;
+use crate::fabric;
 use crate::inventory::{Inventory, count};
 use crate::label::Refusal;
 use crate::verdict::Cause;
@@ -89,7 +90,23 @@ pub(crate) const KINDS: [(&str, &str); 6] = [
 
 /// Whether an object configures its agents.
 pub(crate) fn is_configuration(object: ObjectView<'_>) -> bool {
-    is_group(object.group()) && object.kind_name() == "FelixConfiguration"
+    (is_group(object.group()) && object.kind_name() == "FelixConfiguration") || (object.group(), object.kind_name()) == INSTALLATION
+}
+
+/// What its operator is asked for.
+const INSTALLATION: (&str, &str) = ("operator.tigera.io", "Installation");
+
+/// Whether its agents guard by programs in the kernel rather than by tables: what they are told goes before what is configured, and that
+/// before what the operator is asked for.
+pub(crate) fn uses_bpf(snapshot: &Snapshot) -> bool {
+    let told = fabric::told_to_calico(snapshot, "FELIX_BPFENABLED").map(|text| ["true", "t", "yes", "y", "1"].contains(&text.to_ascii_lowercase().as_str()));
+    let written = || configurations(snapshot, "default").filter_map(|spec| spec.entry("bpfEnabled")?.as_bool()).last();
+    let asked = || {
+        let (group, kind) = INSTALLATION;
+        let plane = |object: ObjectView<'_>| object.spec()?.entry("calicoNetwork")?.entry("linuxDataplane")?.as_str().map(|plane| plane == "BPF");
+        snapshot.of_other(group, kind).filter_map(plane).last()
+    };
+    told.or_else(written).or_else(asked).unwrap_or(false)
 }
 
 /// Whether an object makes an interface of a node an endpoint, which Calico alone guards.

@@ -77,9 +77,17 @@ impl Network<'_> {
     /// The same of what a pod sends to its own node, which is asked about before its address is translated and never again.
     pub(super) fn past_own_hosts(&self, source: &Party<'_>, target: &Party<'_>, node: Option<u32>, asked: &Traffic, trace: &mut Trace) -> Bounds {
         let open = Bounds::known(asked.clone());
-        let Some(hosts) = self.policies.hosts.as_deref().filter(|hosts| hosts.has_say_on_way && !trace.ignores_hosts) else { return open };
+        let asks = |hosts: &&Hosts<'_>| (hosts.has_say_on_way || hosts.may_ask_pods) && !trace.ignores_hosts;
+        let Some(hosts) = self.policies.hosts.as_deref().filter(asks) else { return open };
         let crossing = Crossing { network: self, hosts, source, target, asked: open.clone() };
-        crossing.each(crossing.inside(node), trace, |endpoint, trace| crossing.early(endpoint, node, trace))
+        crossing.each(crossing.inside(node), trace, |endpoint, trace| {
+            let passed = crossing.early(endpoint, node, trace);
+            if !hosts.may_ask_pods {
+                return passed;
+            }
+            trace.causes.insert(Cause::HostEndpoint);
+            Bounds::maybe(passed.possible)
+        })
     }
 
     /// What endpoints do with what comes to a port of a node before the node sends it on to pods: what skips the phases behind, and what does
@@ -92,7 +100,14 @@ impl Network<'_> {
         let (mut skips, mut goes_on) = (None::<Bounds>, None::<Bounds>);
         let either = |sum: Option<Bounds>, one: Bounds| Some(sum.map_or(one.clone(), |sum| sum.either(&one)));
         for endpoint in crossing.facing(Some(node), Stand::of(source)) {
-            let (accepted, rest) = endpoint.map_or_else(|| (Bounds::none(), open.clone()), |endpoint| crossing.before_routing(endpoint, Some(node), trace));
+            let (accepted, rest) = match endpoint.map(|endpoint| (endpoint, &endpoint.doubt)) {
+                None => (Bounds::none(), open.clone()),
+                Some((endpoint, None)) => crossing.before_routing(endpoint, Some(node), trace),
+                Some((_, Some(doubt))) => {
+                    trace.causes.insert(doubt.clone());
+                    (Bounds::maybe(asked.clone()), Bounds::maybe(asked.clone()))
+                }
+            };
             (skips, goes_on) = (either(skips, accepted), either(goes_on, rest));
         }
         Some((skips.unwrap_or_default(), goes_on.unwrap_or(open)))
@@ -266,7 +281,7 @@ impl<'c> Crossing<'c, '_> {
 
     /// What passes all that is asked before the node knows where to send it: what skips the phases behind, and what does not.
     fn before_routing(&self, endpoint: &HostEndpoint, node: Option<u32>, trace: &mut Trace) -> (Bounds, Bounds) {
-        let always = self.always(node, Direction::Ingress, trace);
+        let always = self.always_on_way(node, trace);
         let open = self.asked.difference(&always);
         let untracked = self.untracked(endpoint, Direction::Ingress, open, trace);
         let early = self.said(endpoint, Phase::Early, Direction::Ingress, untracked.rest, trace);
@@ -280,7 +295,7 @@ impl<'c> Crossing<'c, '_> {
 
     /// What is let through before addresses are translated.
     fn early(&self, endpoint: &HostEndpoint, node: Option<u32>, trace: &mut Trace) -> Bounds {
-        let always = self.always(node, Direction::Ingress, trace);
+        let always = self.always_on_way(node, trace);
         let said = self.said(endpoint, Phase::Early, Direction::Ingress, self.asked.difference(&always), trace);
         always.union(&said.allowed).union(&said.rest)
     }
@@ -369,6 +384,11 @@ impl<'c> Crossing<'c, '_> {
             rest = said.rest;
         }
         Said { allowed, rest }
+    }
+
+    /// What comes in and is not for processes of the node, and passes what is asked before it is sent on.
+    fn always_on_way(&self, node: Option<u32>, trace: &mut Trace) -> Bounds {
+        if self.hosts.are_programs { Bounds::none() } else { self.always(node, Direction::Ingress, trace) }
     }
 
     /// What passes whatever policies say.

@@ -193,6 +193,14 @@ fn a_node_on_the_way_may_put_its_own_address_in_place_of_the_sender() {
     let node = "---\napiVersion: v1\nkind: Node\nmetadata: {name: node-1}\nstatus: {addresses: [{type: InternalIP, address: 10.0.0.1}]}\n";
     // The node is not among those who may come, so that who may come is let in only if the node keeps their address.
     assert_eq!(doors(&(node_port.clone() + &from_office + node), "a/Pod/x"), ["node-port 30080 -> 8080 : 0.0.0.0/0,::/0 =>  ? 192.0.2.0/24"]);
+    // Programs of Calico's in the kernel keep it.
+    let calico = "---\napiVersion: projectcalico.org/v3\nkind: FelixConfiguration\nmetadata: {name: default}\nspec: {bpfEnabled: true}\n---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {name: g}\nspec: {selector: app == 'nobody', ingress: [{action: Deny}]}\n";
+    let by_programs = node_port.clone() + &from_office + node + calico;
+    assert_eq!(doors(&by_programs, "a/Pod/x"), ["node-port 30080 -> 8080 : 0.0.0.0/0,::/0 => 192.0.2.0/24 ? "]);
+    assert_eq!(
+        doors(&by_programs.replace("bpfEnabled: true", "bpfEnabled: false"), "a/Pod/x"),
+        ["node-port 30080 -> 8080 : 0.0.0.0/0,::/0 =>  ? 0.0.0.0/0,::/0"]
+    );
     let everything_closed = policy("a", "p", "podSelector: {}");
     assert_eq!(doors(&(node_port + &everything_closed + node), "a/Pod/x"), ["node-port 30080 -> 8080 : 0.0.0.0/0,::/0 =>  ? "]);
 }

@@ -18,6 +18,7 @@ use super::set::{Labelled, Sets};
 use super::stored::{self, is_current};
 use super::template::{self, Known, Made};
 use crate::address::{Address, AddressSet};
+use crate::fabric;
 use crate::grouping::{Applied, NamedPort, PortMap};
 use crate::inventory::{Inventory, count};
 use crate::label::Refusal;
@@ -31,6 +32,9 @@ const EVERY_INTERFACE: &str = "*";
 /// What Calico adds to the labels of an endpoint that it makes by itself, and to the name of the node.
 const MADE_BY: (&str, &str) = ("projectcalico.org/created-by", "calico-kube-controllers");
 pub(super) const MADE_SUFFIX: &str = "-auto-hep";
+
+/// What is not told of programs in the kernel.
+const UNTRACKED_BY_PROGRAMS: &str = "GlobalNetworkPolicy with `doNotTrack`, where Calico uses BPF (projectcalico.org)";
 
 const DIRECTIONS: [Direction; 2] = [Direction::Ingress, Direction::Egress];
 
@@ -102,6 +106,11 @@ pub(crate) struct Hosts<'s> {
     pub(crate) has_tunnels: Option<bool>,
     /// Whether what pods send to nodes has the address of their own node; `None` where that is not known.
     pub(crate) masquerades: Option<bool>,
+    /// Whether programs in the kernel guard them: these let ports by which a node is never cut off pass to the node alone.
+    pub(crate) are_programs: bool,
+    /// Whether ordinary policies of the endpoint for every interface are asked about what pods send to their node, as programs do where
+    /// that is handed back.
+    pub(crate) may_ask_pods: bool,
 }
 
 impl<'s> Hosts<'s> {
@@ -292,6 +301,7 @@ impl<'s> HostReader<'s> {
         if self.drafts.is_empty() {
             return None;
         }
+        let are_programs = super::uses_bpf(snapshot);
         let mut hosts = Hosts {
             endpoints: Vec::new(),
             kinds: Vec::new(),
@@ -303,6 +313,8 @@ impl<'s> HostReader<'s> {
             has_say_on_way: false,
             has_tunnels: has_tunnels(snapshot),
             masquerades: masquerades(snapshot),
+            are_programs,
+            may_ask_pods: are_programs && fabric::hands_pods_back(snapshot),
         };
         for draft in self.drafts {
             if let Some(node) = draft.node {
@@ -336,7 +348,10 @@ impl<'s> Hosts<'s> {
                 guards.entry((phase, direction == Direction::Egress)).or_default().add(policy, direction);
             }
         }
-        let endpoint = HostEndpoint { facing, guards, ending, doubt: draft.doubt };
+        // Programs ask about untracked traffic on its way in alone, and what becomes of its answers is not documented.
+        let is_untracked = self.are_programs && guards.keys().any(|(phase, _)| matches!(phase, Phase::Untracked | Phase::Answers));
+        let doubt = draft.doubt.or_else(|| is_untracked.then(|| Cause::NotModelled(UNTRACKED_BY_PROGRAMS.to_owned())));
+        let endpoint = HostEndpoint { facing, guards, ending, doubt };
         self.has_say_on_way |= endpoint.has_say_on_way();
         if let Some(node) = draft.node {
             self.by_node.entry(node).or_default().push(count(self.endpoints.len()));

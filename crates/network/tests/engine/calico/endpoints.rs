@@ -51,6 +51,63 @@ fn an_endpoint_without_policies_is_closed_but_for_what_keeps_a_node_reachable() 
 }
 
 #[test]
+fn programs_in_the_kernel_guard_endpoints_as_tables_do_but_for_failsafe_ports_on_the_way_and_untracked_traffic() {
+    let felix = |spec: &str| calico("FelixConfiguration", None, "default", spec);
+    let installed = |plane: &str| {
+        format!(
+            "---\napiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata: {{name: default}}\nspec: {{calicoNetwork: {{linuxDataplane: {plane}}}}}\n"
+        )
+    };
+    let agents = |value: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: calico-node, namespace: kube-system}}\nspec: {{selector: {{matchLabels: {{k8s-app: calico-node}}}}, template: {{metadata: {{labels: {{k8s-app: calico-node}}}}, spec: {{hostNetwork: true, containers: [{{name: calico-node, image: i, env: [{{name: FELIX_BPFENABLED, value: '{value}'}}]}}]}}}}}}\n"
+        )
+    };
+    let whole = endpoint("one", "node: one, interfaceName: eth0, expectedIPs: [10.9.0.1], profiles: [projectcalico-default-allow]");
+    let early = global("early", "selector: host == 'one', preDNAT: true, applyOnForward: true, ingress: [{action: Deny, source: {nets: [192.0.2.0/24]}}]");
+    let forward = global(
+        "forward",
+        "selector: host == 'one', applyOnForward: true, ingress: [{action: Deny, protocol: TCP, destination: {ports: [81]}}, {action: Allow}]",
+    );
+    let says = |plane: &str, on_way: &str| {
+        let text = cluster() + &whole + &early + &forward + plane;
+        expect(
+            &text,
+            &format!(
+                "192.0.2.1 shop/web 22 {on_way}\n 192.0.2.1 shop/web 80 no\n 192.0.2.1 Node/one 22 yes\n 192.0.2.1 Node/one 80 no
+                 198.51.100.1 shop/web 80 yes\n 198.51.100.1 shop/web 81 no\n 198.51.100.1 Node/one 80 yes\n 198.51.100.1 Node/one 81 no\n shop/web Node/one 81 yes"
+            ),
+        );
+    };
+    // A port by which a node is never cut off is one of the node, and not of what it sends on.
+    says("", "yes");
+    says(&felix("bpfEnabled: true"), "no");
+    says(&installed("BPF"), "no");
+    says(&installed("Iptables"), "yes");
+    says(&agents("true"), "no");
+    // What agents are told goes before what is configured, and that before what the operator is asked for.
+    says(&(agents("false") + &felix("bpfEnabled: true")), "yes");
+    says(&(felix("bpfEnabled: false") + &installed("BPF")), "yes");
+    for odd in ["bpfEnabled: 7", "bpfEnabled: null"] {
+        says(&(felix(odd) + &installed("BPF")), "no");
+    }
+    // What becomes of untracked traffic is not documented.
+    let untracked =
+        global("raw", "selector: host == 'one', doNotTrack: true, applyOnForward: true, ingress: [{action: Deny, protocol: TCP, destination: {ports: [82]}}]");
+    let raw = cluster() + &whole + &untracked;
+    expect(&raw, "192.0.2.1 Node/one 82 no\n 192.0.2.1 Node/one 80 yes");
+    expect(&(raw.clone() + &installed("BPF")), "192.0.2.1 Node/one 82 unknown\n 192.0.2.1 Node/two 82 yes\n 192.0.2.1 shop/api 82 yes");
+    let snapshot = snapshot(&(raw + &installed("BPF")));
+    let reason = Network::resolve(&snapshot, Model::Kubernetes).ask(&question("192.0.2.1", "Node/one", "82")).unwrap().reason;
+    assert!(reason.contains("`doNotTrack`, where Calico uses BPF"), "{reason}");
+    // What is handed back programs ask ordinary policies about.
+    let every = endpoint("one", "node: one, interfaceName: '*', profiles: [projectcalico-default-allow]");
+    let back = felix("bpfEnabled: true, defaultEndpointToHostAction: Return");
+    expect(&(cluster() + &every + &back), "shop/web Node/one 80 unknown\n shop/api Node/one 80 yes\n Node/one shop/web 80 yes");
+    expect(&(cluster() + &every + &felix("bpfEnabled: true")), "shop/web Node/one 80 yes");
+}
+
+#[test]
 fn policies_of_the_cluster_guard_endpoints_that_they_select_tier_by_tier() {
     let whole = endpoint("one", "node: one, interfaceName: '*', expectedIPs: [10.9.0.1], profiles: [projectcalico-default-allow]");
     let of_one = |name: &str, rest: &str| global(name, &format!("selector: host == 'one', {rest}"));

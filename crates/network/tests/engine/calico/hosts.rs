@@ -57,6 +57,8 @@ struct HostWorld {
     base: CalicoWorld,
     endpoints: Vec<Endpoint>,
     controllers: Option<Controllers>,
+    /// Whether programs in the kernel guard.
+    has_programs: bool,
     /// Which of the policies of the base are asked about what is forwarded as well.
     forwarded: Vec<bool>,
     alone: Vec<(Policy, Hook)>,
@@ -185,6 +187,7 @@ impl HostWorld {
             .collect();
         let mut endpoints = endpoints;
         let controllers = dice.once_in(2).then(|| controllers(dice));
+        let has_programs = dice.once_in(4);
         if let Some(controllers) = &controllers {
             for (number, node) in base.base.nodes.iter().enumerate() {
                 let mut made = controllers.made_of(number, node.name, &node.labels, node.address);
@@ -209,7 +212,8 @@ impl HostWorld {
         let mut others = CalicoWorld::roll(seed ^ 0xabc).policies;
         others.truncate(dice.below(3));
         let alone = others.into_iter().zip(0..).map(|(mut policy, at)| {
-            let hook = dice.one_of(&[Hook::Raw, Hook::Mangle]);
+            // What programs do without tracking is not told.
+            let hook = if has_programs { Hook::Mangle } else { dice.one_of(&[Hook::Raw, Hook::Mangle]) };
             policy.name = format!("{}-alone-{at}", dice.one_of(&["a", "z"]));
             (policy.namespace, policy.namespaces, policy.accounts) = (None, None, None);
             policy.selector = dice.once_in(2).then(|| Choice::Has("host".to_owned()));
@@ -244,7 +248,7 @@ impl HostWorld {
             })
         };
         let always = [ports(), ports()];
-        Self { base, endpoints, controllers, forwarded, alone, mine, always }
+        Self { base, endpoints, controllers, has_programs, forwarded, alone, mine, always }
     }
 
     fn yaml(&self) -> String {
@@ -263,6 +267,9 @@ impl HostWorld {
         let [ingress, egress] = self.mine.each_ref().map(|rules| rules.iter().map(Rule::yaml).collect::<Vec<_>>().join(", "));
         write!(text, "---\napiVersion: projectcalico.org/v3\nkind: Profile\nmetadata: {{name: mine}}\nspec: {{ingress: [{ingress}], egress: [{egress}]}}\n")
             .unwrap();
+        if self.has_programs {
+            text += "---\napiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata: {name: default}\nspec: {calicoNetwork: {linuxDataplane: BPF}}\n";
+        }
         if let Some(controllers) = &self.controllers {
             text += &controllers.yaml();
         }
@@ -429,7 +436,8 @@ impl HostWorld {
     /// and whether it is no longer tracked.
     fn before_routing(&self, node: usize, interface: &str, packet: Packet) -> Vec<(Fate, bool)> {
         let Some(endpoint) = self.endpoint_of(node, interface) else { return vec![(Fate::Unmatched, false)] };
-        if self.always_passes("Ingress", packet) {
+        // Programs ask at the interface that faces everybody, and about what is for the node itself.
+        if !self.has_programs && self.always_passes("Ingress", packet) {
             return vec![(Fate::Unmatched, false)];
         }
         let mut found = Vec::new();
