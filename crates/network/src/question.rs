@@ -186,7 +186,9 @@ impl<'s> Network<'s> {
         let node = End::Node(behind.node);
         let direct = self.judge_pairs(sources, &behind.targets, protocol, Way::SentOn);
         let comes = self.judge_pairs(sources, &[(node, Some(behind.port))], protocol, Way::SentOn).allowed;
-        let goes_on = if behind.keeps_source { direct.allowed } else { self.judge_pairs(&[node], &behind.targets, protocol, Way::SentOn).allowed };
+        let are_outside = sources.iter().all(|source| matches!(source, End::Outside(_) | End::Somewhere));
+        let is_kept = behind.keeps_source || (are_outside && self.fabric.shows_strangers());
+        let goes_on = if is_kept { direct.allowed } else { self.judge_pairs(&[node], &behind.targets, protocol, Way::SentOn).allowed };
         let by_node = match (comes, goes_on) {
             (Some(false), _) | (_, Some(false)) => Some(false),
             (Some(true), Some(true)) => Some(true),

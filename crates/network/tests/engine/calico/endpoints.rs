@@ -100,6 +100,12 @@ fn programs_in_the_kernel_guard_endpoints_as_tables_do_but_for_failsafe_ports_on
     let snapshot = snapshot(&(raw + &installed("BPF")));
     let reason = Network::resolve(&snapshot, Model::Kubernetes).ask(&question("192.0.2.1", "Node/one", "82")).unwrap().reason;
     assert!(reason.contains("`doNotTrack`, where Calico uses BPF"), "{reason}");
+    // Pods see who comes from outside, by whichever node.
+    let port = "---\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {type: NodePort, selector: {app: web}, ports: [{port: 80, nodePort: 30080}]}\n".to_owned()
+        + &policy("shop", "web", "podSelector: {matchLabels: {app: web}}, ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]")
+        + &global("nobody", "selector: app == 'nobody', ingress: [{action: Deny}]");
+    expect(&(cluster() + &port), "192.0.2.1 Node/two 30080 unknown\n 198.51.100.1 Node/two 30080 no");
+    expect(&(cluster() + &port + &installed("BPF")), "192.0.2.1 Node/two 30080 yes\n 198.51.100.1 Node/two 30080 no");
     // What is handed back programs ask ordinary policies about.
     let every = endpoint("one", "node: one, interfaceName: '*', profiles: [projectcalico-default-allow]");
     let back = felix("bpfEnabled: true, defaultEndpointToHostAction: Return");
