@@ -74,7 +74,7 @@ impl<'s> Network<'s> {
         }
         for object in self.snapshot.of_kind(Kind::Other) {
             let led = match (object.group(), object.kind_name()) {
-                ("route.openshift.io" | "", "Route") => led_by_route(object),
+                ("route.openshift.io" | "", "Route") => led_by_route(object, self.model),
                 (GATEWAY_GROUP, kind) if GATEWAY_ROUTES.contains(&kind) && self.model == Model::Kubernetes => self.led_by_gateway_route(object),
                 _ => continue,
             };
@@ -155,12 +155,17 @@ impl<'s> Network<'s> {
 
 /// What a rule of a route of the Gateway API sends requests to: its backends, and those that get copies or are asked whether requests may pass.
 fn backends_of_rule(rule: Value<'_>) -> Vec<Value<'_>> {
-    let backends: Vec<Value<'_>> = rule.entry("backendRefs").into_iter().flat_map(Value::items).collect();
+    let backends: Vec<Value<'_>> = rule.entry("backendRefs").into_iter().flat_map(Value::items).filter(has_weight).collect();
     let filtered = std::iter::once(rule).chain(backends.iter().copied());
     let filters = filtered.filter_map(|value| value.entry("filters")).flat_map(Value::items);
     let others = filters.filter_map(|filter| ["requestMirror", "externalAuth"].into_iter().find_map(|name| filter.entry(name)?.entry("backendRef")));
     let others: Vec<Value<'_>> = others.collect();
     backends.into_iter().chain(others).collect()
+}
+
+/// Whether any share of the traffic goes to a backend of a route: none does where its weight is zero, in the Gateway API as in OpenShift.
+fn has_weight(backend: &Value<'_>) -> bool {
+    backend.entry("weight").and_then(Value::as_i64) != Some(0)
 }
 
 fn is_meant(port: &ServicePort<'_>, wanted: BackendPort<'_>, model: Model) -> bool {
@@ -208,13 +213,14 @@ fn by_number_or_name(value: Value<'_>) -> BackendPort<'_> {
     }
 }
 
-fn led_by_route(object: ObjectView<'_>) -> Vec<Led<'_>> {
+fn led_by_route(object: ObjectView<'_>, model: Model) -> Vec<Led<'_>> {
     let Some(spec) = object.spec() else { return Vec::new() };
     let port = spec.get(field::PORT).and_then(|port| port.get(field::TARGET_PORT)).map_or(BackendPort::Any, BackendPort::Target);
     let main = spec.get(field::TO).into_iter();
     let others = spec.entry("alternateBackends").into_iter().flat_map(Value::items);
     main.chain(others)
         .filter(|to| matches!(to.str(field::KIND), None | Some("Service")))
+        .filter(|to| model == Model::NpGuard || has_weight(to))
         .filter_map(|to| Some(Led { namespace: None, service: to.str(field::NAME)?, port }))
         .collect()
 }

@@ -1,5 +1,5 @@
 //! `cargo xtask bench network`: how long it takes to resolve policies and to answer, how that grows, and what
-//! network-config-analyzer takes for the same small clusters in the same run.
+//! network-config-analyzer, and netpol-analyzer where it is on the path, take for the same small clusters in the same run.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use bartizan_testbed::Random;
 use serde_json::{Value, json};
 
-use super::peers::cache;
+use super::peers::{cache, locate};
 use super::process::{Limit, watch};
 use super::{built, median, megabytes};
 use crate::say;
@@ -21,7 +21,10 @@ const USAGE: &str = "usage: cargo xtask bench network [--quick] [--without-peer]
 /// The package on `PyPI` that is run beside.
 const PEER: &str = "network-config-analyzer==2.1.0";
 
-/// What the peer gets; beyond 200 pods it takes minutes.
+/// The names under which builds of netpol-analyzer are on the path; it is run where one is.
+const ANALYZER: [&str; 2] = ["netpol-analyzer", "k8snetpolicy"];
+
+/// What a peer gets; beyond 200 pods the first takes minutes.
 const PEER_LIMIT: Duration = Duration::from_mins(2);
 
 /// Whose policies stand beside NetworkPolicies, or what else does.
@@ -92,7 +95,7 @@ pub(super) fn run(flags: &[String]) -> Result<()> {
 
 fn sizes(binary: &Path, place: &Path, is_quick: bool, has_peer: bool) -> Result<()> {
     if has_peer {
-        beside_peer(binary, place)?;
+        beside_peers(binary, place)?;
     }
     say("\nResolved so that any question can be asked; 1,000 questions follow");
     say("| cluster | pods | policies | namespaces | MB read | read s | resolve s | budget s | 1,000 answers s | peak MB | growth |");
@@ -249,12 +252,17 @@ const KINDS_OF_CHANGE: [&str; 9] = [
     "namespace-relabelled",
 ];
 
-fn beside_peer(binary: &Path, place: &Path) -> Result<()> {
+fn beside_peers(binary: &Path, place: &Path) -> Result<()> {
     let package = installed()?;
-    say(&format!("Everything that is allowed, whole processes, beside {PEER}"));
-    say("| pods | policies | bartizan s | peer s | ratio |\n|---|---|---|---|---|");
+    let analyzer = ANALYZER.into_iter().find_map(|name| locate(name, &cache().ok()?));
+    let (second, version) = analyzer.as_ref().map_or(("not on the path".to_owned(), String::new()), |program| ("s".to_owned(), module_version(program)));
+    say(&format!("Everything that is allowed, whole processes, beside {PEER} and netpol-analyzer{version}"));
+    say(&format!("| pods | policies | bartizan s | network-config-analyzer s | ratio | netpol-analyzer {second} | ratio |\n|---|---|---|---|---|---|---|"));
     for shape in &SMALL {
-        let file = place.join("cluster.json");
+        // One of the peers reads a directory.
+        let directory = place.join("small");
+        fs::create_dir_all(&directory)?;
+        let file = directory.join("cluster.json");
         write_cluster(&file, shape, Flavour::Plain)?;
         let own = median(|| {
             let mut command = Command::new(binary);
@@ -262,15 +270,35 @@ fn beside_peer(binary: &Path, place: &Path) -> Result<()> {
             watch(command, Limit::none())
         })?
         .context("the list was not written")?;
+        let beside = |command: Command| -> Result<String> {
+            Ok(match watch(command, Limit::of(PEER_LIMIT))? {
+                Some(run) if run.said == 0 => "refused |".to_owned(),
+                Some(run) => format!("{:.2} | {:.0}", run.seconds, run.seconds / own.seconds),
+                None => format!("no answer in {} s |", PEER_LIMIT.as_secs()),
+            })
+        };
         let mut command = Command::new("python3");
         command.args(["-m", "nca.nca_cli", "--connectivity", "--output_format", "txt", "--resource_list"]).arg(&file).env("PYTHONPATH", &package);
-        let (peer, ratio) = match watch(command, Limit::of(PEER_LIMIT))? {
-            Some(run) => (format!("{:.2}", run.seconds), format!("{:.0}", run.seconds / own.seconds)),
-            None => (format!("no answer in {} s", PEER_LIMIT.as_secs()), String::new()),
+        let first = beside(command)?;
+        let second = match &analyzer {
+            Some(program) => {
+                let mut command = Command::new(program);
+                command.args(["list", "--quiet", "--dirpath"]).arg(&directory);
+                beside(command)?
+            }
+            None => "|".to_owned(),
         };
-        say(&format!("| {} | {} | {:.4} | {peer} | {ratio} |", shape.pods, shape.policies, own.seconds));
+        say(&format!("| {} | {} | {:.4} | {first} | {second} |", shape.pods, shape.policies, own.seconds));
     }
     Ok(())
+}
+
+/// What a program of Go says about the module that it was built from, behind a blank; nothing if it does not say.
+fn module_version(program: &Path) -> String {
+    let output = Command::new("go").args(["version", "-m"]).arg(program).output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let output = output.unwrap_or_default();
+    let told = output.lines().find_map(|line| line.trim().strip_prefix("mod\t")?.split('\t').nth(1));
+    told.filter(|version| version.starts_with('v')).map_or_else(|| " (a build that does not tell its version)".to_owned(), |version| format!(" {version}"))
 }
 
 /// The peer, installed into the cache if it is not there.

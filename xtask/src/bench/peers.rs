@@ -81,7 +81,8 @@ pub(super) fn cache() -> Result<PathBuf> {
         .context("no cache directory: set $BARTIZAN_CACHE")
 }
 
-fn locate(program: &str, cache: &Path) -> Option<PathBuf> {
+/// A program on the path, or among those that were installed into the cache.
+pub(super) fn locate(program: &str, cache: &Path) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::env::split_paths(&path).chain([cache.join("bin"), cache.join("checkov/bin")]);
     directories.map(|directory| directory.join(program)).find(|file| file.is_file())

@@ -135,3 +135,22 @@ fn backends_in_other_namespaces_and_those_that_get_copies_count_as_granted() {
         }
     }
 }
+
+#[test]
+fn backends_without_weight_get_nothing() {
+    let door = gateway("name: main, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}");
+    let reached = ["shop/Pod/web : TCP 8080"];
+    for (weight, expected) in [(0, &reached[1..]), (1, &reached[..])] {
+        let rules = format!("rules: [{{backendRefs: [{{name: web, port: 80, weight: {weight}}}]}}]");
+        assert_eq!(led_to(&(door.clone() + &route("HTTPRoute", DOOR, &rules))), expected, "{weight}");
+        for spec in [
+            format!("to: {{kind: Service, name: web, weight: {weight}}}"),
+            format!("to: {{name: gone}}, alternateBackends: [{{kind: Service, name: web, weight: {weight}}}]"),
+        ] {
+            let route = format!(
+                "---\napiVersion: route.openshift.io/v1\nkind: Route\nmetadata: {{name: r, namespace: shop}}\nspec: {{port: {{targetPort: 8080}}, {spec}}}\n"
+            );
+            assert_eq!(led_to(&route), expected, "{spec}");
+        }
+    }
+}
