@@ -496,6 +496,7 @@ impl Fragment {
             return;
         }
         let start = tree.spans.first().map(|span| span.value).or(origin.range.map(|(start, _)| start));
+        let misnamed = misnamed(tree.root(&self.strings)).map(|(noun, offset)| (noun, offset.or(start)));
         let mut object = match Object::new(tree, origin, &mut self.strings) {
             Ok(object) => object,
             Err(NotAnObject::Untyped) => {
@@ -505,8 +506,13 @@ impl Fragment {
             }
             Err(NotAnObject::Nameless) => {
                 self.is_untidy = true;
-                let message = "the object has no `metadata.name`; give it one, or a `generateName`".to_owned();
-                self.problems.push(Problem { kind: ProblemKind::Nameless, source: origin.source, offset: start, message });
+                let (kind, offset, message) = match misnamed {
+                    Some((noun, offset)) => {
+                        (ProblemKind::Type, offset, format!("`metadata.name` is a {noun}, and the API server expects a string: put it into quotes"))
+                    }
+                    None => (ProblemKind::Nameless, start, "the object has no `metadata.name`; give it one, or a `generateName`".to_owned()),
+                };
+                self.problems.push(Problem { kind, source: origin.source, offset, message });
                 return;
             }
         };
@@ -571,6 +577,13 @@ impl Fragment {
             }
         }
     }
+}
+
+/// What the name of an object is, where it is something else than text, and where it stands.
+fn misnamed(root: crate::Value<'_>) -> Option<(&'static str, Option<u32>)> {
+    let name = root.get(field::METADATA)?.get(field::NAME)?;
+    let is_other = name.as_str().is_none() && !matches!(name.shape(), crate::Shape::Null);
+    is_other.then(|| (name.shape().noun(), name.span().map(|span| span.start)))
 }
 
 fn is_list(value: crate::Value<'_>) -> bool {

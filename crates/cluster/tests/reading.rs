@@ -429,6 +429,11 @@ fn an_object_needs_a_type_and_a_name() {
     assert_eq!(snapshot("a: 1\n---\nkind: Service\n").untyped(), 2);
     let (_, problems) = outcome("apiVersion: v1\nkind: Service\nmetadata: {}\n");
     assert_eq!((problems[0].0, problems[0].1.as_str()), (ProblemKind::Nameless, "1:1"));
+    for (name, expected) in [("n", ProblemKind::Type), ("12", ProblemKind::Type), ("null", ProblemKind::Nameless)] {
+        let (_, problems) = outcome(&format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\n"));
+        let place = if expected == ProblemKind::Type { "3:12" } else { "1:1" };
+        assert_eq!((problems.len(), problems[0].0, problems[0].1.as_str()), (1, expected, place), "{name}");
+    }
     assert_eq!(outcome("apiVersion: v1\nkind: Pod\nmetadata: {generateName: job-}\n").0, ["job-*"]);
 }
 
