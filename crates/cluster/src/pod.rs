@@ -101,6 +101,11 @@ impl<'a> PodView<'a> {
         self.metadata()?.get(field::ANNOTATIONS)
     }
 
+    /// The value of annotation `key` of the pod.
+    pub fn annotation(self, key: &str) -> Option<&'a str> {
+        self.annotations()?.entry(key)?.as_str()
+    }
+
     /// The Pod or template as a whole: what holds `metadata` and `spec`.
     pub fn whole(self) -> Value<'a> {
         self.whole

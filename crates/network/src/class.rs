@@ -244,9 +244,8 @@ impl Classes {
 
     /// The class of a set in its namespace.
     pub(crate) fn class(&self, set: SetId, selectors: &Selectors<'_>) -> ClassId {
-        let set = self.sets.get(set.0 as usize);
-        let own = set.and_then(|set| Some(self.own(set.namespace, selectors)?.of_set(set.at)));
-        ClassId { kind: set.map_or(u32::MAX, |set| self.kinds.of(set.labels)), own: own.unwrap_or(u32::MAX) }
+        let own = self.sets.get(set.0 as usize).and_then(|set| Some(self.own(set.namespace, selectors)?.of_set(set.at)));
+        ClassId { kind: self.kind(set), own: own.unwrap_or(u32::MAX) }
     }
 
     /// Whether `selector` selects what is in a class of a namespace.

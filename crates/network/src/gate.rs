@@ -332,8 +332,7 @@ fn has_tls(value: Value<'_>, depth: usize) -> bool {
 }
 
 fn listed(pod: PodView<'_>, name: &str) -> Vec<u16> {
-    let text = pod.annotations().and_then(|annotations| annotations.entry(name)).and_then(Value::as_str).unwrap_or("");
-    text.split(',').filter_map(|word| word.trim().parse().ok()).filter(|&port| port != 0).collect()
+    pod.annotation(name).unwrap_or("").split(',').filter_map(|word| word.trim().parse().ok()).filter(|&port| port != 0).collect()
 }
 
 /// The ports that go past the proxy.

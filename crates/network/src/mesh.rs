@@ -331,10 +331,9 @@ impl<'s> Mesh<'s> {
 
     /// Whether a port goes past the proxy.
     pub(crate) fn is_excluded(pod: PodView<'_>, port: u16) -> bool {
-        let listed = |key: &str| pod.annotations().and_then(|annotations| annotations.entry(key)).and_then(Value::as_str);
         let holds = |list: &str| list.split(',').any(|word| word.trim() == "*" || word.trim().parse() == Ok(port));
-        listed("traffic.sidecar.istio.io/excludeInboundPorts").is_some_and(holds)
-            || listed("traffic.sidecar.istio.io/includeInboundPorts").is_some_and(|list| !holds(list))
+        pod.annotation("traffic.sidecar.istio.io/excludeInboundPorts").is_some_and(holds)
+            || pod.annotation("traffic.sidecar.istio.io/includeInboundPorts").is_some_and(|list| !holds(list))
     }
 }
 

@@ -210,7 +210,7 @@ pub(crate) fn addresses_on(pod: PodView<'_>, network: &str) -> Vec<Address> {
 }
 
 fn annotation<'s>(pod: PodView<'s>, name: &str) -> &'s str {
-    pod.annotations().and_then(|annotations| annotations.entry(name)).and_then(Value::as_str).unwrap_or("").trim()
+    pod.annotation(name).unwrap_or("").trim()
 }
 
 /// The entries of a list that is written as JSON.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Group, GroupId, Unit, UnitId, UnitKey};
 use crate::class::ClassId;
-use crate::inventory::{insert_sorted, remove_sorted};
+use crate::inventory::{count, insert_sorted, remove_sorted};
 use crate::sharing::{Layered, Pages};
 
 /// Of so many pods of a namespace one may move; if more do, it is told anew.
@@ -92,10 +92,8 @@ impl Place {
         if let Some(&known) = self.group_numbers.get(&class) {
             return known;
         }
-        let number = self.groups.push(Group { id: GroupId { namespace, number: 0 }, labels: class, units: Vec::new() });
-        if let Some(group) = self.groups.get_mut(number as usize) {
-            group.id.number = number;
-        }
+        let number = count(self.groups.len());
+        self.groups.push(Group { id: GroupId { namespace, number }, labels: class, units: Vec::new() });
         self.group_numbers.insert(class, number);
         number
     }
@@ -117,7 +115,7 @@ impl Place {
         self.members.retain(|(pod, _)| pods.binary_search(pod).is_err());
     }
 
-    /// Gives pods the units with the keys that `key_of` tells, those of one unit together.
+    /// Gives pods, each of which is named once, the units with the keys that `key_of` tells, those of one unit together.
     pub(super) fn move_pods(&mut self, pods: &[u32], mut key_of: impl FnMut(&mut Self, u32) -> Option<UnitKey>) {
         let mut steps: Vec<Step> = Vec::new();
         for &pod in pods {
@@ -128,7 +126,6 @@ impl Place {
             }
         }
         steps.sort_unstable();
-        steps.dedup();
         for run in steps.chunk_by(|one, two| one.from == two.from) {
             let Some(&Step { from, to, .. }) = run.first() else { continue };
             let Some((before, pods)) = self.units.get(from as usize).map(|unit| (unit.key, unit.pods.len())) else { continue };

@@ -340,19 +340,15 @@ const NAMING: [&str; 7] = ["HTTP", "HTTPS", "HTTP2", "GRPC", "GRPC-WEB", "TLS", 
 fn is_gateway(pod: PodView<'_>) -> bool {
     let is_router = |argument: Value<'_>| argument.as_str() == Some("router");
     let mut proxies = pod.containers().filter(|container| container.name() == PROXY);
-    let is_of_template = annotation(pod, "inject.istio.io/templates").is_some_and(|words| words.split(',').any(|word| word.trim() == "gateway"));
+    let is_of_template = pod.annotation("inject.istio.io/templates").is_some_and(|words| words.split(',').any(|word| word.trim() == "gateway"));
     is_of_template || proxies.any(|proxy| proxy.value().entry("args").into_iter().flat_map(Value::items).any(is_router))
 }
 
 /// Whether nothing that a pod sends goes through its proxy but what is sent to that itself.
 fn is_not_captured(pod: PodView<'_>) -> bool {
-    let of_traffic = |name: &str| annotation(pod, &format!("traffic.sidecar.istio.io/{name}"));
+    let of_traffic = |name: &str| pod.annotation(&format!("traffic.sidecar.istio.io/{name}"));
     let takes_no_addresses = of_traffic("includeOutboundIPRanges") == Some("") && of_traffic("includeOutboundPorts").is_none_or(str::is_empty);
-    annotation(pod, "sidecar.istio.io/interceptionMode") == Some("NONE") || takes_no_addresses
-}
-
-fn annotation<'s>(pod: PodView<'s>, key: &str) -> Option<&'s str> {
-    pod.annotations()?.entry(key)?.as_str()
+    pod.annotation("sidecar.istio.io/interceptionMode") == Some("NONE") || takes_no_addresses
 }
 
 fn hosts_of(entry: ObjectView<'_>) -> impl Iterator<Item = &str> {

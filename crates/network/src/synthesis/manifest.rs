@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bartizan_cluster::{Kind, Value, field};
+use bartizan_cluster::{Kind, field};
 
 use super::mention::{self, Mention};
 use super::need::{Block, Evidence, Gap, Needs, Side};
@@ -309,9 +309,9 @@ impl<'n, 's> Reader<'n, 's> {
         let network = self.network;
         for owner in 0..network.owner_count() {
             let Some(pod) = network.speaking_pod(owner).filter(|_| owner != scraper) else { continue };
-            let annotation = |key: &str| pod.annotations().and_then(|annotations| annotations.entry(key));
-            let Some(scrape) = annotation("prometheus.io/scrape").filter(|scrape| scrape.as_str() == Some("true")) else { continue };
-            let written = annotation("prometheus.io/port").and_then(Value::as_str).and_then(|port| port.parse::<u16>().ok());
+            let scrape = pod.annotations().and_then(|annotations| annotations.entry("prometheus.io/scrape"));
+            let Some(scrape) = scrape.filter(|scrape| scrape.as_str() == Some("true")) else { continue };
+            let written = pod.annotation("prometheus.io/port").and_then(|port| port.parse::<u16>().ok());
             let Some(number) = network.pod_number(owner) else { continue };
             let declared: Vec<_> = network.inventory.pods.get(number as usize).into_iter().flat_map(crate::inventory::Pod::ports).collect();
             let is_named = |name: &str| name.contains("metrics") || name.starts_with("prom");

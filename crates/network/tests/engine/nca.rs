@@ -189,9 +189,14 @@ fn without_names(mut world: World) -> World {
     world
 }
 
+/// Clusters of which it knows everything.
+fn worlds(seeds: std::ops::Range<u64>) -> Vec<World> {
+    seeds.map(|seed| without_names(World::roll(seed, Traits { hosts: false, cluster_policies: false, ipv6: false }))).collect()
+}
+
 #[test]
 fn another_implementation_lists_the_same_connections() {
-    let rolled: Vec<World> = (0..WORLDS).map(|seed| without_names(World::roll(seed, Traits { hosts: false, cluster_policies: false, ipv6: false }))).collect();
+    let rolled = worlds(0..WORLDS);
     let manifests: Vec<String> = rolled.iter().map(World::yaml_without_addresses).collect();
     let their_lists = theirs(&rolled.iter().map(|world| to_its_taste(world).yaml_without_addresses()).collect::<Vec<_>>());
     compare(&manifests, &their_lists, 5_000);
@@ -236,8 +241,7 @@ fn ingresses(dice: &mut Dice, world: &World) -> String {
 #[test]
 fn another_implementation_lists_what_ingresses_lead_to() {
     let mut dice = Dice(11);
-    let rolled: Vec<World> =
-        (1_000..1_000 + FURTHER_WORLDS).map(|seed| without_names(World::roll(seed, Traits { hosts: false, cluster_policies: false, ipv6: false }))).collect();
+    let rolled = worlds(1_000..1_000 + FURTHER_WORLDS);
     let doors: Vec<String> = rolled.iter().map(|world| ingresses(&mut dice, world)).collect();
     let manifests: Vec<String> = rolled.iter().zip(&doors).map(|(world, doors)| world.yaml_without_addresses() + doors).collect();
     let their_lists = theirs(&rolled.iter().zip(&doors).map(|(world, doors)| to_its_taste(world).yaml_without_addresses() + doors).collect::<Vec<_>>());
@@ -307,8 +311,7 @@ fn authorization_policies(dice: &mut Dice, world: &World) -> String {
 #[test]
 fn another_implementation_lists_the_same_connections_in_a_mesh() {
     let mut dice = Dice(12);
-    let rolled: Vec<World> =
-        (2_000..2_000 + FURTHER_WORLDS).map(|seed| without_names(World::roll(seed, Traits { hosts: false, cluster_policies: false, ipv6: false }))).collect();
+    let rolled = worlds(2_000..2_000 + FURTHER_WORLDS);
     let guards: Vec<String> = rolled.iter().map(|world| authorization_policies(&mut dice, world)).collect();
     let behind = |manifest: String, guards: &str| manifest.replace("containers: [", "containers: [{name: istio-proxy, image: istio/proxyv2}, ") + guards;
     let manifests: Vec<String> = rolled.iter().zip(&guards).map(|(world, guards)| behind(world.yaml_without_addresses(), guards)).collect();
